@@ -1,0 +1,58 @@
+"""The exceptions that lfads_nb raises on purpose.
+
+Each message says what is wrong, where, and what to do about it: widgets and the terminal show it
+as it stands. Anything else that escapes is a bug.
+"""
+
+from __future__ import annotations
+
+
+class LfadsError(Exception):
+    """Base of every error that lfads_nb raises on purpose."""
+
+
+class DataError(LfadsError, ValueError):
+    """Spikes, time vectors, conditions or other inputs do not fit.
+
+    Parameters
+    ----------
+    message : what is wrong and what to do.
+    dataset, field, trial : where, as far as it is known; `trial` is 0-based.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        dataset: str | None = None,
+        field: str | None = None,
+        trial: int | None = None,
+    ) -> None:
+        self.dataset, self.field, self.trial = dataset, field, trial
+        places = [
+            f"dataset {dataset!r}" if dataset is not None else "",
+            f"field {field!r}" if field is not None else "",
+            f"trial {trial}" if trial is not None else "",
+        ]
+        where = ", ".join(place for place in places if place)
+        super().__init__(f"{where}: {message}" if where else message)
+
+
+class ParamsError(LfadsError, ValueError):
+    """A hyperparameter is unknown, out of bounds, or impossible in combination."""
+
+
+class CollectionError(LfadsError, ValueError):
+    """A dataset, run spec, setting or run is missing, ambiguous or not allowed here."""
+
+
+class RunFolderError(LfadsError, OSError):
+    """A run's folder lacks a file, or holds one that cannot be read."""
+
+
+class TrainingError(LfadsError, RuntimeError):
+    """Training or posterior sampling could not go on."""
+
+
+class QueueError(LfadsError, RuntimeError):
+    """The queue or one of its processes cannot do what was asked."""

@@ -1,0 +1,154 @@
+"""Where every file of a collection and of a run lies; no other module spells these names.
+
+The names and places are those of the run manager and of the original LFADS (files_on_disk.md 5.1),
+so that their folders open here and ours open there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lfads_nb.errors import CollectionError
+
+Split = Literal["train", "valid", "test"]
+PosteriorKind = Literal["posterior_sample_and_average", "posterior_push_mean"]
+
+_SAFE_NAME = re.compile(r"[^/\\\x00-\x1f\x7f:*?\"<>|]+")
+
+
+def check_name(name: str, what: str) -> str:
+    """Return a user's name if it can be a folder's or a file's; refuse it in words otherwise.
+
+    Raises
+    ------
+    CollectionError
+        Empty, too long, `.` or `..`, or with a character that some file system refuses.
+    """
+    if not name.strip():
+        raise CollectionError(f"the name of a {what} is empty")
+    if len(name.encode()) > 200:
+        raise CollectionError(f"the name of a {what} has more than 200 bytes: {name[:40]}...")
+    if name != name.strip() or name.startswith(".") or not _SAFE_NAME.fullmatch(name):
+        raise CollectionError(
+            f"{name!r} cannot name a {what}: it becomes a folder, so it must not start with a dot "
+            'or a blank, end with a blank, or hold any of / \\ : * ? " < > |'
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class CollectionFolder:
+    """The folder of a run collection."""
+
+    path: Path
+
+    @property
+    def json(self) -> Path:
+        """The whole collection, enough to open it again without any script."""
+        return self.path / "collection.json"
+
+    @property
+    def summary(self) -> Path:
+        """Everything in words."""
+        return self.path / "summary.txt"
+
+    @property
+    def tensorboard_script(self) -> Path:
+        return self.path / "launch_tensorboard.sh"
+
+    def data(self, data_name: str, spec_name: str) -> Path:
+        """Folder of the prepared inputs that all runs with the same data hash share."""
+        return self.path / data_name / spec_name
+
+    def run(self, param_name: str, spec_name: str) -> RunFolder:
+        return RunFolder(self.path / param_name / spec_name)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run. Its files are the only thing that processes share."""
+
+    path: Path
+
+    @property
+    def run_json(self) -> Path:
+        """What the run is: its parameters, datasets and hashes."""
+        return self.path / "run.json"
+
+    @property
+    def notebook(self) -> Path:
+        """The rendered, then executed notebook: the report."""
+        return self.path / "run.ipynb"
+
+    @property
+    def status_json(self) -> Path:
+        return self.path / "status.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "lfads.out"
+
+    @property
+    def done(self) -> Path:
+        """There only when every stage has ended well."""
+        return self.path / "lfads.done"
+
+    @property
+    def train_script(self) -> Path:
+        return self.path / "lfads_train.sh"
+
+    @property
+    def input(self) -> Path:
+        return self.path / "lfadsInput"
+
+    @property
+    def output(self) -> Path:
+        return self.path / "lfadsOutput"
+
+    def input_file(self, dataset: str) -> Path:
+        return self.input / input_file_name(dataset)
+
+    def input_info(self, dataset: str) -> Path:
+        return self.input / input_info_name(dataset)
+
+    @property
+    def fit_log(self) -> Path:
+        return self.output / "fitlog.csv"
+
+    def hyperparameters(self, step: int = 0) -> Path:
+        return self.output / f"hyperparameters-{step}.txt"
+
+    @property
+    def model_params(self) -> Path:
+        """The trained weights, by the original's variable names."""
+        return self.output / "model_params"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.output / "lfads_log"
+
+    def posterior_means(
+        self, dataset: str, split: Split, kind: PosteriorKind = "posterior_sample_and_average"
+    ) -> Path:
+        return self.output / f"model_runs_{dataset}.h5_{split}_{kind}"
+
+    @property
+    def prior_samples(self) -> Path:
+        return self.output / "model_runs_prior_sample"
+
+    @property
+    def export(self) -> Path:
+        return self.path / "export"
+
+
+def input_file_name(dataset: str) -> str:
+    """Name of the spikes that LFADS reads."""
+    return f"lfads_{dataset}.h5"
+
+
+def input_info_name(dataset: str) -> str:
+    """Name of what is known about those spikes beside them."""
+    return f"inputInfo_{dataset}.mat"
