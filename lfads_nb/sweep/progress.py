@@ -1,0 +1,58 @@
+"""What a run says of its training while it trains, and at its end.
+
+Written by the model, carried through `status.json`, shown by every view of the queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TrainProgress:
+    """The state of a training after one epoch.
+
+    Costs are nats per trial, summed over bins and channels. `fraction` is the share of the way to
+    the end by the stopping rule that comes first; `eta_s` is None until there are enough epochs to
+    tell. `extra` holds further figures by name, such as bits per spike.
+    """
+
+    epoch: int
+    step: int
+    fraction: float
+    eta_s: float | None
+    learning_rate: float
+    total_train: float
+    total_valid: float
+    recon_train: float
+    recon_valid: float
+    kl_train: float
+    kl_valid: float
+    l2: float
+    kl_weight: float
+    l2_weight: float
+    best_epoch: int | None = None
+    extra: dict[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """How a training ended.
+
+    `stop_reason` says which rule ended it, in words. `nan_restarts` counts returns to a checkpoint
+    after a cost that was not a number.
+    """
+
+    epochs: int
+    steps: int
+    stop_reason: str
+    best_epoch: int | None
+    best_total_valid: float | None
+    seconds: float
+    n_parameters: int
+    nan_restarts: int = 0
+    resumed_from_step: int | None = None
