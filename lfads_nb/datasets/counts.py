@@ -1,0 +1,269 @@
+"""Binned spike counts of one session: the one form in which spikes enter everything else.
+
+Whatever the source, a reader or a user's loader makes a `Counts`; it is checked once, here, and
+trusted from then on. Its arrays are read-only.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lfads_nb.datasets import validation as check
+from lfads_nb.datasets.conditions import as_condition_ids, condition_averages, unique_conditions
+from lfads_nb.datasets.rebinning import rebin_ratio, sum_bins
+from lfads_nb.errors import DataError
+
+_PER_TRIAL = ("counts", "condition_ids", "truth", "external_inputs")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Counts:
+    """Spike counts of a session's trials, with what goes along with them.
+
+    Parameters
+    ----------
+    counts : (trials, time, channels) spikes per bin, whole and not negative; kept in the smallest
+        unsigned type that holds them (uint8 for most data), so beware of `-` on them.
+    time_ms : (time,) left edges of the bins in ms, evenly spaced.
+    condition_ids : (trials,) whole numbers or text; NaN or '' for a trial without condition.
+    truth : (trials, time, channels) expected spikes per bin, for synthetic data.
+    external_inputs : (trials, time, inputs) measured inputs that drive the network.
+    trial_columns : further columns with one value per trial (reaction times, angles, ...).
+    metadata : plain values; `subject`, `datetime`, `save_tags` and `comment` are shown in tables.
+    name : the session's name, for messages.
+    bin_ms : bin width in ms; needed only with a single bin, otherwise taken from `time_ms`.
+    continuous : `counts` are any finite floats (for Gaussian and Gamma outputs), not spikes.
+    allow_missing : NaN in `counts` means "nothing recorded in this bin".
+
+    Raises
+    ------
+    DataError
+        When anything does not fit, naming session, field and trial.
+    """
+
+    counts: np.ndarray
+    time_ms: np.ndarray
+    condition_ids: np.ndarray | None = None
+    truth: np.ndarray | None = None
+    external_inputs: np.ndarray | None = None
+    _: KW_ONLY
+    trial_columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    name: str | None = None
+    bin_ms: float = 0.0
+    continuous: bool = False
+    allow_missing: bool = False
+
+    def __post_init__(self) -> None:
+        where = self.name
+        counts = check.check_counts(
+            self.counts, dataset=where, continuous=self.continuous, allow_missing=self.allow_missing
+        )
+        time = check.check_time(self.time_ms, counts.shape[1], self.bin_ms, where)
+        self._set(
+            counts=counts,
+            time_ms=time,
+            bin_ms=check.check_bin_ms(time, self.bin_ms, where),
+            condition_ids=self._checked_conditions(len(counts)),
+            truth=self._checked_truth(counts),
+            external_inputs=self._checked_inputs(counts),
+            trial_columns=self._checked_columns(len(counts)),
+            metadata={
+                str(key): check.as_plain(value, field=f"metadata.{key}", dataset=where)
+                for key, value in self.metadata.items()
+            },
+        )
+
+    @classmethod
+    def from_bins(
+        cls, counts: Any, bin_ms: float, *, start_ms: float = 0.0, **fields: Any
+    ) -> Counts:
+        """Make counts whose first bin starts at `start_ms`, without writing a time vector."""
+        n_bins = np.shape(counts)[1] if np.ndim(counts) == 3 else 0
+        time_ms = start_ms + bin_ms * np.arange(n_bins)
+        return cls(counts, time_ms, bin_ms=bin_ms, **fields)
+
+    def _set(self, **changes: Any) -> None:
+        for name, value in changes.items():
+            if isinstance(value, np.ndarray):
+                value = value.view()
+                value.flags.writeable = False
+            object.__setattr__(self, name, value)
+
+    def _with(self, **changes: Any) -> Counts:
+        """Copy with fields replaced that need no second check."""
+        other = copy.copy(self)
+        other._set(**changes)
+        return other
+
+    def _checked_conditions(self, n_trials: int) -> np.ndarray | None:
+        if self.condition_ids is None:
+            return None
+        ids = as_condition_ids(self.condition_ids, dataset=self.name)
+        check.check_per_trial(ids, n_trials, field="condition_ids", dataset=self.name)
+        return ids
+
+    def _checked_truth(self, counts: np.ndarray) -> np.ndarray | None:
+        if self.truth is None:
+            return None
+        if np.shape(self.truth) != counts.shape:
+            raise DataError(
+                f"needs the shape of counts, {counts.shape} (trials x time x channels), but has "
+                f"{np.shape(self.truth)}.",
+                dataset=self.name,
+                field="truth",
+            )
+        return check.check_same_trials_and_time(
+            self.truth, counts, field="truth", dataset=self.name, allow_nan=self.allow_missing
+        )
+
+    def _checked_inputs(self, counts: np.ndarray) -> np.ndarray | None:
+        if self.external_inputs is None:
+            return None
+        return check.check_same_trials_and_time(
+            self.external_inputs, counts, field="external_inputs", dataset=self.name
+        )
+
+    def _checked_columns(self, n_trials: int) -> dict[str, np.ndarray]:
+        return {
+            str(key): check.check_column(values, n_trials, key=str(key), dataset=self.name)
+            for key, values in self.trial_columns.items()
+        }
+
+    @property
+    def n_trials(self) -> int:
+        """Number of trials."""
+        return self.counts.shape[0]
+
+    @property
+    def n_bins(self) -> int:
+        """Number of time bins in every trial."""
+        return self.counts.shape[1]
+
+    @property
+    def n_channels(self) -> int:
+        """Number of channels (neurons)."""
+        return self.counts.shape[2]
+
+    @property
+    def ext_input_dim(self) -> int:
+        """Number of external inputs, 0 if there are none."""
+        return 0 if self.external_inputs is None else self.external_inputs.shape[2]
+
+    @property
+    def conditions(self) -> np.ndarray:
+        """Sorted distinct condition ids; empty if trials have none."""
+        return np.array([]) if self.condition_ids is None else unique_conditions(self.condition_ids)
+
+    @property
+    def has_missing(self) -> bool:
+        """Whether any bin is NaN (nothing recorded)."""
+        return self.counts.dtype.kind == "f" and bool(np.isnan(self.counts.min()))
+
+    @property
+    def mean_rate_hz(self) -> float:
+        """Mean over all trials, bins that are not missing, and channels, in spikes/s."""
+        if not self.has_missing:
+            return float(self.counts.mean(dtype=np.float64)) * 1000 / self.bin_ms
+        known = ~np.isnan(self.counts)
+        if not known.any():
+            return float("nan")
+        return float(self.counts.sum(where=known, dtype=np.float64) / known.sum()) * (
+            1000 / self.bin_ms
+        )
+
+    def condition_averages(self) -> np.ndarray:
+        """Mean counts per bin over each condition's trials: (conditions, time, channels)."""
+        if self.condition_ids is None:
+            raise DataError(
+                "is missing, so there is nothing to average over. Give condition_ids, or join "
+                "a condition table with join_conditions.",
+                dataset=self.name,
+                field="condition_ids",
+            )
+        return condition_averages(self.counts, self.condition_ids)
+
+    def rebin(self, bin_ms: float) -> Counts:
+        """Sum consecutive bins into wider ones of `bin_ms`.
+
+        Counts, truth and external inputs are all summed, as TF1 LFADS expects; bins left over at
+        the end are dropped; the time vector keeps the left edge of each wider bin. A bin of which
+        any part is missing is missing.
+
+        Raises
+        ------
+        DataError
+            Unless `bin_ms` is a whole multiple of the present width and at least one bin fits.
+        """
+        ratio = rebin_ratio(self.bin_ms, bin_ms, self.n_bins, dataset=self.name)
+        if ratio == 1:
+            return self
+        n_bins = self.n_bins // ratio
+        return self._with(
+            counts=sum_bins(self.counts, ratio),
+            time_ms=self.time_ms[: n_bins * ratio : ratio],
+            bin_ms=self.bin_ms * ratio,
+            truth=None if self.truth is None else sum_bins(self.truth, ratio),
+            external_inputs=(
+                None if self.external_inputs is None else sum_bins(self.external_inputs, ratio)
+            ),
+        )
+
+    def select_trials(self, trials: Any) -> Counts:
+        """Keep some trials, in the given order.
+
+        Parameters
+        ----------
+        trials : 0-based indices, a mask with one bool per trial, or a slice.
+
+        Raises
+        ------
+        DataError
+            When a trial does not exist or none is left.
+        """
+        index = self._trial_index(trials)
+        if not len(index):
+            raise DataError("select_trials leaves no trial.", dataset=self.name)
+        chosen = {
+            name: value[index] for name in _PER_TRIAL if (value := getattr(self, name)) is not None
+        }
+        columns = {key: column[index] for key, column in self.trial_columns.items()}
+        return self._with(**chosen, trial_columns=columns)
+
+    def _trial_index(self, trials: Any) -> np.ndarray:
+        if isinstance(trials, slice):
+            return np.arange(self.n_trials)[trials]
+        index = np.atleast_1d(np.asarray(trials))
+        if index.dtype == bool:
+            check.check_per_trial(index, self.n_trials, field="trials", dataset=self.name)
+            return np.flatnonzero(index)
+        if index.size == 0:
+            return index.astype(np.intp)
+        if index.ndim != 1 or index.dtype.kind not in "iu":
+            raise DataError(
+                "select_trials takes indices, a mask or a slice.", dataset=self.name, field="trials"
+            )
+        if index.min() < -self.n_trials or index.max() >= self.n_trials:
+            raise DataError(
+                f"there are only trials 0 to {self.n_trials - 1}, no {int(index.max())}.",
+                dataset=self.name,
+                field="trials",
+            )
+        return index
+
+    def __repr__(self) -> str:
+        name = f" {self.name!r}" if self.name else ""
+        extras = [
+            f"{len(self.conditions)} conditions" if self.condition_ids is not None else "",
+            "truth" if self.truth is not None else "",
+            f"{self.ext_input_dim} external inputs" if self.ext_input_dim else "",
+        ]
+        return (
+            f"Counts{name}: {self.n_trials} trials x {self.n_bins} bins of {self.bin_ms:g} ms x "
+            f"{self.n_channels} channels" + "".join(f", {extra}" for extra in extras if extra)
+        )

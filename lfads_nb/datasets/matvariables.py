@@ -1,0 +1,158 @@
+"""The variables of a MATLAB file, whatever its version: names, classes, shapes, values on request.
+
+Values come as numpy arrays in MATLAB's own dimension order, text as `str`, cell arrays as lists,
+structs as dicts. MATLAB objects have no documented format: their value is None.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import h5py
+import numpy as np
+import scipy.io
+
+from lfads_nb.datasets.matheaders import read_headers
+
+OBJECTS = ("opaque", "object")
+
+
+class Variables(Protocol):
+    """Classes and shapes of a MATLAB file's variables by name, and their values on request."""
+
+    classes: Mapping[str, str]
+    shapes: Mapping[str, tuple[int, ...]]
+
+    def read(self, name: str) -> Any:
+        """Value of one variable."""
+
+
+@contextmanager
+def open_mat(path: Path, *, holding: Sequence[str]) -> Iterator[Variables]:
+    """Open a MATLAB file of version 5 to 7.3.
+
+    Parameters
+    ----------
+    path : the file.
+    holding : names of which one must be there; if none is at the top level, but in one of the
+        file's structs, the fields of that struct are given instead.
+    """
+    with ExitStack() as stack:
+        variables: Variables
+        if h5py.is_hdf5(path):
+            variables = _Version73(stack.enter_context(h5py.File(path, "r")))
+        else:
+            variables = _Version5(path)
+        yield _struct_holding(variables, holding) or variables
+
+
+def _struct_holding(variables: Variables, names: Sequence[str]) -> Variables | None:
+    if any(name in variables.classes for name in names):
+        return None
+    for name, mat_class in variables.classes.items():
+        value = variables.read(name) if mat_class == "struct" else None
+        if isinstance(value, dict) and any(field in value for field in names):
+            return _InStruct(value)
+    return None
+
+
+class _InStruct:
+    """Fields of a struct that is in memory already."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self._fields = {name: value for name, value in fields.items() if value is not None}
+        self.classes = dict.fromkeys(self._fields, "numeric")
+        self.classes |= {name: "opaque" for name, value in fields.items() if value is None}
+        self.shapes = {name: np.shape(value) for name, value in self._fields.items()}
+
+    def read(self, name: str) -> Any:
+        return self._fields[name]
+
+
+class _Version5:
+    """Variables of a v5, v6 or v7 file, by scipy."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        headers = [header for header in read_headers(path) if header.name]
+        self.classes = {header.name: header.mat_class for header in headers}
+        self.shapes = {header.name: header.shape for header in headers}
+
+    def read(self, name: str) -> Any:
+        with warnings.catch_warnings():
+            # About objects elsewhere in the file, all under the name "None"; we do not want them.
+            warnings.simplefilter("ignore")
+            found = scipy.io.loadmat(self._path, variable_names=[name], struct_as_record=False)
+        return _from_scipy(found[name])
+
+
+def _from_scipy(value: Any) -> Any:
+    """Text as str or list of str, one struct as dict, numbers as they are, objects as None."""
+    if hasattr(value, "_fieldnames"):
+        return {name: _from_scipy(getattr(value, name)) for name in value._fieldnames}
+    if isinstance(value, scipy.io.matlab.MatlabOpaque | scipy.io.matlab.MatlabObject):
+        return None
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.dtype.kind == "U":
+        rows = [str(row) for row in value.reshape(-1)]
+        return rows[0] if len(rows) == 1 else [row.rstrip() for row in rows]
+    if value.dtype == object:
+        items = [_from_scipy(item) for item in value.reshape(-1, order="F")]
+        return items[0] if len(items) == 1 and isinstance(items[0], dict) else _unboxed(items)
+    return value
+
+
+def _unboxed(items: list[Any]) -> list[Any]:
+    """Items of a cell array, single numbers as numbers and empty ones as empty text."""
+    return [
+        (item.item() if item.size == 1 else "" if item.size == 0 else item)
+        if isinstance(item, np.ndarray)
+        else item
+        for item in items
+    ]
+
+
+class _Version73:
+    """Variables of a v7.3 file, which is HDF5 with all dimensions in reverse order."""
+
+    _PLAIN = ("double", "single", "logical", "char", "cell", "struct")
+
+    def __init__(self, file: h5py.File) -> None:
+        self._file = file
+        names = [name for name in file if not name.startswith("#")]
+        self.classes = {name: self._class(file[name]) for name in names}
+        self.shapes = {
+            name: tuple(reversed(file[name].shape))
+            for name in names
+            if isinstance(file[name], h5py.Dataset)
+        }
+
+    def _class(self, item: h5py.Dataset | h5py.Group) -> str:
+        name = item.attrs.get("MATLAB_class", b"double")
+        name = name.decode() if isinstance(name, bytes) else str(name)
+        known = name in self._PLAIN or re.fullmatch(r"u?int\d+", name)
+        return name if known and "MATLAB_object_decode" not in item.attrs else "opaque"
+
+    def read(self, name: str) -> Any:
+        return self._value(self._file[name])
+
+    def _value(self, item: h5py.Dataset | h5py.Group) -> Any:
+        mat_class = self._class(item)
+        if mat_class == "opaque":
+            return None
+        if isinstance(item, h5py.Group):
+            return {name: self._value(item[name]) for name in item}
+        if item.attrs.get("MATLAB_empty", 0):
+            return "" if mat_class == "char" else np.zeros(tuple(map(int, item[()])))
+        if mat_class == "char":
+            rows = ["".join(map(chr, row)) for row in item[()].T]
+            return rows[0] if len(rows) == 1 else [row.rstrip() for row in rows]
+        if mat_class == "cell":
+            return _unboxed([self._value(self._file[ref]) for ref in item[()].reshape(-1)])
+        return item[()].T

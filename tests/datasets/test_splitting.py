@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lfads_nb.datasets.splitting import interleaved_split, stratified_split
+from lfads_nb.errors import DataError
+
+
+def test_interleaved_split_is_the_run_managers():
+    split = interleaved_split(12, 4)
+    assert split.valid.tolist() == [0, 5, 10]
+    assert split.train.tolist() == [1, 2, 3, 4, 6, 7, 8, 9, 11]
+    assert split.test.size == 0
+
+
+@given(st.integers(2, 400), st.integers(1, 9), st.sampled_from([0.0, 0.1, 0.25]))
+def test_every_trial_is_in_exactly_one_part(n_trials, ratio, test_fraction):
+    ids = np.arange(n_trials) % 7
+    for make in (
+        lambda: interleaved_split(n_trials, ratio, test_fraction=test_fraction),
+        lambda: stratified_split(ids, ratio=ratio, test_fraction=test_fraction, seed=1),
+    ):
+        try:
+            split = make()
+        except DataError:
+            assert n_trials < 20
+            continue
+        assert sorted(np.concatenate(split).tolist()) == list(range(n_trials))
+        assert len(split.train)
+        assert len(split.valid)
+        assert abs(len(split.test) - test_fraction * n_trials) <= 1
+
+
+def test_stratified_split_takes_the_same_share_of_every_condition():
+    ids = np.repeat(["left", "right", "up"], [50, 100, 21])
+    np.random.default_rng(3).shuffle(ids)
+    split = stratified_split(ids, ratio=4, test_fraction=0.1, seed=5)
+    for condition, n in (("left", 50), ("right", 100), ("up", 21)):
+        assert abs((ids[split.test] == condition).sum() - 0.1 * n) <= 1
+        assert abs((ids[split.valid] == condition).sum() - 0.9 * n / 5) <= 1.2
+
+
+def test_stratified_split_follows_its_seed():
+    ids = np.arange(100) % 5
+    same = [stratified_split(ids, seed=s).valid.tolist() for s in (0, 0, 1)]
+    assert same[0] == same[1] != same[2]
+
+
+def test_trials_without_condition_are_split_too():
+    ids = np.array([1.0, np.nan] * 20)
+    split = stratified_split(ids, ratio=3)
+    assert abs(np.isnan(ids[split.valid]).sum() - 5) <= 1
+
+
+@pytest.mark.parametrize(
+    ("n_trials", "ratio", "test_fraction"),
+    [(1, 4, 0.0), (0, 4, 0.0), (10, 0, 0.0), (10, 1.5, 0.0), (10, 4, 1.0), (10, 4, -0.1)],
+)
+def test_impossible_splits_are_refused(n_trials, ratio, test_fraction):
+    with pytest.raises(DataError):
+        interleaved_split(n_trials, ratio, test_fraction=test_fraction)
+
+
+def test_empty_test_split_is_not_silent():
+    with pytest.raises(DataError, match="no test trial"):
+        interleaved_split(5, 4, test_fraction=0.01)
