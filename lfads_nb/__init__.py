@@ -1,0 +1,52 @@
+"""lfads_nb: LFADS inside JupyterLab, from spikes to single-trial rates.
+
+Names are imported when they are first used: `import lfads_nb` is quick and never touches
+tensorflow.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from lfads_nb.version import __version__
+
+if TYPE_CHECKING:
+    from lfads_nb.datasets import Counts, Dataset, DatasetCollection, generate_demo_datasets
+    from lfads_nb.queue import Queue, launch
+    from lfads_nb.results import FitLog, PosteriorMeans, TrainedParams, compare
+    from lfads_nb.sweep import Range, Run, RunCollection, RunParams, RunSpec
+
+_HOMES = {
+    "Counts": "datasets",
+    "Dataset": "datasets",
+    "DatasetCollection": "datasets",
+    "FitLog": "results",
+    "PosteriorMeans": "results",
+    "Queue": "queue",
+    "Range": "sweep",
+    "Run": "sweep",
+    "RunCollection": "sweep",
+    "RunParams": "sweep",
+    "RunSpec": "sweep",
+    "TrainedParams": "results",
+    "compare": "results",
+    "generate_demo_datasets": "datasets",
+    "launch": "queue",
+}
+
+__all__ = [
+    "Counts", "Dataset", "DatasetCollection", "FitLog", "PosteriorMeans", "Queue", "Range", "Run",
+    "RunCollection", "RunParams", "RunSpec", "TrainedParams", "__version__", "compare",
+    "generate_demo_datasets", "launch",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,229 @@
+"""The two files of a dataset that a run reads: `lfads_<ds>.h5` and `inputInfo_<ds>.mat`.
+
+Keys, types and orientations are the run manager's (files_on_disk.md 5.2, 5.3): trial numbers are
+1-based on disk and 0-based in Python; arrays in the .mat are neurons x time x trials. A test split
+adds `test_*` keys. Files of the run manager are read too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import scipy.io
+
+from lfads_nb.atomic_files import replacing
+from lfads_nb.datasets import Counts, Split
+from lfads_nb.errors import RunFolderError
+
+log = logging.getLogger(__name__)
+
+# A variable of a MAT v7 file must stay below this.
+_MAT_LIMIT_BYTES = 2**31 - 1
+
+
+def write_input_file(
+    path: Path,
+    counts: Counts,
+    split: Split,
+    *,
+    raw_bin_ms: float,
+    as_float: bool = False,
+    alignment: tuple[np.ndarray, np.ndarray] | None = None,
+    extra: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Write the spikes that LFADS trains on.
+
+    Parameters
+    ----------
+    path : the `lfads_<ds>.h5` to write.
+    counts : already in LFADS' bins.
+    split : 0-based trials of each part.
+    raw_bin_ms : bin width of the data before rebinning.
+    as_float : write the counts as floats, as outputs other than Poisson need.
+    alignment : (channels, factors) read-in matrix and (channels,) mean counts per bin.
+    extra : further datasets of the user's own.
+    """
+    dtype = "f8" if as_float or counts.has_missing else "i8"
+    parts = [(name, trials) for name, trials in split._asdict().items() if len(trials)]
+    with replacing(path) as beside, h5py.File(beside, "w") as file:
+        for part, trials in parts:
+            arrays = {"data": counts.counts[trials].astype(dtype)}
+            if counts.truth is not None:
+                arrays["truth"] = counts.truth[trials].astype("f8")
+            if counts.external_inputs is not None:
+                arrays["ext_input"] = counts.external_inputs[trials].astype("f8")
+            for key, array in arrays.items():
+                file.create_dataset(
+                    f"{part}_{key}", data=array, compression="gzip", compression_opts=1,
+                    shuffle=True,
+                )  # fmt: skip
+            file[f"{part}_inds"] = (trials + 1).astype("f8")
+        if counts.truth is not None or counts.external_inputs is not None:
+            # TF1's pictures divide the summed truth by this to get back to the raw bins.
+            file["conversion_factor"] = np.array([raw_bin_ms / counts.bin_ms])
+        if alignment is not None:
+            file["alignment_matrix_cxf"], file["alignment_bias_c"] = alignment
+        for key, array in (extra or {}).items():
+            if key in file:
+                raise RunFolderError(f"{path.name}: the extra input {key!r} is already taken")
+            file[key] = array
+
+
+def write_input_info(path: Path, raw: Counts, split: Split, *, data_hash: str) -> None:
+    """Write what is known about the trials, from the data before rebinning.
+
+    Parameters
+    ----------
+    path : the `inputInfo_<ds>.mat` to write (MAT v7).
+    raw : the session as it was loaded.
+    split : 0-based trials of each part.
+    data_hash : six characters that name the preparation.
+    """
+    content: dict[str, Any] = {
+        "trainInds": (split.train + 1).astype("f8"),
+        "validInds": (split.valid + 1).astype("f8"),
+        "paramInputDataHash": data_hash,
+        "seq_timeVector": raw.time_ms,
+        "seq_binSizeMs": raw.bin_ms,
+    }
+    if len(split.test):
+        content["testInds"] = (split.test + 1).astype("f8")
+    if raw.condition_ids is not None:
+        content["conditionId"] = _mat_column(raw.condition_ids)
+    if raw.trial_columns:
+        names = np.array(list(raw.trial_columns), dtype=object)
+        columns = np.empty(len(names), dtype=object)
+        columns[:] = [_mat_column(values) for values in raw.trial_columns.values()]
+        content["trialColumnNames"], content["trialColumns"] = names, columns
+    for key, array in (
+        ("counts", raw.counts), ("truth", raw.truth), ("externalInputs", raw.external_inputs),
+    ):  # fmt: skip
+        if array is None:
+            continue
+        if array.nbytes >= _MAT_LIMIT_BYTES:
+            log.warning("%s: %s is over 2 GB, too large for a MAT file: left out", path.name, key)
+            continue
+        content[key] = array.transpose(2, 1, 0)
+    with replacing(path) as beside:
+        scipy.io.savemat(beside, content, do_compression=True, oned_as="column")
+
+
+def _mat_column(values: np.ndarray) -> np.ndarray:
+    return values.astype(object) if values.dtype.kind in "UO" else values
+
+
+@dataclass(frozen=True)
+class InputInfo:
+    """What is known about a dataset's trials.
+
+    `train_inds`, `valid_inds` and `test_inds` are 0-based trial numbers; `raw_time_ms` is (raw
+    bins,), the left edges of the bins before rebinning; `condition_ids` is (trials,) or None;
+    `trial_columns` holds further columns of the condition table, (trials,) each.
+    """
+
+    path: Path
+    train_inds: np.ndarray
+    valid_inds: np.ndarray
+    test_inds: np.ndarray
+    data_hash: str
+    raw_time_ms: np.ndarray
+    raw_bin_ms: float
+    condition_ids: np.ndarray | None = None
+    trial_columns: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def n_trials(self) -> int:
+        return len(self.train_inds) + len(self.valid_inds) + len(self.test_inds)
+
+    def time_ms(self, n_bins: int) -> np.ndarray:
+        """Return the (n_bins,) left edges of LFADS' bins.
+
+        Parameters
+        ----------
+        n_bins : bins of the prepared data, which tell the ratio.
+        """
+        ratio = max(len(self.raw_time_ms) // n_bins, 1)
+        return self.raw_time_ms[::ratio][:n_bins]
+
+    @cached_property
+    def raw_counts(self) -> np.ndarray | None:
+        """(trials, raw bins, channels) spikes before rebinning, read when first asked for."""
+        return self._raw_array("counts")
+
+    @cached_property
+    def raw_truth(self) -> np.ndarray | None:
+        """(trials, raw bins, channels) expected spikes per raw bin, where they are known."""
+        return self._raw_array("truth")
+
+    def _raw_array(self, name: str) -> np.ndarray | None:
+        array = _read_mat(self.path, [name]).get(name)
+        return None if array is None or array.ndim != 3 else array.transpose(2, 1, 0)
+
+
+def read_input_info(path: Path) -> InputInfo:
+    """Read an `inputInfo_<ds>.mat`, ours or the run manager's, MAT v7 or v7.3.
+
+    Raises
+    ------
+    RunFolderError
+        If it is missing or unreadable.
+    """
+    names = [
+        "trainInds", "validInds", "testInds", "paramInputDataHash", "seq_timeVector",
+        "seq_binSizeMs", "conditionId", "trialColumnNames", "trialColumns",
+    ]  # fmt: skip
+    content = _read_mat(path, names)
+    try:
+        return InputInfo(
+            path=path,
+            train_inds=_inds(content["trainInds"]),
+            valid_inds=_inds(content["validInds"]),
+            test_inds=_inds(content.get("testInds", np.zeros(0))),
+            data_hash="".join(str(part) for part in np.ravel(content["paramInputDataHash"])),
+            raw_time_ms=np.ravel(content["seq_timeVector"]).astype(float),
+            raw_bin_ms=float(np.ravel(content["seq_binSizeMs"])[0]),
+            condition_ids=_column(content["conditionId"]) if "conditionId" in content else None,
+            trial_columns=_columns(content),
+        )
+    except (KeyError, IndexError, ValueError) as error:
+        raise RunFolderError(f"{path} cannot be used: {error!r} is missing or malformed") from error
+
+
+def _inds(values: np.ndarray) -> np.ndarray:
+    return np.ravel(values).astype(np.int64) - 1
+
+
+def _columns(content: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    names = [_text(name) for name in np.ravel(content.get("trialColumnNames", []))]
+    return dict(zip(names, map(_column, np.ravel(content.get("trialColumns", []))), strict=True))
+
+
+def _column(values: np.ndarray) -> np.ndarray:
+    flat = np.ravel(values)
+    if flat.dtype == object:
+        return np.array([_text(value) for value in flat], dtype=str)
+    return flat
+
+
+def _text(value: Any) -> str:
+    return "".join(str(part) for part in np.ravel(value))
+
+
+def _read_mat(path: Path, names: list[str]) -> dict[str, Any]:
+    if not path.exists():
+        raise RunFolderError(f"{path} is missing: prepare the run again, with regenerate=True")
+    try:
+        if h5py.is_hdf5(path):
+            from lfads_nb.datasets import read_mat73
+
+            return read_mat73(path, names)
+        return scipy.io.loadmat(path, variable_names=names)
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise RunFolderError(f"{path} cannot be read: {error}") from error

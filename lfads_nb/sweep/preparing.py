@@ -1,0 +1,209 @@
+"""Preparing runs: from a dataset's spikes to the input files and the folder of a run.
+
+Inputs go to `data_<hash>/<spec>/`, shared by every run with the same data hash; a run's
+`lfadsInput/` holds relative links to them, so that a collection can be moved as a whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lfads_nb.atomic_files import write_text
+from lfads_nb.datasets import (
+    Counts,
+    Dataset,
+    Split,
+    align_sessions,
+    align_single_session,
+    interleaved_split,
+    stratified_split,
+)
+from lfads_nb.errors import DataError, ParamsError
+from lfads_nb.sweep.checks import check_params
+from lfads_nb.sweep.folders import input_file_name, input_info_name
+from lfads_nb.sweep.input_files import write_input_file, write_input_info
+from lfads_nb.sweep.params import RunParams
+
+if TYPE_CHECKING:
+    from lfads_nb.sweep.run import Run
+
+log = logging.getLogger(__name__)
+
+
+class CountsCache:
+    """Keeps the last few loaded sessions, for runs that differ only in their parameters."""
+
+    def __init__(self, n_sessions: int = 4) -> None:
+        self.load = lru_cache(maxsize=n_sessions)(_load)
+
+
+def _load(run_class: type[Run], dataset: Dataset) -> Counts:
+    return run_class.generate_counts(dataset)
+
+
+def prepare_run(run: Run, *, regenerate: bool = False, cache: CountsCache | None = None) -> bool:
+    """Make whatever of a run's inputs and folder is missing.
+
+    Parameters
+    ----------
+    run : the run.
+    regenerate : write the inputs again even if they are there (the data changed).
+    cache : sessions already loaded.
+
+    Returns
+    -------
+    bool
+        Whether input files were written.
+
+    Raises
+    ------
+    ParamsError, DataError
+        If the setting does not fit the data; nothing is written then.
+    """
+    wanted = [
+        dataset
+        for dataset in run.datasets
+        if regenerate
+        or not all((run.data_folder / name).exists() for name in _input_names(dataset.name))
+    ]
+    if wanted:
+        _write_inputs(run, wanted, cache or CountsCache())
+    for dataset in run.datasets:
+        for name in _input_names(dataset.name):
+            _link(run.folder.input / name, run.data_folder / name)
+    run.record.save(run.folder)
+    write_text(run.folder.train_script, _train_script())
+    run.folder.train_script.chmod(0o755)
+    return bool(wanted)
+
+
+def _input_names(dataset: str) -> tuple[str, str]:
+    return input_file_name(dataset), input_info_name(dataset)
+
+
+def _write_inputs(run: Run, wanted: list[Dataset], cache: CountsCache) -> None:
+    params = run.params
+    problems = check_params(params, [(d.name, d.info) for d in run.datasets])
+    for problem in problems:
+        if problem.severity == "warning":
+            log.warning("%s: %s", problem.field, problem.message)
+    errors = [f"{p.field}: {p.message}" for p in problems if p.severity == "error"]
+    if errors:
+        raise ParamsError(f"run {run.name} cannot be prepared. " + "; ".join(errors))
+
+    raws = {dataset.name: cache.load(type(run), dataset) for dataset in wanted}
+    binned = {name: raw.rebin(params.spike_bin_ms) for name, raw in raws.items()}
+    alignments = _alignments(run, binned, cache)
+    for dataset in wanted:
+        name, raw = dataset.name, raws[dataset.name]
+        if params.output_dist == "poisson" and raw.continuous:
+            raise DataError(
+                "the data are not spike counts, but output_dist is 'poisson': choose 'gaussian', "
+                "'gamma' or 'zero_inflated_gamma'",
+                dataset=name,
+            )
+        split = split_trials(params, raw)
+        input_name, info_name = _input_names(name)
+        write_input_file(
+            run.data_folder / input_name,
+            binned[name],
+            split,
+            raw_bin_ms=raw.bin_ms,
+            as_float=params.output_dist != "poisson",
+            alignment=alignments.get(name),
+            extra=run.extra_inputs(dataset),
+        )
+        write_input_info(run.data_folder / info_name, raw, split, data_hash=params.data_hash)
+        log.info("prepared %s for %s", name, run.name)
+
+
+def split_trials(params: RunParams, counts: Counts) -> Split:
+    """Choose training, validation and test trials as a setting says.
+
+    Raises
+    ------
+    DataError
+        If a stratified split is asked for and the trials have no conditions, or a part is empty.
+    """
+    ratio, test_fraction = params.train_to_test_ratio, params.test_fraction
+    if params.split == "interleaved":
+        return interleaved_split(counts.n_trials, ratio, test_fraction=test_fraction)
+    if counts.condition_ids is None:
+        raise DataError(
+            "a stratified split needs condition ids: use split='interleaved', or load the data "
+            "with conditions",
+            dataset=counts.name,
+        )
+    return stratified_split(
+        counts.condition_ids, ratio=ratio, test_fraction=test_fraction, seed=params.split_seed
+    )
+
+
+def _alignments(
+    run: Run, binned: Mapping[str, Counts], cache: CountsCache
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """(channels, factors) matrices and (channels,) biases of the sessions that want one."""
+    params, n_factors = run.params, run.params.factors_dim
+    stitched = len(run.datasets) > 1
+    if not (
+        params.use_alignment_matrix if stitched else params.use_single_dataset_alignment_matrix
+    ):
+        return {}
+    sessions = {}
+    for dataset in run.datasets:
+        own = run.generate_alignment_counts(dataset)
+        if own is not None:
+            sessions[dataset.name] = own.rebin(params.spike_bin_ms)
+        elif dataset.name in binned:
+            sessions[dataset.name] = binned[dataset.name]
+        else:
+            # its files are there already, but the other sessions are aligned to it
+            sessions[dataset.name] = cache.load(type(run), dataset).rebin(params.spike_bin_ms)
+    if stitched:
+        aligned = align_sessions(
+            sessions,
+            n_factors,
+            approach=params.alignment_approach,
+            normalize_each=_normalize_each(params),
+        )
+    else:
+        ((name, counts),) = sessions.items()
+        aligned = {name: align_single_session(counts, n_factors)}
+    return {name: (alignment.matrix, alignment.bias) for name, alignment in aligned.items()}
+
+
+def _normalize_each(params: RunParams) -> bool:
+    args = params.alignment_extra_args
+    options = dict(zip(args[::2], args[1::2], strict=False))
+    unknown = set(options) - {"ridgeNormalizeEach"}
+    if unknown or len(args) % 2:
+        raise ParamsError(
+            f"alignment_extra_args takes ('ridgeNormalizeEach', True or False), got {args!r}"
+        )
+    return bool(options.get("ridgeNormalizeEach", False))
+
+
+def _link(link: Path, target: Path) -> None:
+    """Point `link` at `target`, relatively, replacing a link that points elsewhere."""
+    relative = os.path.relpath(target, link.parent)
+    if link.is_symlink() and os.readlink(link) == relative:
+        return
+    link.parent.mkdir(parents=True, exist_ok=True)
+    beside = link.with_name(f".linking-{os.getpid()}-{link.name}")
+    beside.unlink(missing_ok=True)
+    beside.symlink_to(relative)
+    os.replace(beside, link)
+
+
+def _train_script() -> str:
+    python = f"${{LFADS_NB_PYTHON:-{shlex.quote(sys.executable)}}}"
+    return f'#!/bin/bash\nexec {python} -m lfads_nb run "$(dirname "$(readlink -f "$0")")" "$@"\n'

@@ -1,0 +1,206 @@
+"""`Run`: one model to train, that is one run spec with one setting, and the folder it lives in."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lfads_nb.datasets import Counts, Dataset
+from lfads_nb.errors import CollectionError
+from lfads_nb.sweep.folders import CollectionFolder, PosteriorKind, RunFolder
+from lfads_nb.sweep.input_files import InputInfo, read_input_info
+from lfads_nb.sweep.params import RunParams
+from lfads_nb.sweep.preparing import CountsCache, prepare_run
+from lfads_nb.sweep.run_record import RunRecord, run_name
+from lfads_nb.sweep.run_spec import RunSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lfads_nb.queue.status import RunStatus
+    from lfads_nb.results import FitLog, PosteriorMeans, TrainedParams
+
+
+class Run:
+    """One run of a collection. It keeps nothing but what it is; all else is in its folder.
+
+    Subclass it, and give the subclass to `RunSpec(..., run_class=...)`, to change what it trains
+    on: `generate_counts`, `generate_alignment_counts`, `extra_inputs`.
+
+    Parameters
+    ----------
+    collection_name, collection_folder : the collection that it belongs to.
+    spec : its datasets.
+    params : its setting.
+    """
+
+    def __init__(
+        self,
+        collection_name: str,
+        collection_folder: CollectionFolder,
+        spec: RunSpec,
+        params: RunParams,
+    ) -> None:
+        self.collection_name = collection_name
+        self.collection_folder = collection_folder
+        self.spec = spec
+        self.params = params
+        self.comment = ""
+
+    # ----------------------------------------------------------------------------------- hooks
+
+    @classmethod
+    def generate_counts(cls, dataset: Dataset) -> Counts:
+        """Return the spikes to train on; by default all that the dataset holds."""
+        return dataset.load_counts()
+
+    @classmethod
+    def generate_alignment_counts(cls, dataset: Dataset) -> Counts | None:
+        """Return other spikes to align sessions by, or None for the same."""
+        return dataset.load_alignment_counts()
+
+    def extra_inputs(self, dataset: Dataset) -> Mapping[str, np.ndarray]:  # noqa: ARG002
+        """Return further arrays to store in the dataset's input file, by name."""
+        return {}
+
+    # -------------------------------------------------------------------------------- identity
+
+    @property
+    def name(self) -> str:
+        """`<spec>__param_XXXXXX`, unique within the collection."""
+        return run_name(self.spec.name, self.params)
+
+    @property
+    def datasets(self) -> tuple[Dataset, ...]:
+        return self.spec.datasets
+
+    @property
+    def folder(self) -> RunFolder:
+        """Every path of the run."""
+        return self.collection_folder.run(self.params.param_name, self.spec.name)
+
+    @property
+    def data_folder(self) -> Path:
+        """Folder of its prepared inputs, shared with the runs that have the same data hash."""
+        return self.collection_folder.data(self.params.data_name, self.spec.name)
+
+    @property
+    def record(self) -> RunRecord:
+        return RunRecord(self.collection_name, self.spec.name, self.params, self.spec.dataset_names)
+
+    def same_as(self, other: Run) -> bool:
+        """Whether both are the same spec and setting in the same folder."""
+        return (
+            type(self) is type(other)
+            and self.spec == other.spec
+            and self.params.set_values() == other.params.set_values()
+            and self.folder == other.folder
+        )
+
+    # ------------------------------------------------------------------------------- preparing
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether its inputs and its folder are there."""
+        return self.folder.run_json.exists() and all(
+            self.folder.input_file(name).exists() and self.folder.input_info(name).exists()
+            for name in self.spec.dataset_names
+        )
+
+    def prepare(self, *, regenerate: bool = False, cache: CountsCache | None = None) -> bool:
+        """Make what is missing of its inputs; see `lfads_nb.sweep.preparing.prepare_run`."""
+        return prepare_run(self, regenerate=regenerate, cache=cache)
+
+    # --------------------------------------------------------------------------------- running
+
+    def launch(self, **options: Any) -> Any:
+        """Queue this run alone; see `RunCollection.launch`."""
+        from lfads_nb.queue import launch
+
+        return launch([self], **options)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every stage ended well."""
+        return self.folder.done.exists()
+
+    def status(self) -> RunStatus:
+        """Return where the run is now, as its folder says."""
+        from lfads_nb.queue.status import read_status
+
+        return read_status(self.folder)
+
+    def delete_outputs(self, *, confirmed: bool = False) -> None:
+        """Delete everything that training wrote; inputs stay.
+
+        Raises
+        ------
+        CollectionError
+            Unless `confirmed`, or while the run is queued or running.
+        """
+        if not confirmed:
+            raise CollectionError(
+                f"deleting the outputs of {self.name} cannot be undone: pass confirmed=True"
+            )
+        status = self.status()
+        if status.state.is_active:
+            raise CollectionError(
+                f"{self.name} is {status.state.value}: cancel it before deleting its outputs"
+            )
+        shutil.rmtree(self.folder.output, ignore_errors=True)
+        for path in (
+            self.folder.done, self.folder.log, self.folder.notebook, self.folder.status_json,
+        ):  # fmt: skip
+            path.unlink(missing_ok=True)
+
+    # --------------------------------------------------------------------------------- results
+
+    def posterior_means(
+        self, dataset: str | int | None = None, *, kind: PosteriorKind | None = None
+    ) -> PosteriorMeans:
+        """Open the inferred rates, factors and the rest, read lazily.
+
+        Parameters
+        ----------
+        dataset : name or index; needed only for a stitched run, where None joins all sessions.
+        kind : which posterior; by default the one that the run was set to make.
+
+        Raises
+        ------
+        RunFolderError
+            If the run has not got that far.
+        """
+        from lfads_nb.results import PosteriorMeans
+
+        return PosteriorMeans.open(
+            self.folder, self.params, self.spec.dataset_names, dataset=dataset, kind=kind
+        )
+
+    def fit_log(self) -> FitLog:
+        """Read the costs of every epoch so far."""
+        from lfads_nb.results import FitLog
+
+        return FitLog.read(self.folder.fit_log)
+
+    def trained_params(self) -> TrainedParams:
+        """Open the trained weights by name."""
+        from lfads_nb.results import TrainedParams
+
+        return TrainedParams.open(self.folder.model_params)
+
+    def infer(self, counts: Counts, dataset: str | None = None, **options: Any) -> Any:
+        """Apply the trained model to new trials; see `lfads_nb.model.stages.infer`."""
+        from lfads_nb.model.stages import infer
+
+        return infer(self.folder, counts, dataset=dataset, **options)
+
+    def input_info(self, dataset: str | int = 0) -> InputInfo:
+        """Read what is known about a dataset's trials."""
+        name = self.spec.dataset_names[dataset] if isinstance(dataset, int) else dataset
+        return read_input_info(self.folder.input_info(name))
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name} ({self.params.data_name}) in {self.folder.path}>"

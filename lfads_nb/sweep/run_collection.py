@@ -1,0 +1,369 @@
+"""`RunCollection`: run specs times settings, and everything that is done to all of their runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from lfads_nb.atomic_files import write_text
+from lfads_nb.datasets import DatasetCollection
+from lfads_nb.errors import CollectionError
+from lfads_nb.sweep import collection_file
+from lfads_nb.sweep.folders import CollectionFolder, PosteriorKind, check_name
+from lfads_nb.sweep.params import RunParams
+from lfads_nb.sweep.preparing import CountsCache
+from lfads_nb.sweep.run import Run
+from lfads_nb.sweep.run_spec import RunSpec
+from lfads_nb.sweep.summary import summary_html, summary_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lfads_nb.results import PosteriorMeans
+
+log = logging.getLogger(__name__)
+Item = TypeVar("Item")
+
+
+class RunCollection:
+    """A grid of runs in one folder: every run spec with every setting.
+
+    It holds what this script or panel put in; `save` (done by `prepare` and `launch` too) writes
+    it to `collection.json`, from which `RunCollection.load` makes it again.
+
+    Parameters
+    ----------
+    root : folder that holds collections.
+    name : the collection's folder within it.
+    dataset_collection : where the run specs choose from.
+    params, run_specs : to start with.
+    comment : a note of your own.
+
+    Raises
+    ------
+    CollectionError
+        If the name cannot be a folder.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        name: str,
+        dataset_collection: DatasetCollection,
+        *,
+        params: Iterable[RunParams] = (),
+        run_specs: Iterable[RunSpec] = (),
+        comment: str = "",
+    ) -> None:
+        self.root = Path(root).expanduser().absolute()
+        self.name = check_name(name, "run collection")
+        self.dataset_collection = dataset_collection
+        self.comment = comment
+        self.params: list[RunParams] = []
+        self.run_specs: list[RunSpec] = []
+        self._runs: list[Run] = []
+        self.add_params(params)
+        self.add_run_spec(run_specs)
+
+    # ---------------------------------------------------------------------------------- places
+
+    @property
+    def folder(self) -> CollectionFolder:
+        """Every path of the collection."""
+        return CollectionFolder(self.path)
+
+    @property
+    def path(self) -> Path:
+        return self.root / self.name
+
+    @classmethod
+    def load(cls, path: str | Path, *, all_runs: bool = False) -> RunCollection:
+        """Open a collection from its folder, without the script that made it.
+
+        Parameters
+        ----------
+        path : the collection's folder.
+        all_runs : also take in runs that lie in the folder but were not in the collection when
+            it was last saved.
+
+        Raises
+        ------
+        RunFolderError
+            If there is no collection, or it cannot be read.
+        """
+        return collection_file.load(
+            cls, CollectionFolder(Path(path).expanduser().absolute()), all_runs
+        )
+
+    def save(self) -> None:
+        """Write `collection.json` and `summary.txt`."""
+        collection_file.save(self)
+        write_text(self.folder.summary, summary_text(self))
+
+    # -------------------------------------------------------------------------------- contents
+
+    def add_params(self, params: RunParams | Iterable[RunParams]) -> None:
+        """Add settings; one with the same hash is replaced (in place, with a warning)."""
+        for item in [params] if isinstance(params, RunParams) else list(params):
+            if not isinstance(item, RunParams):
+                raise CollectionError(f"add_params takes RunParams, got {item!r}")
+            _put(self.params, item, key=lambda p: p.param_hash)
+        self._make_runs()
+
+    def add_run_spec(self, run_spec: RunSpec | Iterable[RunSpec]) -> None:
+        """Add run specs; one with the same name is replaced (in place, with a warning).
+
+        Raises
+        ------
+        CollectionError
+            If a spec chooses from another dataset collection.
+        """
+        for item in [run_spec] if isinstance(run_spec, RunSpec) else list(run_spec):
+            if not isinstance(item, RunSpec):
+                raise CollectionError(f"add_run_spec takes RunSpecs, got {item!r}")
+            if item.dataset_collection is not self.dataset_collection:
+                raise CollectionError(
+                    f"run spec {item.name!r} chooses from another dataset collection than "
+                    f"{self.name!r}: make it with the same DatasetCollection object"
+                )
+            _put(self.run_specs, item, key=lambda s: s.name)
+        self._make_runs()
+
+    def clear_params(self) -> None:
+        """Forget all settings; nothing on disk is touched."""
+        self.params.clear()
+        self._make_runs()
+
+    def clear_run_specs(self) -> None:
+        """Forget all run specs; nothing on disk is touched."""
+        self.run_specs.clear()
+        self._make_runs()
+
+    def clear_all(self) -> None:
+        """Forget all settings and run specs; nothing on disk is touched."""
+        self.clear_params()
+        self.clear_run_specs()
+
+    def filter_params(self, keep: Callable[[RunParams], bool] | Sequence[Any]) -> None:
+        """Keep the settings that a function, a mask, or names, hashes or indices choose."""
+        self.params = _filtered(self.params, keep, self.find_params)
+        self._make_runs()
+
+    def filter_run_specs(self, keep: Callable[[RunSpec], bool] | Sequence[Any]) -> None:
+        """Keep the run specs that a function, a mask, or names or indices choose."""
+        self.run_specs = _filtered(self.run_specs, keep, self.find_run_specs)
+        self._make_runs()
+
+    def _make_runs(self) -> None:
+        fresh = [
+            (spec.run_class or Run)(self.name, self.folder, spec, params)
+            for params in self.params
+            for spec in self.run_specs
+        ]
+        # A run that stays keeps its object, and with it references and comments of the user's.
+        before = {run.name: run for run in self._runs}
+        self._runs = [
+            before[run.name] if run.name in before and before[run.name].same_as(run) else run
+            for run in fresh
+        ]
+
+    # --------------------------------------------------------------------------------- finding
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every run, specs varying fastest (the run manager's linear order)."""
+        return list(self._runs)
+
+    @property
+    def n_runs(self) -> int:
+        return len(self._runs)
+
+    def find_params(self, wanted: Any = None) -> list[RunParams]:
+        """Find settings by object, index, hash or `param_` name, or a list of these.
+
+        Raises
+        ------
+        CollectionError
+            If one is not there; the message lists what is.
+        """
+        keys = {p.param_hash: p for p in self.params} | {p.param_name: p for p in self.params}
+        named = {p.name: p for p in self.params if p.name}
+        return _find(
+            wanted, self.params, {**named, **keys}, "setting", [p.param_name for p in self.params]
+        )
+
+    def find_run_specs(self, wanted: Any = None) -> list[RunSpec]:
+        """Find run specs by object, index or name, or a list of these.
+
+        Raises
+        ------
+        CollectionError
+            If one is not there; the message lists what is.
+        """
+        keys = {spec.name: spec for spec in self.run_specs}
+        return _find(wanted, self.run_specs, keys, "run spec", list(keys))
+
+    def find_runs(self, specs: Any = None, params: Any = None) -> Run | list[Run]:
+        """Find runs by spec and setting (objects, names, hashes, indices; None means all).
+
+        Returns
+        -------
+        Run or list of Run
+            The run itself if one spec and one setting are asked for by themselves, else a list.
+
+        Raises
+        ------
+        CollectionError
+            If a spec or a setting is not there.
+        """
+        chosen_specs, chosen_params = self.find_run_specs(specs), self.find_params(params)
+        by_name = {(run.spec.name, run.params.param_hash): run for run in self._runs}
+        found = [by_name[s.name, p.param_hash] for p in chosen_params for s in chosen_specs]
+        return found[0] if _is_one(specs) and _is_one(params) else found
+
+    def find_run(self, spec: Any, params: Any) -> Run:
+        """Find the one run of a spec and a setting; see `find_runs`."""
+        found = self.find_runs(spec, params)
+        if isinstance(found, list):
+            raise CollectionError("find_run takes one run spec and one setting; use find_runs")
+        return found
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.runs)
+
+    def __len__(self) -> int:
+        return self.n_runs
+
+    # ----------------------------------------------------------------------------------- doing
+
+    def prepare(
+        self, *, regenerate: bool = False, on_progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Write the inputs and folders of all runs, as far as they are missing, and save.
+
+        Parameters
+        ----------
+        regenerate : write inputs again even if they are there.
+        on_progress : called with the number of runs ready and of all.
+
+        Raises
+        ------
+        CollectionError
+            If there is nothing to prepare.
+        ParamsError, DataError
+            If a setting does not fit the data; the message names the run.
+        """
+        if not self._runs:
+            missing = "settings (add_params)" if not self.params else "run specs (add_run_spec)"
+            raise CollectionError(f"collection {self.name!r} has no {missing} yet")
+        self.save()
+        cache = CountsCache()
+        made: set[Path] = set()
+        for done, run in enumerate(self._runs, 1):
+            run.prepare(regenerate=regenerate and run.data_folder not in made, cache=cache)
+            made.add(run.data_folder)
+            if on_progress:
+                on_progress(done, len(self._runs))
+
+    def launch(self, runs: Iterable[Run] | None = None, **options: Any) -> Any:
+        """Queue the runs that are not done, and return at once.
+
+        Parameters
+        ----------
+        runs : which ones, in which order; by default all.
+        **options : see `lfads_nb.queue.launch`.
+
+        Returns
+        -------
+        lfads_nb.queue.Queue
+            A view of the queue; `wait()` shows progress until the runs end.
+        """
+        from lfads_nb.queue import launch
+
+        self.save()
+        return launch(list(runs) if runs is not None else self.runs, **options)
+
+    def launch_tensorboard(self, **options: Any) -> Any:
+        """Start TensorBoard for all runs; see `lfads_nb.queue.launch_tensorboard`."""
+        from lfads_nb.queue import launch_tensorboard
+
+        return launch_tensorboard(self.folder, self.runs, **options)
+
+    def delete_outputs(self, *, confirmed: bool = False) -> None:
+        """Delete what training wrote, for every run; see `Run.delete_outputs`."""
+        if not confirmed:
+            raise CollectionError(
+                f"deleting the outputs of all {self.n_runs} runs of {self.name!r} cannot be "
+                "undone: pass confirmed=True"
+            )
+        for run in self._runs:
+            run.delete_outputs(confirmed=True)
+
+    def posterior_means(self, *, kind: PosteriorKind | None = None) -> dict[str, PosteriorMeans]:
+        """Open the posterior means of every run that is done, by run name, read lazily."""
+        return {run.name: run.posterior_means(kind=kind) for run in self._runs if run.is_done}
+
+    def status_table(self) -> pd.DataFrame:
+        """Return one row for each run: state, stage, progress, costs."""
+        from lfads_nb.queue import status_table
+
+        return status_table(self._runs)
+
+    def compare(self) -> pd.DataFrame:
+        """Return one row for each run: parameters that differ, and how well it did."""
+        from lfads_nb.results import compare
+
+        return compare(self._runs)
+
+    def __repr__(self) -> str:
+        return summary_text(self, brief=True)
+
+    def _repr_html_(self) -> str:
+        return summary_html(self)
+
+
+def _put(items: list[Item], item: Item, key: Callable[[Item], str]) -> None:
+    for place, there in enumerate(items):
+        if key(there) == key(item):
+            if there is not item:
+                log.warning("%r replaces the one with the same name", item)
+            items[place] = item
+            return
+    items.append(item)
+
+
+def _is_one(wanted: Any) -> bool:
+    return isinstance(wanted, str | int | np.integer | RunParams | RunSpec)
+
+
+def _find(
+    wanted: Any, items: list[Item], keys: dict[str, Item], what: str, names: list[str]
+) -> list[Item]:
+    if wanted is None:
+        return list(items)
+    found = []
+    for one in [wanted] if _is_one(wanted) else wanted:
+        if isinstance(one, int | np.integer) and -len(items) <= one < len(items):
+            found.append(items[one])
+        elif isinstance(one, str) and one in keys:
+            found.append(keys[one])
+        elif isinstance(one, RunParams | RunSpec) and one in items:
+            found.append(items[items.index(one)])  # type: ignore[arg-type]
+        else:
+            raise CollectionError(f"there is no {what} {one!r}; there are: {', '.join(names)}")
+    return found
+
+
+def _filtered(items: list[Item], keep: Any, find: Callable[[Any], list[Item]]) -> list[Item]:
+    if callable(keep):
+        return [item for item in items if keep(item)]
+    chosen = list(keep)
+    if chosen and all(isinstance(c, bool | np.bool_) for c in chosen):
+        if len(chosen) != len(items):
+            raise CollectionError(f"a mask over {len(items)} needs as many values: {len(chosen)}")
+        return [item for item, kept in zip(items, chosen, strict=True) if kept]
+    return find(chosen)
