@@ -8,7 +8,8 @@ adds `test_*` keys. Files of the run manager are read too.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ import scipy.io
 
 from lfads_nb.atomic_files import replacing
 from lfads_nb.datasets import Counts, Split
+from lfads_nb.datasets.matvariables import Variables, open_mat
 from lfads_nb.errors import RunFolderError
 
 log = logging.getLogger(__name__)
@@ -163,8 +165,10 @@ class InputInfo:
         return self._raw_array("truth")
 
     def _raw_array(self, name: str) -> np.ndarray | None:
-        array = _read_mat(self.path, [name]).get(name)
-        return None if array is None or array.ndim != 3 else array.transpose(2, 1, 0)
+        with _opened(self.path) as variables:
+            array = variables.read(name) if name in variables.classes else None
+        # The run manager kept the truth of a single trial only (files_on_disk.md 5.3).
+        return None if array is None or np.ndim(array) != 3 else array.transpose(2, 1, 0)
 
 
 def read_input_info(path: Path) -> InputInfo:
@@ -175,55 +179,53 @@ def read_input_info(path: Path) -> InputInfo:
     RunFolderError
         If it is missing or unreadable.
     """
-    names = [
-        "trainInds", "validInds", "testInds", "paramInputDataHash", "seq_timeVector",
-        "seq_binSizeMs", "conditionId", "trialColumnNames", "trialColumns",
-    ]  # fmt: skip
-    content = _read_mat(path, names)
     try:
+        with _opened(path) as variables:
+            content = {name: variables.read(name) for name in _SMALL if name in variables.classes}
         return InputInfo(
             path=path,
             train_inds=_inds(content["trainInds"]),
             valid_inds=_inds(content["validInds"]),
-            test_inds=_inds(content.get("testInds", np.zeros(0))),
-            data_hash="".join(str(part) for part in np.ravel(content["paramInputDataHash"])),
+            test_inds=_inds(content.get("testInds", ())),
+            data_hash=content["paramInputDataHash"],
             raw_time_ms=np.ravel(content["seq_timeVector"]).astype(float),
             raw_bin_ms=float(np.ravel(content["seq_binSizeMs"])[0]),
             condition_ids=_column(content["conditionId"]) if "conditionId" in content else None,
-            trial_columns=_columns(content),
+            trial_columns=dict(
+                zip(
+                    content.get("trialColumnNames", ()),
+                    map(_column, content.get("trialColumns", ())),
+                    strict=True,
+                )
+            ),
         )
     except (KeyError, IndexError, ValueError) as error:
         raise RunFolderError(f"{path} cannot be used: {error!r} is missing or malformed") from error
 
 
-def _inds(values: np.ndarray) -> np.ndarray:
-    return np.ravel(values).astype(np.int64) - 1
+_SMALL = (
+    "trainInds", "validInds", "testInds", "paramInputDataHash", "seq_timeVector", "seq_binSizeMs",
+    "conditionId", "trialColumnNames", "trialColumns",
+)  # fmt: skip
 
 
-def _columns(content: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    names = [_text(name) for name in np.ravel(content.get("trialColumnNames", []))]
-    return dict(zip(names, map(_column, np.ravel(content.get("trialColumns", []))), strict=True))
-
-
-def _column(values: np.ndarray) -> np.ndarray:
-    flat = np.ravel(values)
-    if flat.dtype == object:
-        return np.array([_text(value) for value in flat], dtype=str)
-    return flat
-
-
-def _text(value: Any) -> str:
-    return "".join(str(part) for part in np.ravel(value))
-
-
-def _read_mat(path: Path, names: list[str]) -> dict[str, Any]:
+@contextmanager
+def _opened(path: Path) -> Iterator[Variables]:
     if not path.exists():
         raise RunFolderError(f"{path} is missing: prepare the run again, with regenerate=True")
     try:
-        if h5py.is_hdf5(path):
-            from lfads_nb.datasets import read_mat73
-
-            return read_mat73(path, names)
-        return scipy.io.loadmat(path, variable_names=names)
-    except (OSError, ValueError, NotImplementedError) as error:
+        with open_mat(path, holding=["trainInds"]) as variables:
+            yield variables
+    except (OSError, NotImplementedError) as error:
         raise RunFolderError(f"{path} cannot be read: {error}") from error
+
+
+def _inds(values: Any) -> np.ndarray:
+    return np.ravel(values).astype(np.int64) - 1
+
+
+def _column(values: Any) -> np.ndarray:
+    """One value per trial: numbers, or text from a cell array."""
+    if isinstance(values, list):
+        return np.array([str(value) for value in values])
+    return np.atleast_1d(np.ravel(values))

@@ -1,0 +1,69 @@
+"""The import rules of the house: which room may know which, and who may load tensorflow."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "lfads_nb"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# What a module of a room may import while it is itself imported. Upward needs, such as
+# `RunCollection.launch`, import inside the function.
+MAY_IMPORT = {
+    "datasets": {"datasets"},
+    "sweep": {"datasets", "sweep"},
+    "model": {"datasets", "sweep", "model"},
+    "queue": {"datasets", "sweep", "queue"},
+    "results": {"datasets", "sweep", "results"},
+    "widgets": {"datasets", "sweep", "queue", "results", "widgets"},
+}
+HEAVY = {"tensorflow", "keras"}
+
+
+def imports_of(tree: ast.AST, *, at_import_time: bool) -> set[str]:
+    found = set()
+    stack = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        is_typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        if not (at_import_time and (is_function or is_typing)):
+            stack += list(ast.iter_child_nodes(node))
+    return found
+
+
+def room_of(path: Path) -> str:
+    inside = path.relative_to(PACKAGE).parts
+    return inside[0] if len(inside) > 1 else ""
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_arrows_between_rooms_run_one_way(path):
+    room = room_of(path)
+    if room not in MAY_IMPORT:
+        pytest.skip("not in a room")
+    names = imports_of(ast.parse(path.read_text()), at_import_time=True)
+    rooms = {n.split(".")[1] for n in names if n.startswith("lfads_nb.")} & set(MAY_IMPORT)
+    assert rooms <= MAY_IMPORT[room]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_the_model_knows_tensorflow(path):
+    names = {n.split(".")[0] for n in imports_of(ast.parse(path.read_text()), at_import_time=False)}
+    assert room_of(path) == "model" or not names & HEAVY
+
+
+def test_nothing_that_a_user_clicks_in_loads_tensorflow():
+    code = (
+        "import sys, lfads_nb\n"
+        "for name in lfads_nb.__all__: getattr(lfads_nb, name)\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
