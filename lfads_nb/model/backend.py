@@ -1,0 +1,128 @@
+"""All that is particular to TensorFlow or JAX: loops over time, own gradients, compilation.
+
+The rule: no other file of the model imports ``tensorflow`` or ``jax``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+Tensors = tuple[Any, ...]
+Step = Callable[[Tensors, Any], tuple[Tensors, Tensors]]
+Forward = Callable[..., tuple[Tensors, Tensors]]
+Backward = Callable[[Tensors, Tensors], Tensors]
+
+
+def backend_name() -> str:
+    """The Keras backend in use: "tensorflow" or "jax"."""
+    return keras.backend.backend()
+
+
+def scan(
+    step: Step, carry: Tensors, xs: Any, *, n_steps: int, reverse: bool = False
+) -> tuple[Tensors, Tensors]:
+    """Loop over time with a carried state.
+
+    Parameters
+    ----------
+    step : callable
+        ``step(carry, x_t) -> (carry, y_t)``; carry and y_t are tuples of tensors.
+    carry : tuple of tensors
+        State before the first step.
+    xs : nested tuples of tensors, shapes (bins, ...), and None
+        Arrays that are read one bin per step, in the structure that `step` sees.
+    n_steps : int
+        Number of bins.
+    reverse : bool
+        Go from the last bin to the first; outputs keep the order of bins.
+
+    Returns
+    -------
+    carry, ys : tuple of tensors
+        Last state; outputs of every step with shapes (bins, ...).
+    """
+    scan_here = _jax_scan if backend_name() == "jax" else _tensorflow_scan
+    return scan_here(step, carry, xs, n_steps, reverse)
+
+
+def with_gradient(forward: Forward, backward: Backward) -> Callable[..., Tensors]:
+    """Make a differentiable function out of a pass forward and a pass back.
+
+    Parameters
+    ----------
+    forward : callable
+        ``forward(*args) -> (outputs, residuals)``, both tuples of tensors.
+    backward : callable
+        ``backward(residuals, d_outputs) -> d_args``, one per argument, None for constants.
+
+    Returns
+    -------
+    callable
+        ``op(*args) -> outputs``.
+    """
+    make = _jax_with_gradient if backend_name() == "jax" else _tensorflow_with_gradient
+    return make(forward, backward)
+
+
+def _jax_scan(
+    step: Step, carry: Tensors, xs: Any, n_steps: int, reverse: bool
+) -> tuple[Tensors, Tensors]:
+    import jax
+
+    return jax.lax.scan(step, carry, xs, length=n_steps, reverse=reverse)
+
+
+def _jax_with_gradient(forward: Forward, backward: Backward) -> Callable[..., Tensors]:
+    import jax
+
+    op = jax.custom_vjp(lambda *args: forward(*args)[0])
+    op.defvjp(forward, backward)
+    return jax.jit(op)
+
+
+def _tensorflow_scan(
+    step: Step, carry: Tensors, xs: Any, n_steps: int, reverse: bool
+) -> tuple[Tensors, Tensors]:
+    import tensorflow as tf
+
+    def step_at(index: Any, carry: Tensors) -> tuple[Tensors, Tensors]:
+        return step(carry, tf.nest.map_structure(lambda x: None if x is None else x[index], xs))
+
+    first = n_steps - 1 if reverse else 0
+    by = -1 if reverse else 1
+    carry, ys = step_at(first, carry)
+    arrays = tuple(
+        tf.TensorArray(y.dtype, size=n_steps, element_shape=y.shape).write(first, y) for y in ys
+    )
+
+    def body(index: Any, carry: Tensors, arrays: Tensors) -> tuple[Any, Tensors, Tensors]:
+        carry, ys = step_at(index, carry)
+        written = tuple(array.write(index, y) for array, y in zip(arrays, ys, strict=True))
+        return index + by, carry, written
+
+    _, carry, arrays = tf.while_loop(
+        lambda index, *_: (index >= 0) & (index < n_steps),
+        body,
+        (tf.constant(first + by), carry, arrays),
+        maximum_iterations=n_steps - 1,
+        parallel_iterations=1,
+    )
+    return carry, tuple(array.stack() for array in arrays)
+
+
+def _tensorflow_with_gradient(forward: Forward, backward: Backward) -> Callable[..., Tensors]:
+    import tensorflow as tf
+
+    forward = tf.function(forward, jit_compile=True, autograph=False)
+    backward = tf.function(backward, jit_compile=True, autograph=False)
+
+    @tf.custom_gradient
+    def op(*args: Any) -> tuple[Tensors, Callable[..., Tensors]]:
+        # Without this an eager tape would look into the compiled loop for a gradient of its own.
+        outputs, residuals = forward(*(tf.stop_gradient(arg) for arg in args))
+        return outputs, lambda *d_outputs: backward(residuals, d_outputs)
+
+    return op

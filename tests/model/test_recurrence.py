@@ -1,0 +1,273 @@
+"""The loops over time against a plain loop with automatic gradients, and finite differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lfads_nb.model.recurrence import (
+    ControlledInputs,
+    ControlledStates,
+    ControlledWeights,
+    controlled_scan,
+    gru_scan,
+)
+
+SIZES = st.integers(1, 5)
+CLIPS = st.sampled_from([5.0, 1.0, 0.4])
+
+
+def normal(rng: np.random.Generator, *shape: int, scale: float = 0.6) -> tf.Tensor:
+    return tf.constant(rng.normal(size=shape) * scale, tf.float32)
+
+
+def slow_cell(h, gates_x, w_ru, w_c, clip):
+    n = h.shape[-1]
+    ru = tf.sigmoid(gates_x[..., : 2 * n] + h @ w_ru)
+    r, u = ru[..., :n], ru[..., n:]
+    c = tf.tanh(gates_x[..., 2 * n :] + (r * h) @ w_c)
+    return tf.clip_by_value(u * h + (1 - u) * c, -clip, clip)
+
+
+def slow_gru_scan(gates_x, h, w_ru, w_c, *, clip, n_steps):
+    states = []
+    for t in range(n_steps):
+        h = slow_cell(h, gates_x[min(t, gates_x.shape[0] - 1)], w_ru, w_c, clip)
+        states.append(h)
+    return tf.stack(states)
+
+
+def slow_controlled_scan(x: ControlledInputs, w: ControlledWeights, *, clip):
+    con, gen = x.con_h0, x.gen_h0
+    factors = gen @ w.w_fac
+    states = []
+    for t in range(x.con_gates_x.shape[0]):
+        con_gates_x = x.con_gates_x[t]
+        if w.w_f_con is not None:
+            fed = factors
+            if w.w_out is not None:
+                fed = tf.exp(tf.clip_by_value(factors @ w.w_out + w.b_out, -80.0, 80.0))
+            if x.feedback_masks is not None:
+                fed = fed * x.feedback_masks[t]
+            con_gates_x = con_gates_x + fed @ w.w_f_con
+        con = slow_cell(con, con_gates_x, w.w_con_ru, w.w_con_c, clip)
+        mean = con @ w.w_co_mean + w.b_co_mean
+        logvar = con @ w.w_co_logvar + w.b_co_logvar
+        co = mean if x.noise is None else mean + tf.exp(logvar / 2) * x.noise[t]
+        gen_gates_x = x.gen_gates_x[min(t, x.gen_gates_x.shape[0] - 1)] + co @ w.w_u_gen
+        gen = slow_cell(gen, gen_gates_x, w.w_gen_ru, w.w_gen_c, clip)
+        factors = (gen if x.gen_masks is None else gen * x.gen_masks[t]) @ w.w_fac
+        states.append((con, mean, logvar, co, gen, factors))
+    return ControlledStates(*(tf.stack(s) for s in zip(*states, strict=True)))
+
+
+def value_and_gradients(function, arrays, weights):
+    """Outputs and gradients of a weighted sum of them, for every array that is given."""
+    present = [a for a in arrays if a is not None]
+    with tf.GradientTape() as tape:
+        tape.watch(present)
+        outputs = tf.nest.flatten(function(arrays))
+        loss = tf.add_n(
+            [tf.reduce_sum(y * k) for y, k in zip(outputs, weights, strict=True) if k is not None]
+        )
+    return outputs, tape.gradient(loss, present), loss
+
+
+def assert_all_close(actual, expected, tolerance=2e-5):
+    for a, b in zip(actual, expected, strict=True):
+        assert a.shape == b.shape
+        scale = 1 + np.max(np.abs(b))
+        np.testing.assert_allclose(a / scale, b / scale, rtol=0, atol=tolerance)
+
+
+def gru_arrays(rng, T, D, B, H, *, constant=False):
+    gates_x = normal(rng, *((1, D, 1) if constant else (T, D, B)), 3 * H)
+    return [
+        gates_x,
+        normal(rng, D, B, H, scale=2.0),
+        normal(rng, D, H, 2 * H),
+        normal(rng, D, H, H),
+    ]
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    T=st.integers(1, 7), D=st.integers(1, 2), B=SIZES, H=SIZES, clip=CLIPS, constant=st.booleans()
+)
+def test_gru_scan_equals_the_plain_loop(T, D, B, H, clip, constant):
+    rng = np.random.default_rng(T + 10 * B + 100 * H)
+    arrays = gru_arrays(rng, T, D, B, H, constant=constant)
+    weights = [normal(rng, T, D, B, H)]
+    ours = value_and_gradients(lambda a: gru_scan(*a, clip=clip, n_steps=T), arrays, weights)
+    slow = value_and_gradients(lambda a: slow_gru_scan(*a, clip=clip, n_steps=T), arrays, weights)
+    assert_all_close(ours[0], slow[0], 2e-6)
+    assert_all_close(ours[1], slow[1])
+
+
+def controlled_arrays(
+    rng, *, T, B, K, G, U, F, N, constant, noise, masks, feedback
+) -> tuple[ControlledInputs, ControlledWeights]:
+    fed = N if feedback == "rates" else F
+
+    def dropout(*shape):
+        return tf.constant(rng.binomial(1, 0.7, shape) / 0.7, tf.float32) if masks else None
+
+    inputs = ControlledInputs(
+        con_gates_x=normal(rng, T, B, 3 * K),
+        gen_gates_x=normal(rng, *((1, 1) if constant else (T, B)), 3 * G),
+        con_h0=normal(rng, B, K, scale=2.0),
+        gen_h0=normal(rng, B, G, scale=2.0),
+        noise=normal(rng, T, B, U) if noise else None,
+        feedback_masks=dropout(T, B, fed) if feedback else None,
+        gen_masks=dropout(T, B, G),
+    )
+    weights = ControlledWeights(
+        w_con_ru=normal(rng, K, 2 * K),
+        w_con_c=normal(rng, K, K),
+        w_co_mean=normal(rng, K, U),
+        b_co_mean=normal(rng, U),
+        w_co_logvar=normal(rng, K, U),
+        b_co_logvar=normal(rng, U),
+        w_u_gen=normal(rng, U, 3 * G),
+        w_gen_ru=normal(rng, G, 2 * G),
+        w_gen_c=normal(rng, G, G),
+        w_fac=normal(rng, G, F),
+        w_f_con=normal(rng, fed, 3 * K) if feedback else None,
+        w_out=normal(rng, F, N, scale=0.3) if feedback == "rates" else None,
+        b_out=normal(rng, N, scale=0.3) if feedback == "rates" else None,
+    )
+    return inputs, weights
+
+
+def as_controlled(function, clip):
+    n = len(ControlledInputs._fields)
+    return lambda a: function(ControlledInputs(*a[:n]), ControlledWeights(*a[n:]), clip=clip)
+
+
+def random_state_weights(rng, inputs, weights):
+    T, B = inputs.con_gates_x.shape[:2]
+    K, G, U = inputs.con_h0.shape[1], inputs.gen_h0.shape[1], weights.b_co_mean.shape[0]
+    return [normal(rng, T, B, n) for n in (K, U, U, U, G, weights.w_fac.shape[1])]
+
+
+def gradients_that_flow(inputs, weights, gradients):
+    """Drop those of noise and masks, which are constants."""
+    names = (*ControlledInputs._fields, *ControlledWeights._fields)
+    named = [n for n, x in zip(names, (*inputs, *weights), strict=True) if x is not None]
+    constants = ("noise", "feedback_masks", "gen_masks")
+    return [g for n, g in zip(named, gradients, strict=True) if n not in constants]
+
+
+@settings(max_examples=14, deadline=None)
+@given(
+    sizes=st.fixed_dictionaries(
+        {"T": st.integers(1, 5), "B": SIZES, "K": SIZES, "G": SIZES, "U": SIZES, "F": SIZES}
+    ),
+    clip=CLIPS,
+    constant=st.booleans(),
+    noise=st.booleans(),
+    masks=st.booleans(),
+    feedback=st.sampled_from([None, "factors", "rates"]),
+)
+def test_controlled_scan_equals_the_plain_loop(sizes, clip, **options):
+    rng = np.random.default_rng(sum(sizes.values()))
+    inputs, weights = controlled_arrays(rng, **sizes, N=3, **options)
+    arrays = [*inputs, *weights]
+    outer = random_state_weights(rng, inputs, weights)
+    ours = value_and_gradients(as_controlled(controlled_scan, clip), arrays, outer)
+    slow = value_and_gradients(as_controlled(slow_controlled_scan, clip), arrays, outer)
+    assert_all_close(ours[0], slow[0], 5e-6)
+    assert_all_close(
+        gradients_that_flow(inputs, weights, ours[1]), gradients_that_flow(inputs, weights, slow[1])
+    )
+
+
+def test_gradients_equal_finite_differences():
+    rng = np.random.default_rng(3)
+    inputs, weights = controlled_arrays(
+        rng,
+        T=4,
+        B=2,
+        K=3,
+        G=3,
+        U=2,
+        F=2,
+        N=3,
+        constant=True,
+        noise=True,
+        masks=True,
+        feedback="rates",
+    )
+    arrays = [*inputs, *weights]
+    outer = random_state_weights(rng, inputs, weights)
+    call = as_controlled(controlled_scan, 5.0)
+    _, gradients, _ = value_and_gradients(call, arrays, outer)
+    gradients = dict(zip(range(len(arrays)), gradients, strict=True))
+    for i in [0, 1, 2, 3, *range(7, len(arrays))]:
+        direction = normal(rng, *arrays[i].shape, scale=1.0)
+        step = 1e-2 / np.sqrt(np.sum(direction.numpy() ** 2))
+        losses = []
+        for sign in (1, -1):
+            moved = [*arrays[:i], arrays[i] + sign * step * direction, *arrays[i + 1 :]]
+            losses.append(float(value_and_gradients(call, moved, outer)[2]))
+        expected = (losses[0] - losses[1]) / (2 * step)
+        got = float(tf.reduce_sum(gradients[i] * direction))
+        assert got == pytest.approx(expected, rel=2e-2, abs=2e-2), i
+
+
+def test_log_rates_beyond_the_bound_pass_no_gradient():
+    rng = np.random.default_rng(5)
+    inputs, weights = controlled_arrays(
+        rng,
+        T=3,
+        B=2,
+        K=3,
+        G=3,
+        U=2,
+        F=2,
+        N=3,
+        constant=True,
+        noise=False,
+        masks=False,
+        feedback="rates",
+    )
+    weights = weights._replace(b_out=tf.constant([-100.0, 0.0, 0.0]))
+    outer = random_state_weights(rng, inputs, weights)
+    arrays = [*inputs, *weights]
+    gradient = value_and_gradients(as_controlled(controlled_scan, 5.0), arrays, outer)[1][-1]
+    assert gradient[0] == 0
+    assert np.all(gradient[1:] != 0)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_inside_a_compiled_training_step(compiled):
+    rng = np.random.default_rng(7)
+    arrays = gru_arrays(rng, 6, 2, 3, 4)
+    weights = [normal(rng, 6, 2, 3, 4)]
+
+    @tf.function(jit_compile=compiled)
+    def step(arrays):
+        return value_and_gradients(lambda a: gru_scan(*a, clip=5.0), arrays, weights)[1]
+
+    expected = value_and_gradients(
+        lambda a: slow_gru_scan(*a, clip=5.0, n_steps=6), arrays, weights
+    )[1]
+    assert_all_close(step(arrays), expected)
+
+
+def test_two_thousand_bins_stay_finite_and_build_a_small_graph():
+    rng = np.random.default_rng(9)
+    arrays = gru_arrays(rng, 2000, 2, 3, 4)
+
+    @tf.function
+    def step(arrays):
+        return value_and_gradients(
+            lambda a: gru_scan(*a, clip=5.0), arrays, [tf.ones((2000, 2, 3, 4))]
+        )[1]
+
+    concrete = step.get_concrete_function(arrays)
+    assert len(concrete.graph.get_operations()) < 200
+    assert all(np.all(np.isfinite(g)) for g in step(arrays))
