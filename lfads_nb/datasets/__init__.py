@@ -3,18 +3,33 @@
 This room imports no other room.
 """
 
+from lfads_nb.datasets.collection import DatasetCollection, MaxBatchSize
+from lfads_nb.datasets.conditions import condition_averages
 from lfads_nb.datasets.counts import Counts
+from lfads_nb.datasets.dataset import Dataset
 from lfads_nb.datasets.info import DatasetInfo
-from lfads_nb.datasets.readers import peek_info, read_counts, write_counts
+from lfads_nb.datasets.lorenz import generate_demo_datasets
+from lfads_nb.datasets.readers import peek_info, read_counts, recognise_format, write_counts
+from lfads_nb.datasets.rebinning import rebin_ratio
+from lfads_nb.datasets.scanning import FoundFile, scan_folder
 from lfads_nb.datasets.splitting import Split, interleaved_split, stratified_split
 
 __all__ = [
     "Counts",
+    "Dataset",
+    "DatasetCollection",
     "DatasetInfo",
+    "FoundFile",
+    "MaxBatchSize",
     "Split",
+    "condition_averages",
+    "generate_demo_datasets",
     "interleaved_split",
     "peek_info",
     "read_counts",
+    "rebin_ratio",
+    "recognise_format",
+    "scan_folder",
     "stratified_split",
     "write_counts",
 ]

@@ -188,6 +188,10 @@ class Counts:
             )
         return condition_averages(self.counts, self.condition_ids)
 
+    def renamed(self, name: str) -> Counts:
+        """The same counts under another session name; arrays are shared."""
+        return self._with(name=name)
+
     def rebin(self, bin_ms: float) -> Counts:
         """Sum consecutive bins into wider ones of `bin_ms`.
 

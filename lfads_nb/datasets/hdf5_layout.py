@@ -20,15 +20,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from lfads_nb.atomic_files import replacing
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.info import DatasetInfo, described
 from lfads_nb.errors import DataError
@@ -54,8 +53,7 @@ def write_counts(
     path : the file.
     """
     path = Path(path).expanduser()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
         _write_attributes(file, counts)
         _write_array(file, "counts", counts.counts)
         file["time_ms"] = counts.time_ms
@@ -192,13 +190,3 @@ def _distinct_trials(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         row[trial] = first.setdefault(key, trial)
     distinct, row = np.unique(row, return_inverse=True)
     return distinct, row
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

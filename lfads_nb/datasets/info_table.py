@@ -1,0 +1,59 @@
+"""The table of a collection's datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from lfads_nb.datasets.dataset import Dataset
+from lfads_nb.errors import LfadsError
+
+_COLUMNS = {
+    "subject": "object",
+    "date": "object",
+    "save_tags": "object",
+    "trials": "Int64",
+    "channels": "Int64",
+    "bins": "Int64",
+    "bin_ms": "Float64",
+    "conditions": "Int64",
+    "mean_rate_hz": "Float64",
+    "problem": "object",
+}
+
+
+def info_table(
+    datasets: Sequence[Dataset], *, reload: bool = False, full: bool = False
+) -> pd.DataFrame:
+    """Describe datasets, a row each; one that cannot be read says why in column `problem`."""
+    rows = [_row(dataset, reload=reload, full=full) for dataset in datasets]
+    index = pd.Index([dataset.name for dataset in datasets], name="dataset", dtype="object")
+    table = pd.DataFrame(rows, index=index, columns=list(_COLUMNS))
+    return table.astype(_COLUMNS)
+
+
+def _row(dataset: Dataset, *, reload: bool, full: bool) -> dict[str, Any]:
+    try:
+        info = dataset.load_info(reload=reload, full=full)
+    except LfadsError as error:
+        return _problem(str(error))
+    except Exception as error:  # noqa: BLE001 - a user's loader may raise anything
+        return _problem(f"{type(error).__name__}: {error}")
+    return {
+        "subject": info.subject,
+        "date": info.date,
+        "save_tags": ", ".join(info.save_tags),
+        "trials": info.n_trials,
+        "channels": info.n_channels,
+        "bins": info.n_bins,
+        "bin_ms": info.bin_ms,
+        "conditions": info.n_conditions,
+        "mean_rate_hz": info.mean_rate_hz,
+        "problem": "",
+    }
+
+
+def _problem(text: str) -> dict[str, Any]:
+    return {"subject": "", "date": "", "save_tags": "", "problem": text}
