@@ -3,6 +3,7 @@
 This room imports no other room.
 """
 
+from lfads_nb.datasets.alignment import Alignment, align_sessions, align_single_session
 from lfads_nb.datasets.collection import DatasetCollection, MaxBatchSize
 from lfads_nb.datasets.conditions import condition_averages
 from lfads_nb.datasets.counts import Counts
@@ -15,6 +16,7 @@ from lfads_nb.datasets.scanning import FoundFile, scan_folder
 from lfads_nb.datasets.splitting import Split, interleaved_split, stratified_split
 
 __all__ = [
+    "Alignment",
     "Counts",
     "Dataset",
     "DatasetCollection",
@@ -22,6 +24,8 @@ __all__ = [
     "FoundFile",
     "MaxBatchSize",
     "Split",
+    "align_sessions",
+    "align_single_session",
     "condition_averages",
     "generate_demo_datasets",
     "interleaved_split",
