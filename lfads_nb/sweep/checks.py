@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lfads_nb.datasets import DatasetInfo, rebin_ratio
+from lfads_nb.datasets import DatasetInfo
+from lfads_nb.datasets.rebinning import rebin_ratio
 from lfads_nb.errors import DataError
 from lfads_nb.sweep.params import RunParams
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from lfads_nb.atomic_files import write_text
 from lfads_nb.datasets import DatasetCollection
+from lfads_nb.datasets.choosing import choose
 from lfads_nb.errors import CollectionError
 from lfads_nb.sweep import collection_file
 from lfads_nb.sweep.folders import CollectionFolder, PosteriorKind, check_name
@@ -183,29 +184,40 @@ class RunCollection:
         return len(self._runs)
 
     def find_params(self, wanted: Any = None) -> list[RunParams]:
-        """Find settings by object, index, hash or `param_` name, or a list of these.
+        """Find settings by object, index, hash, `param_` name or label, or a list of these.
 
         Raises
         ------
         CollectionError
             If one is not there; the message lists what is.
         """
-        keys = {p.param_hash: p for p in self.params} | {p.param_name: p for p in self.params}
-        named = {p.name: p for p in self.params if p.name}
-        return _find(
-            wanted, self.params, {**named, **keys}, "setting", [p.param_name for p in self.params]
-        )
+        if wanted is None:
+            return list(self.params)
+        return [self._find_one_setting(w) for w in ([wanted] if _is_one(wanted) else wanted)]
+
+    def _find_one_setting(self, wanted: Any) -> RunParams:
+        if isinstance(wanted, int | np.integer):
+            if -len(self.params) <= wanted < len(self.params):
+                return self.params[wanted]
+        else:
+            for params in self.params:
+                if wanted == params or wanted in (params.param_hash, params.param_name):
+                    return params
+            labelled = [params for params in self.params if params.name and params.name == wanted]
+            if len(labelled) == 1:
+                return labelled[0]
+        there = ", ".join(params.param_name for params in self.params) or "none yet"
+        raise CollectionError(f"{self.name!r} has no setting {wanted!r}; it has {there}.")
 
     def find_run_specs(self, wanted: Any = None) -> list[RunSpec]:
-        """Find run specs by object, index or name, or a list of these.
+        """Find run specs by object, index, name or pattern, or a list of these.
 
         Raises
         ------
         CollectionError
             If one is not there; the message lists what is.
         """
-        keys = {spec.name: spec for spec in self.run_specs}
-        return _find(wanted, self.run_specs, keys, "run spec", list(keys))
+        return choose(self.run_specs, wanted, owner=repr(self.name))
 
     def find_runs(self, specs: Any = None, params: Any = None) -> Run | list[Run]:
         """Find runs by spec and setting (objects, names, hashes, indices; None means all).
@@ -338,24 +350,6 @@ def _put(items: list[Item], item: Item, key: Callable[[Item], str]) -> None:
 
 def _is_one(wanted: Any) -> bool:
     return isinstance(wanted, str | int | np.integer | RunParams | RunSpec)
-
-
-def _find(
-    wanted: Any, items: list[Item], keys: dict[str, Item], what: str, names: list[str]
-) -> list[Item]:
-    if wanted is None:
-        return list(items)
-    found = []
-    for one in [wanted] if _is_one(wanted) else wanted:
-        if isinstance(one, int | np.integer) and -len(items) <= one < len(items):
-            found.append(items[one])
-        elif isinstance(one, str) and one in keys:
-            found.append(keys[one])
-        elif isinstance(one, RunParams | RunSpec) and one in items:
-            found.append(items[items.index(one)])  # type: ignore[arg-type]
-        else:
-            raise CollectionError(f"there is no {what} {one!r}; there are: {', '.join(names)}")
-    return found
 
 
 def _filtered(items: list[Item], keep: Any, find: Callable[[Any], list[Item]]) -> list[Item]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from lfads_nb.datasets import Dataset, DatasetCollection
 from lfads_nb.errors import CollectionError
@@ -22,7 +20,7 @@ class RunSpec:
     ----------
     name : becomes a folder's name.
     dataset_collection : where the datasets come from.
-    datasets : datasets, names, indices, or a boolean mask over the collection.
+    datasets : datasets, names, patterns, indices, or a boolean mask over the collection.
     run_class : a subclass of `Run` that overrides its hooks, if you have one.
 
     Raises
@@ -41,7 +39,7 @@ class RunSpec:
     ) -> None:
         self.name = check_name(name, "run spec")
         self.dataset_collection = dataset_collection
-        self.datasets = _choose(dataset_collection, datasets)
+        self.datasets = tuple(dataset_collection.find(datasets))
         self.run_class = run_class
         if not self.datasets:
             raise CollectionError(f"run spec {name!r} has no datasets: choose at least one")
@@ -65,28 +63,3 @@ class RunSpec:
     def __repr__(self) -> str:
         count = len(self.datasets)
         return f"<RunSpec {self.name!r} ({count} dataset{'s' if count != 1 else ''})>"
-
-
-def _choose(collection: DatasetCollection, wanted: Any) -> tuple[Dataset, ...]:
-    if isinstance(wanted, Dataset | str):
-        wanted = [wanted]
-    items = list(wanted)
-    if items and all(isinstance(item, bool | np.bool_) for item in items):
-        if len(items) != len(collection.datasets):
-            raise CollectionError(
-                f"a mask over {len(collection.datasets)} datasets needs as many values, "
-                f"got {len(items)}"
-            )
-        items = [d for d, chosen in zip(collection.datasets, items, strict=True) if chosen]
-    chosen = []
-    for item in items:
-        name = item.name if isinstance(item, Dataset) else item
-        (found,) = collection.find([name])
-        if isinstance(item, Dataset) and found is not item:
-            raise CollectionError(
-                f"dataset {item.name!r} belongs to another collection than the run spec"
-            )
-        if found in chosen:
-            raise CollectionError(f"dataset {found.name!r} is named twice in one run spec")
-        chosen.append(found)
-    return tuple(chosen)
