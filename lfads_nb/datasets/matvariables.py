@@ -100,7 +100,7 @@ def _from_scipy(value: Any) -> Any:
     if not isinstance(value, np.ndarray):
         return value
     if value.dtype.kind == "U":
-        rows = [str(row) for row in value.reshape(-1)]
+        rows = [str(row) for row in value.reshape(-1)] or [""]
         return rows[0] if len(rows) == 1 else [row.rstrip() for row in rows]
     if value.dtype == object:
         items = [_from_scipy(item) for item in value.reshape(-1, order="F")]
