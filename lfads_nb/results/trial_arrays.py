@@ -1,0 +1,275 @@
+"""Arrays whose trials are spread over the HDF5 files of several splits, read only where asked.
+
+LFADS writes training and validation trials into separate files, each in its own order. A
+`TrialArray` shows them as one array in the order that the trials were recorded in, and opens a
+file only for as long as a read takes, so that a run that samples again can replace it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from lfads_nb.errors import RunFolderError
+
+_FEW_ROWS = 64
+
+
+@dataclass(frozen=True)
+class SplitRows:
+    """Rows of one HDF5 dataset and the trials that they belong to.
+
+    Parameters
+    ----------
+    path, key : the file and the dataset in it.
+    trials : (rows,) 0-based trial of each row; rows beyond those of the file are missing.
+    n_axes : axes that the dataset has, the trials' included; MATLAB drops trailing ones.
+    blocks : the last axis holds this many blocks of equal width (parameters of a distribution).
+    combine : makes one block of all of them; the first is taken when not given.
+    scale : multiplies what was read.
+    """
+
+    path: Path
+    key: str
+    trials: np.ndarray
+    n_axes: int
+    blocks: int = 1
+    combine: Callable[..., np.ndarray] | None = None
+    scale: float = 1.0
+
+    def open(self) -> h5py.File:
+        return open_hdf5(self.path)
+
+    def layout(self) -> tuple[tuple[int, ...], np.dtype]:
+        """Return the shape behind the trials' axis, and the type of the numbers."""
+        with self.open() as file:
+            if self.key not in file:
+                raise RunFolderError(
+                    f"{self.path} holds no {self.key!r}, only {', '.join(sorted(file))}"
+                )
+            dataset = file[self.key]
+            shape = self._full_shape(dataset.shape)
+            self._check_rows(shape[0])
+            dtype = dataset.dtype
+        if self.blocks > 1:
+            shape = (*shape[:-1], shape[-1] // self.blocks)
+        if self.scale != 1 and dtype.kind != "f":
+            dtype = np.dtype(np.float64)
+        return shape[1:], dtype
+
+    def n_rows(self) -> int:
+        """Return how many trials the file holds."""
+        with self.open() as file:
+            return self._full_shape(file[self.key].shape)[0]
+
+    def _check_rows(self, n_rows: int) -> None:
+        if n_rows > len(self.trials):
+            raise RunFolderError(
+                f"{self.path} holds {n_rows} trials of {self.key!r}, but the input file names "
+                f"only {len(self.trials)}: they are not of the same data. Sample the posterior "
+                "again, or restore the input file that the run was trained on."
+            )
+
+    def _full_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Give back the axes of size 1 that MATLAB does not write at the end of its order."""
+        if len(shape) < self.n_axes and len(self.trials) == 1 and shape[:1] != (1,):
+            shape = (1, *shape)
+        return (*shape, *(1,) * (self.n_axes - len(shape)))
+
+    def read(self, rows: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
+        """Read rows and positions on the other axes: (rows, ...)."""
+        with self.open() as file:
+            dataset = file[self.key]
+            shape = self._full_shape(dataset.shape)
+            if dataset.shape != shape:
+                dataset = dataset[()].reshape(shape)
+            values = self._read_blocks(dataset, shape, rows, others)
+        return values if self.scale == 1 else values * self.scale
+
+    def _read_blocks(
+        self,
+        dataset: h5py.Dataset | np.ndarray,
+        shape: tuple[int, ...],
+        rows: np.ndarray,
+        others: Sequence[np.ndarray],
+    ) -> np.ndarray:
+        if self.blocks == 1:
+            return _read_orthogonal(dataset, (rows, *others))
+        width = shape[-1] // self.blocks
+        n_blocks = self.blocks if self.combine else 1
+        parts = [
+            _read_orthogonal(dataset, (rows, *others[:-1], others[-1] + i * width))
+            for i in range(n_blocks)
+        ]
+        return self.combine(*parts) if self.combine else parts[0]
+
+    def moved(self, offset: int) -> SplitRows:
+        """Return the same rows as later trials of a longer array."""
+        return replace(self, trials=self.trials + offset)
+
+
+@dataclass
+class TrialArray:
+    """A lazily read array, its first axis the trials in recorded order.
+
+    Index it as numpy arrays are indexed, each axis by itself: `array[trials, bins, units]`, with
+    whole numbers, slices, lists of positions or masks. Trials that no file holds are NaN.
+    """
+
+    parts: tuple[SplitRows, ...]
+    n_trials: int
+    _whole: np.ndarray | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        layouts = [part.layout() for part in self.parts]
+        shapes = {shape for shape, _ in layouts}
+        if len(shapes) != 1:
+            described = ", ".join(
+                f"{part.path.name} {shape}"
+                for part, (shape, _) in zip(self.parts, layouts, strict=True)
+            )
+            raise RunFolderError(
+                f"{self.parts[0].key!r} has different shapes behind the trials in the files of "
+                f"{self.parts[0].path.parent}: {described}. They are not of one run."
+            )
+        self.shape: tuple[int, ...] = (self.n_trials, *shapes.pop())
+        self.dtype = np.result_type(*(dtype for _, dtype in layouts))
+        present = np.zeros(self.n_trials, dtype=bool)
+        for part in self.parts:
+            present[part.trials[: part.n_rows()]] = True
+        self.present: np.ndarray = present
+        if not present.all() and self.dtype.kind != "f":
+            self.dtype = np.dtype(np.float64)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __len__(self) -> int:
+        return self.n_trials
+
+    def load(self) -> np.ndarray:
+        """Return the whole array, read once and kept; it cannot be written to."""
+        if self._whole is None:
+            whole = self._read([np.arange(n) for n in self.shape])
+            whole.flags.writeable = False
+            self._whole = whole
+        return self._whole
+
+    def forget(self) -> None:
+        """Give the memory back that `load` took."""
+        self._whole = None
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.load()
+        if copy or (dtype is not None and array.dtype != dtype):
+            return array.astype(dtype or array.dtype)
+        return array
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        selections = _one_per_axis(index, self.ndim)
+        positions = [_positions(s, n) for s, n in zip(selections, self.shape, strict=True)]
+        if self._whole is not None:
+            values = self._whole[np.ix_(*positions)]
+        else:
+            values = self._read(positions)
+        return values[tuple(0 if _is_number(s) else slice(None) for s in selections)]
+
+    def _read(self, positions: Sequence[np.ndarray]) -> np.ndarray:
+        fill = np.nan if self.dtype.kind == "f" else 0
+        values = np.full([len(p) for p in positions], fill, dtype=self.dtype)
+        if values.size == 0:
+            return values
+        trials, others = positions[0], positions[1:]
+        for part in self.parts:
+            row_of_trial = np.full(self.n_trials, -1)
+            n_rows = part.n_rows()
+            row_of_trial[part.trials[:n_rows]] = np.arange(n_rows)
+            rows = row_of_trial[trials]
+            here = rows >= 0
+            if here.any():
+                values[here] = part.read(rows[here], others)
+        return values
+
+    def concatenated_with(self, *others: TrialArray) -> TrialArray:
+        """Return one array of the trials of several, in turn."""
+        parts: list[SplitRows] = []
+        offset = 0
+        for array in (self, *others):
+            parts += [part.moved(offset) for part in array.parts]
+            offset += array.n_trials
+        return TrialArray(tuple(parts), offset)
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Open a file for reading, without a lock that some network drives refuse.
+
+    Raises
+    ------
+    RunFolderError
+        There is no such file, or it is not a whole HDF5 file.
+    """
+    try:
+        return h5py.File(path, "r", locking=False)
+    except FileNotFoundError:
+        raise RunFolderError(f"{path} does not exist") from None
+    except OSError as error:
+        raise RunFolderError(
+            f"{path} cannot be read as HDF5 ({error}). It may be cut short by a full disk or a "
+            "stopped run: delete it and run that stage again."
+        ) from error
+
+
+def _is_number(selection: Any) -> bool:
+    return isinstance(selection, int | np.integer) and not isinstance(selection, bool)
+
+
+def _one_per_axis(index: Any, n_axes: int) -> tuple[Any, ...]:
+    given = index if isinstance(index, tuple) else (index,)
+    if any(selection is Ellipsis for selection in given):
+        at = next(i for i, selection in enumerate(given) if selection is Ellipsis)
+        missing = n_axes - (len(given) - 1)
+        given = (*given[:at], *(slice(None),) * missing, *given[at + 1 :])
+    if len(given) > n_axes:
+        raise IndexError(f"{len(given)} indices for an array with {n_axes} axes")
+    return (*given, *(slice(None),) * (n_axes - len(given)))
+
+
+def _positions(selection: Any, n: int) -> np.ndarray:
+    """Turn what selects along an axis into 0-based positions."""
+    if _is_number(selection):
+        return np.arange(n)[[selection]]
+    if isinstance(selection, slice):
+        return np.arange(n)[selection]
+    chosen = np.asarray(selection)
+    if chosen.ndim != 1:
+        raise IndexError(f"each axis is indexed by itself, in one dimension, not {chosen.ndim}")
+    return np.arange(n)[chosen if chosen.size else slice(0)]
+
+
+def _read_orthogonal(
+    dataset: h5py.Dataset | np.ndarray, positions: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Read positions on every axis through the slices that enclose them."""
+    rows, spans = positions[0], [_span(p) for p in positions]
+    if len(rows) < _FEW_ROWS and len(rows) * 4 < spans[0].stop - spans[0].start:
+        inner = tuple(p - s.start for p, s in zip(positions[1:], spans[1:], strict=True))
+        return np.stack([_pick(dataset[(int(r), *spans[1:])], inner) for r in rows])
+    block = dataset[tuple(spans)]
+    return _pick(block, tuple(p - s.start for p, s in zip(positions, spans, strict=True)))
+
+
+def _span(positions: np.ndarray) -> slice:
+    return slice(int(positions.min()), int(positions.max()) + 1)
+
+
+def _pick(block: np.ndarray, positions: tuple[np.ndarray, ...]) -> np.ndarray:
+    whole = all(
+        np.array_equal(p, np.arange(n)) for p, n in zip(positions, block.shape, strict=True)
+    )
+    return block if whole or not positions else block[np.ix_(*positions)]

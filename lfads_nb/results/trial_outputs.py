@@ -1,0 +1,58 @@
+"""One object per trial, for analyses that go trial by trial (features.md K8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from lfads_nb.results.posterior_means import PosteriorMeans
+
+_ARRAYS = (
+    "rates", "factors", "generator_states", "generator_ics", "controller_outputs", "counts",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrialOutputs:
+    """What was measured and inferred in one trial.
+
+    `trial` counts from 0 within the session; `time_ms` is (bins,), the left edges; `rates`
+    (spikes/s) and `counts` are (bins, neurons), `factors` (bins, factors), `controller_outputs`
+    (bins, inputs), `generator_states` (bins, units), `generator_ics` (units,). What the run did
+    not store is None.
+    """
+
+    trial: int
+    dataset: str
+    split: str
+    condition: Any
+    time_ms: np.ndarray
+    rates: np.ndarray | None
+    factors: np.ndarray | None
+    generator_states: np.ndarray | None
+    generator_ics: np.ndarray | None
+    controller_outputs: np.ndarray | None
+    counts: np.ndarray | None
+
+
+def split_by_trial(pm: PosteriorMeans) -> list[TrialOutputs]:
+    """Return one object per trial, of each session in turn."""
+    return [trial for session in pm.sessions for trial in _of_session(session)]
+
+
+def _of_session(pm: PosteriorMeans) -> list[TrialOutputs]:
+    arrays = {name: pm.field(name).load() for name in _ARRAYS if pm.has(name)}
+    return [
+        TrialOutputs(
+            trial=trial,
+            dataset=pm.datasets[0],
+            split=str(pm.splits[trial]),
+            condition=None if pm.condition_ids is None else pm.condition_ids[trial],
+            time_ms=pm.time_ms,
+            **{name: arrays[name][trial] if name in arrays else None for name in _ARRAYS},
+        )
+        for trial in range(pm.n_trials)
+    ]
