@@ -4,12 +4,15 @@ This room imports no other room.
 """
 
 from lfads_nb.datasets.alignment import Alignment, align_sessions, align_single_session
+from lfads_nb.datasets.chopping import ChopLayout, chop_recording, merge_chops
 from lfads_nb.datasets.collection import DatasetCollection, MaxBatchSize
+from lfads_nb.datasets.condition_tables import join_conditions
 from lfads_nb.datasets.conditions import condition_averages
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.dataset import Dataset
 from lfads_nb.datasets.info import DatasetInfo
 from lfads_nb.datasets.lorenz import generate_demo_datasets
+from lfads_nb.datasets.nwb import read_nwb
 from lfads_nb.datasets.readers import peek_info, read_counts, recognise_format, write_counts
 from lfads_nb.datasets.rebinning import rebin_ratio
 from lfads_nb.datasets.scanning import FoundFile, scan_folder
@@ -17,6 +20,7 @@ from lfads_nb.datasets.splitting import Split, interleaved_split, stratified_spl
 
 __all__ = [
     "Alignment",
+    "ChopLayout",
     "Counts",
     "Dataset",
     "DatasetCollection",
@@ -26,11 +30,15 @@ __all__ = [
     "Split",
     "align_sessions",
     "align_single_session",
+    "chop_recording",
     "condition_averages",
     "generate_demo_datasets",
     "interleaved_split",
+    "join_conditions",
+    "merge_chops",
     "peek_info",
     "read_counts",
+    "read_nwb",
     "rebin_ratio",
     "recognise_format",
     "scan_folder",

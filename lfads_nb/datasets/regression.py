@@ -70,5 +70,5 @@ def _ridge(
     values, vectors = np.linalg.eigh(X.T @ X)
     turned = vectors.T @ (X.T @ Y)
     for penalty in penalties:
-        weights = vectors @ (turned / (values + penalty)[:, None])
+        weights = vectors @ (turned / (np.maximum(values, 0) + penalty)[:, None])
         yield weights, y_mean - x_mean @ weights

@@ -1,0 +1,254 @@
+"""Neurodata Without Borders: units and trials of an NWB file to counts (extra `lfads_nb[nwb]`).
+
+An NWB file keeps spike times and a table of trials; which event is time zero, which window and
+which bins make a trial is for the user to say. As a dataset's loader:
+
+    load = functools.partial(
+        read_nwb, align_to="go_cue_time", window_ms=(-200, 800), condition_column="target"
+    )
+    dc.add("session.nwb", loader=load)
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lfads_nb.datasets.counts import Counts
+from lfads_nb.errors import DataError
+
+if TYPE_CHECKING:
+    from pynwb import NWBFile
+
+_log = logging.getLogger(__name__)
+
+Selection = Mapping[str, Any] | Sequence[int] | Sequence[bool] | None
+
+
+def read_nwb(
+    path: str | os.PathLike[str],
+    *,
+    align_to: str = "start_time",
+    window_ms: tuple[float, float] = (0.0, 1000.0),
+    bin_ms: float = 1.0,
+    condition_column: str | None = None,
+    units: Selection = None,
+    trials: Selection = None,
+) -> Counts:
+    """Bin the spikes of an NWB file around an event in each trial.
+
+    Parameters
+    ----------
+    path : NWB file with a units table and a trials table.
+    align_to : column of the trials table with the time of the event (s); trials in which it is
+        NaN are left out.
+    window_ms : start and end of a trial in ms around the event; the end is not included.
+    bin_ms : bin width in ms; the window must be a whole number of bins.
+    condition_column : column of the trials table that becomes the condition ids.
+    units, trials : which ones: indices, a mask, or columns with the value or values to keep, such
+        as `{"quality": "good"}`. All when not given.
+
+    Returns
+    -------
+    counts : with all single-valued columns of the trials table as trial columns, and `nwb_trial`,
+        the row there. Trials that are not within the units' observation intervals are left out.
+
+    Raises
+    ------
+    DataError
+        When pynwb is not installed, or a table, column, unit or trial is missing.
+    """
+    path = Path(path).expanduser()
+    n_bins = _n_bins(window_ms, bin_ms, path.stem)
+    with _open(path) as io:
+        file = io.read()
+        columns = _trial_columns(file, path)
+        event = _event_times(columns, align_to, path)
+        chosen_units = _selected(units, _unit_columns(file, path), "units", path)
+        chosen = _selected(trials, columns, "trials", path)
+        chosen = chosen[np.isfinite(event[chosen])]
+        starts = event + window_ms[0] / 1000
+        ends = event + window_ms[1] / 1000
+        observed = _observed(file, chosen_units, starts, ends)
+        kept = chosen[observed[chosen]]
+        _report_left_out(path, len(event), len(chosen), len(kept))
+        counts = np.stack(
+            [
+                _bin_spikes(file.units["spike_times"][int(unit)], starts[kept], n_bins, bin_ms)
+                for unit in chosen_units
+            ],
+            axis=2,
+        )
+        metadata = _metadata(file)
+    kept_columns = {name: values[kept] for name, values in columns.items()}
+    return Counts.from_bins(
+        counts,
+        bin_ms,
+        start_ms=float(window_ms[0]),
+        condition_ids=_conditions(kept_columns, condition_column, path),
+        trial_columns={**kept_columns, "nwb_trial": kept},
+        metadata=metadata,
+        name=path.stem,
+    )
+
+
+def _open(path: Path) -> Any:
+    try:
+        from pynwb import NWBHDF5IO
+    except ImportError as error:
+        raise DataError(
+            "reading NWB files needs pynwb: pip install 'lfads_nb[nwb]'.", dataset=path.stem
+        ) from error
+    if not path.exists():
+        raise DataError(f"there is no file {path}.", dataset=path.stem)
+    return NWBHDF5IO(str(path), "r", load_namespaces=True)
+
+
+def _n_bins(window_ms: tuple[float, float], bin_ms: float, dataset: str) -> int:
+    length = window_ms[1] - window_ms[0]
+    n_bins = round(length / bin_ms) if bin_ms > 0 else 0
+    if n_bins < 1 or abs(length / bin_ms - n_bins) > 1e-4 * n_bins:
+        raise DataError(
+            f"from {window_ms[0]:g} to {window_ms[1]:g} ms is not a whole number of bins of "
+            f"{bin_ms:g} ms.",
+            dataset=dataset,
+            field="window_ms",
+        )
+    return n_bins
+
+
+def _trial_columns(file: NWBFile, path: Path) -> dict[str, np.ndarray]:
+    if file.trials is None:
+        raise DataError("has no table of trials.", dataset=path.stem)
+    return _plain_columns(file.trials)
+
+
+def _unit_columns(file: NWBFile, path: Path) -> dict[str, np.ndarray]:
+    if file.units is None or "spike_times" not in file.units.colnames:
+        raise DataError("has no table of units with spike times.", dataset=path.stem)
+    return {"id": np.asarray(file.units.id[:]), **_plain_columns(file.units)}
+
+
+def _plain_columns(table: Any) -> dict[str, np.ndarray]:
+    """Columns with one number or text per row; ragged ones and references are left out."""
+    columns = {}
+    for name in table.colnames:
+        column = table[name]
+        if hasattr(column, "target"):  # an index into a ragged column
+            continue
+        values = np.asarray(column[:])
+        texts = values.dtype.kind == "O" and all(isinstance(v, str | bytes) for v in values)
+        if values.ndim == 1 and (texts or values.dtype.kind in "biufUS"):
+            columns[name] = values.astype(np.str_) if texts else values
+    return columns
+
+
+def _event_times(columns: Mapping[str, np.ndarray], name: str, path: Path) -> np.ndarray:
+    if name not in columns or columns[name].dtype.kind not in "iuf":
+        numeric = [key for key, values in columns.items() if values.dtype.kind in "iuf"]
+        raise DataError(
+            f"the trials table has no column of times {name!r}; numeric columns are "
+            f"{', '.join(map(repr, numeric))}.",
+            dataset=path.stem,
+            field="align_to",
+        )
+    return columns[name].astype(np.float64)
+
+
+def _selected(
+    which: Selection, columns: Mapping[str, np.ndarray], what: str, path: Path
+) -> np.ndarray:
+    n_rows = len(next(iter(columns.values())))
+    keep = np.ones(n_rows, dtype=bool)
+    if isinstance(which, Mapping):
+        for name, wanted in which.items():
+            if name not in columns:
+                raise DataError(
+                    f"the {what} table has no column {name!r}; it has "
+                    f"{', '.join(map(repr, columns))}.",
+                    dataset=path.stem,
+                    field=what,
+                )
+            keep &= np.isin(columns[name], np.atleast_1d(wanted))
+        chosen = np.flatnonzero(keep)
+    elif which is None:
+        chosen = np.arange(n_rows)
+    else:
+        try:
+            chosen = np.arange(n_rows)[np.asarray(which)]
+        except IndexError as error:
+            raise DataError(
+                f"there are {n_rows} {what}: {error}", dataset=path.stem, field=what
+            ) from error
+    if not len(chosen):
+        raise DataError(f"no {what} are selected.", dataset=path.stem, field=what)
+    return chosen
+
+
+def _observed(file: NWBFile, units: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Which trials lie within an observation interval of every unit that has any."""
+    observed = np.ones(len(starts), dtype=bool)
+    if "obs_intervals" not in file.units.colnames:
+        return observed
+    for unit in units:
+        intervals = np.asarray(file.units["obs_intervals"][int(unit)]).reshape(-1, 2)
+        if len(intervals):
+            inside = (intervals[:, :1] <= starts + 1e-9) & (ends - 1e-9 <= intervals[:, 1:])
+            observed &= inside.any(axis=0)
+    return observed
+
+
+def _report_left_out(path: Path, n_all: int, n_with_event: int, n_kept: int) -> None:
+    if not n_kept:
+        raise DataError(
+            f"none of {n_all} trials has the event and lies within the units' observation "
+            "intervals. Try another event or a shorter window.",
+            dataset=path.stem,
+        )
+    if n_kept < n_all:
+        _log.info(
+            "%s: %d of %d trials are used; %d lie outside the observation intervals",
+            path.name, n_kept, n_all, n_with_event - n_kept,
+        )  # fmt: skip
+
+
+def _bin_spikes(spike_times: Any, starts: np.ndarray, n_bins: int, bin_ms: float) -> np.ndarray:
+    """Count one unit's spikes: (trials, bins). Windows of trials may overlap."""
+    times = np.sort(np.asarray(spike_times, dtype=np.float64))
+    first = np.searchsorted(times, starts)
+    last = np.searchsorted(times, starts + n_bins * bin_ms / 1000)
+    n_spikes = last - first
+    trial = np.repeat(np.arange(len(starts)), n_spikes)
+    within = np.arange(n_spikes.sum()) - np.repeat(np.cumsum(n_spikes) - n_spikes, n_spikes)
+    since_start = (times[first[trial] + within] - starts[trial]) * 1000
+    # A spike on an edge belongs to the bin that it opens, whatever rounding says.
+    bins = np.clip(np.floor(since_start / bin_ms + 1e-6).astype(int), 0, n_bins - 1)
+    return np.bincount(trial * n_bins + bins, minlength=len(starts) * n_bins).reshape(-1, n_bins)
+
+
+def _conditions(
+    columns: Mapping[str, np.ndarray], name: str | None, path: Path
+) -> np.ndarray | None:
+    if name is None:
+        return None
+    if name not in columns:
+        raise DataError(
+            f"the trials table has no column {name!r}; it has {', '.join(map(repr, columns))}.",
+            dataset=path.stem,
+            field="condition_column",
+        )
+    return columns[name]
+
+
+def _metadata(file: NWBFile) -> dict[str, Any]:
+    subject = file.subject.subject_id if file.subject is not None else None
+    return {
+        "subject": subject or "",
+        "datetime": file.session_start_time.isoformat(),
+        "comment": file.session_description or "",
+    }
