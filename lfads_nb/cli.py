@@ -1,0 +1,222 @@
+"""`lfads-nb`: the same bench in a terminal.
+
+Every command is a few lines around the public API; errors that the package raises on purpose are
+shown as one message, without a traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from enum import Enum
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+from rich.table import Table
+
+from lfads_nb.errors import LfadsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lfads_nb.sweep import RunCollection
+
+app = typer.Typer(
+    help="LFADS sweeps from the terminal; `lfads-nb demo` shows all of it in minutes.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+
+class Kind(str, Enum):
+    """Kinds of posterior means, as the original names them."""
+
+    posterior_sample_and_average = "posterior_sample_and_average"
+    posterior_push_mean = "posterior_push_mean"
+
+
+def command(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Register a command; what the package raises on purpose becomes one line and exit code 1."""
+
+    @wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except LfadsError as error:
+            Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+            raise typer.Exit(1) from None
+
+    return app.command()(guarded)
+
+
+@app.callback()
+def main(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=Console(stderr=True), show_path=False, markup=False)],
+    )
+
+
+@command
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to put it.")] = Path("lfads_demo"),
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="The published settings: 2 ms bins, no epoch cap (hours)."),
+    ] = False,
+) -> None:
+    """Run the quick example: demo spikes, four settings, four trained models, rates loaded."""
+    from lfads_nb.demo import make_demo
+
+    with console.status("Making the Lorenz datasets and preparing the runs"):
+        collection = make_demo(folder, full=full)
+    console.print(escape(repr(collection)), highlight=False)
+    collection.launch().wait()
+    show_results(collection)
+    console.print(
+        f"\nLook at the rates:  [bold]{escape(_own_name())} lab {escape(str(folder))}[/]",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    if not all(run.is_done for run in collection):
+        raise typer.Exit(1)
+
+
+@command
+def run(
+    run_dir: Annotated[Path, typer.Argument(help="A prepared run's folder.")],
+    device: Annotated[
+        str, typer.Option(help="'cpu', or a GPU by number or UUID; by default what is free.")
+    ] = "",
+) -> None:
+    """Execute one run here and now, and wait for its end (for schedulers of your own)."""
+    from lfads_nb.queue import run_here
+
+    raise typer.Exit(run_here(run_dir, device=device or None))
+
+
+@command
+def queue(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    rerun: Annotated[bool, typer.Option(help="Train runs that are done again.")] = False,
+    detach: Annotated[bool, typer.Option(help="Do not wait for the end.")] = False,
+    max_simultaneous: Annotated[
+        int | None, typer.Option(min=1, help="Runs at once at most, over all devices.")
+    ] = None,
+) -> None:
+    """Queue every run of a collection that is not done, and show their progress."""
+    from lfads_nb.sweep import RunCollection
+
+    collection = RunCollection.load(collection_dir)
+    collection.prepare()
+    launched = collection.launch(rerun=rerun, max_tasks_simultaneously=max_simultaneous)
+    if detach:
+        return
+    launched.wait()
+    show_results(collection)
+    if not all(run.is_done for run in collection):
+        raise typer.Exit(1)
+
+
+@command
+def status(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say where every run of a collection is."""
+    from lfads_nb.sweep import RunCollection
+
+    table = RunCollection.load(collection_dir).status_table()
+    if as_json:
+        sys.stdout.write(json.dumps(json.loads(table.reset_index().to_json(orient="records"))))
+        sys.stdout.write("\n")
+    else:
+        _print_frame(table)
+
+
+@command
+def sample(
+    run_dir: Annotated[Path, typer.Argument(help="A trained run's folder, ours or TF1's.")],
+    kind: Annotated[Kind, typer.Option(help="How.")] = Kind.posterior_sample_and_average,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Samples per trial; by default the run's.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Another folder for the model_runs_* files.")
+    ] = None,
+) -> None:
+    """Make posterior means from a trained model's weights."""
+    from lfads_nb.model.stages import sample_folder
+
+    for path in sample_folder(run_dir, kind=kind.value, n_samples=samples, output=output):
+        console.print(escape(str(path)), highlight=False, soft_wrap=True)
+
+
+@command
+def lab(
+    folder: Annotated[Path, typer.Argument(help="Where to work.")] = Path("lfads_demo"),
+) -> None:
+    """Open JupyterLab on the quick start, on this machine only."""
+    from lfads_nb.shipped_files import copy_notebooks
+
+    copy_notebooks(folder)
+    arguments = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={folder.absolute()}"]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        arguments.append("--allow-root")
+    code = subprocess.call(
+        [sys.executable, "-m", "jupyter", "lab", *arguments, str(folder / "quickstart.ipynb")]
+    )
+    raise typer.Exit(code)
+
+
+def show_results(collection: Any) -> None:
+    """Print one row for each run: how well it did, and where its report is."""
+    from lfads_nb.results import compare
+
+    frame = compare(collection.runs)
+    table = Table("run", "setting", "state", "validation cost", "R² of the rates", "report")
+    for run in collection.runs:
+        row = frame.loc[run.name]
+        table.add_row(
+            *(escape(str(part)) for part in (run.spec.name, run.params.param_name)),
+            str(row["state"]),
+            _number(row.get("best_total_valid"), "{:.1f}"),
+            _number(row.get("r2_truth"), "{:.3f}"),
+            escape(_shown_path(run.folder.notebook)),
+        )
+    console.print(table)
+
+
+def _number(value: Any, form: str) -> str:
+    return "" if value is None or value != value else form.format(value)
+
+
+def _print_frame(frame: pd.DataFrame) -> None:
+    table = Table("", *map(str, frame.columns))
+    for name, row in frame.iterrows():
+        table.add_row(*(escape("" if v is None or v != v else str(v)) for v in (name, *row)))
+    console.print(table)
+
+
+def _shown_path(path: Path) -> str:
+    """The shorter of the absolute path and that from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _own_name() -> str:
+    """How this program was called, so that the line can be typed again."""
+    called = Path(sys.argv[0])
+    return _shown_path(called.absolute()) if called.name.startswith("lfads-nb") else "lfads-nb"
