@@ -5,10 +5,4 @@ from lfads_nb.results.fit_log import FitLog
 from lfads_nb.results.posterior_means import PosteriorMeans, concatenate_over_trials
 from lfads_nb.results.trial_arrays import TrialArray
 
-__all__ = [
-    "ConditionAverages",
-    "FitLog",
-    "PosteriorMeans",
-    "TrialArray",
-    "concatenate_over_trials",
-]
+__all__ = ["ConditionAverages", "FitLog", "PosteriorMeans", "TrialArray", "concatenate_over_trials"]
