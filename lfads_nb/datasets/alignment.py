@@ -222,7 +222,7 @@ def _loadings(centred: np.ndarray, n_factors: int) -> np.ndarray:
     (negative eigenvalues), or two channels share no sample, only complete samples are used.
     """
     variances, vectors = _eigen(_pairwise_covariance(centred))
-    if variances is None or variances[-1] < -1e-9 * variances[0]:
+    if not variances[-1] >= -1e-9 * variances[0]:
         complete = centred[np.isfinite(centred).all(axis=1)]
         variances, vectors = _eigen(np.cov(complete, rowvar=False, ddof=0))
     n_components = min(n_factors, int((variances > 1e-12 * variances[0]).sum()))
@@ -240,11 +240,11 @@ def _pairwise_covariance(centred: np.ndarray) -> np.ndarray:
     return np.divide(filled.T @ filled, shared, out=np.full(shared.shape, np.nan), where=shared > 0)
 
 
-def _eigen(covariance: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-    """Eigenvalues in falling order with their vectors; no values if the matrix has gaps."""
+def _eigen(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues in falling order with their vectors; NaN if the matrix has gaps."""
     covariance = np.atleast_2d(covariance)
     if not np.isfinite(covariance).all():
-        return None, covariance
+        return np.full(len(covariance), np.nan), covariance
     values, vectors = np.linalg.eigh(covariance)
     return values[::-1], vectors[:, ::-1]
 

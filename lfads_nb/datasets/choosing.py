@@ -71,7 +71,7 @@ def _masked(things: Sequence[T], mask: Sequence[bool], owner: str) -> list[T]:
 def _matching(things: Sequence[T], item: Any) -> list[T]:
     if isinstance(item, int | np.integer):
         inside = -len(things) <= item < len(things)
-        return [things[item]] if inside else []
+        return [things[int(item)]] if inside else []
     if not isinstance(item, str):
         return [thing for thing in things if thing is item]
     exact = [thing for thing in things if thing.name == item]

@@ -169,16 +169,17 @@ def _write_column(file: h5py.File, name: str, column: np.ndarray) -> None:
 
 
 def _optional(file: h5py.File, name: str) -> np.ndarray | None:
-    if name not in file:
-        return None
-    item = file[name]
+    return _column(file[name]) if name in file else None
+
+
+def _column(item: h5py.Dataset) -> np.ndarray:
     return item.asstr()[()] if h5py.check_string_dtype(item.dtype) else item[()]
 
 
 def _read_columns(file: h5py.File) -> dict[str, np.ndarray]:
     group = file.get("trial_columns", {})
     order = sorted(group, key=int)
-    return {group[key].attrs["name"]: _optional(group, key) for key in order}
+    return {group[key].attrs["name"]: _column(group[key]) for key in order}
 
 
 def _distinct_trials(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -186,7 +187,7 @@ def _distinct_trials(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first: dict[bytes, int] = {}
     row = np.empty(len(array), dtype=np.int64)
     for trial, values in enumerate(array):
-        key = hashlib.blake2b(np.ascontiguousarray(values), digest_size=16).digest()
+        key = hashlib.blake2b(np.ascontiguousarray(values).data, digest_size=16).digest()
         row[trial] = first.setdefault(key, trial)
     distinct, row = np.unique(row, return_inverse=True)
     return distinct, row

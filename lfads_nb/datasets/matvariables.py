@@ -25,8 +25,11 @@ OBJECTS = ("opaque", "object")
 class Variables(Protocol):
     """Classes and shapes of a MATLAB file's variables by name, and their values on request."""
 
-    classes: Mapping[str, str]
-    shapes: Mapping[str, tuple[int, ...]]
+    @property
+    def classes(self) -> Mapping[str, str]: ...
+
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
 
     def read(self, name: str) -> Any:
         """Value of one variable."""
