@@ -81,6 +81,9 @@ def write_input_file(
 def write_input_info(path: Path, raw: Counts, split: Split, *, data_hash: str) -> None:
     """Write what is known about the trials, from the data before rebinning.
 
+    The truth of synthetic data is left to the `.h5`: the run manager kept one trial's here by
+    mistake, and all of it is large.
+
     Parameters
     ----------
     path : the `inputInfo_<ds>.mat` to write (MAT v7).
@@ -104,9 +107,7 @@ def write_input_info(path: Path, raw: Counts, split: Split, *, data_hash: str) -
         columns = np.empty(len(names), dtype=object)
         columns[:] = [_mat_column(values) for values in raw.trial_columns.values()]
         content["trialColumnNames"], content["trialColumns"] = names, columns
-    for key, array in (
-        ("counts", raw.counts), ("truth", raw.truth), ("externalInputs", raw.external_inputs),
-    ):  # fmt: skip
+    for key, array in (("counts", raw.counts), ("externalInputs", raw.external_inputs)):
         if array is None:
             continue
         if array.nbytes >= _MAT_LIMIT_BYTES:
@@ -157,18 +158,9 @@ class InputInfo:
     @cached_property
     def raw_counts(self) -> np.ndarray | None:
         """(trials, raw bins, channels) spikes before rebinning, read when first asked for."""
-        return self._raw_array("counts")
-
-    @cached_property
-    def raw_truth(self) -> np.ndarray | None:
-        """(trials, raw bins, channels) expected spikes per raw bin, where they are known."""
-        return self._raw_array("truth")
-
-    def _raw_array(self, name: str) -> np.ndarray | None:
         with _opened(self.path) as variables:
-            array = variables.read(name) if name in variables.classes else None
-        # The run manager kept the truth of a single trial only (files_on_disk.md 5.3).
-        return None if array is None or np.ndim(array) != 3 else array.transpose(2, 1, 0)
+            array = variables.read("counts") if "counts" in variables.classes else None
+        return None if array is None else array.transpose(2, 1, 0)
 
 
 def read_input_info(path: Path) -> InputInfo:

@@ -40,7 +40,6 @@ def test_input_info_comes_back(collection):
     np.testing.assert_array_equal(info.valid_inds, [0, 5, 10, 15])
     np.testing.assert_array_equal(info.condition_ids, raw.condition_ids)
     np.testing.assert_array_equal(info.raw_counts, raw.counts)
-    np.testing.assert_allclose(info.raw_truth, raw.truth)
     np.testing.assert_allclose(info.time_ms(10), np.arange(10) * 4.0)
     assert info.n_trials == 20
 
