@@ -109,6 +109,8 @@ def generate_demo_datasets(
         duration_ms=int(duration_ms),
         mean_rate_hz=float(mean_rate_hz),
     )
+    if n_datasets < 1:
+        raise DataError(f"is {n_datasets}; make at least one.", field="n_datasets")
     folder = Path(path).expanduser()
     paths = [folder / f"dataset{number:03d}.h5" for number in range(1, n_datasets + 1)]
     stored = {"generator": "lorenz", "recipe": _RECIPE, **asdict(recipe)}

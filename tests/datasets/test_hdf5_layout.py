@@ -72,5 +72,5 @@ def test_a_newer_schema_is_refused_in_words(tmp_path, make_counts):
     path = write_counts(tmp_path / "a.h5", make_counts())
     with h5py.File(path, "r+") as file:
         file.attrs["schema"] = 99
-    with pytest.raises(DataError, match="schema 99.*Update lfads_nb"):
+    with pytest.raises(DataError, match=r"schema 99.*Update lfads_nb"):
         read_counts(path)

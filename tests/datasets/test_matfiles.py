@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from tests.datasets.matlab_files import write_mat5, write_mat73
 
 from lfads_nb.datasets import Counts, peek_info, read_counts, recognise_format
 from lfads_nb.datasets.matfiles import as_iso_date
 from lfads_nb.datasets.matheaders import read_headers
 from lfads_nb.errors import DataError
+from tests.datasets.matlab_files import write_mat5, write_mat73
 
 WRITERS = {
     "v6": lambda *args, **kwargs: write_mat5(*args, **kwargs, compress=False),

@@ -28,7 +28,7 @@ def test_a_file_that_may_not_be_read(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 not a zip", b"\x89HDF\r\n\x1a\n"])
 def test_unknown_content_lists_the_known_formats(tmp_path, content):
     (tmp_path / "a.xyz").write_bytes(content)
-    with pytest.raises(DataError, match="known formats|cannot be read") as error:
+    with pytest.raises(DataError, match=r"known formats|cannot be read") as error:
         recognise_format(tmp_path / "a.xyz")
     assert error.value.dataset == "a"
 
@@ -59,7 +59,7 @@ def test_a_truncated_file_is_damaged_not_a_traceback(tmp_path, make_counts):
     whole = write_counts(tmp_path / "a.h5", make_counts()).read_bytes()
     for n_bytes in (len(whole) // 2, len(whole) - 10):
         (tmp_path / "a.h5").write_bytes(whole[:n_bytes])
-        with pytest.raises(DataError, match="damaged|cannot be read"):
+        with pytest.raises(DataError, match=r"damaged|cannot be read"):
             read_counts(tmp_path / "a.h5")
 
 
@@ -67,7 +67,7 @@ def test_a_file_that_lacks_parts_is_incomplete(tmp_path, make_counts):
     path = write_counts(tmp_path / "a.h5", make_counts())
     with h5py.File(path, "r+") as file:
         del file["time_ms"]
-    with pytest.raises(DataError, match="damaged or incomplete.*time_ms"):
+    with pytest.raises(DataError, match=r"damaged or incomplete.*time_ms"):
         read_counts(path)
 
 

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from lfads_nb.datasets import scan_folder, write_counts
+from lfads_nb.errors import CollectionError
+
+
+@pytest.fixture
+def folder(tmp_path, make_counts):
+    write_counts(tmp_path / "day10.h5", make_counts())
+    np.savez(tmp_path / "day2.npz", counts=np.ones((3, 4, 2)), bin_ms=1)
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / ".hidden.h5").write_text("hello")
+    (tmp_path / "sub").mkdir()
+    write_counts(tmp_path / "sub" / "day3.h5", make_counts())
+    return tmp_path
+
+
+def test_files_with_their_format_or_problem(folder):
+    found = scan_folder(folder)
+    assert [(file.path.name, file.format) for file in found] == [
+        ("day2.npz", "npz"),
+        ("day10.h5", "lfads_nb"),
+        ("notes.txt", None),
+    ]
+    assert "known formats" in found[2].problem
+    assert not found[0].problem
+
+
+def test_patterns_and_subfolders(folder):
+    assert [file.path.name for file in scan_folder(folder, "*.h5")] == ["day10.h5"]
+    assert [file.path.name for file in scan_folder(folder, "**/*.h5")] == ["day10.h5", "day3.h5"]
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(CollectionError, match="cannot be listed"):
+        scan_folder(tmp_path / "none")
+
+
+@pytest.mark.parametrize("pattern", ["", "/etc/*"])
+def test_bad_patterns_are_refused(tmp_path, pattern):
+    with pytest.raises(CollectionError, match="cannot be listed"):
+        scan_folder(tmp_path, pattern)
