@@ -180,7 +180,7 @@ def _selected(
         chosen = np.arange(n_rows)
     else:
         try:
-            chosen = np.arange(n_rows)[np.asarray(which)]
+            chosen = np.arange(n_rows)[np.asarray(which, dtype=None if len(which) else int)]
         except IndexError as error:
             raise DataError(
                 f"there are {n_rows} {what}: {error}", dataset=path.stem, field=what

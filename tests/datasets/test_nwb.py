@@ -1,0 +1,140 @@
+import datetime
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+
+from lfads_nb.datasets import Dataset, DatasetCollection, read_nwb
+from lfads_nb.errors import DataError
+
+pynwb = pytest.importorskip("pynwb")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+
+GO = np.array([1.5, 4.0, np.nan, 7.25, 9.9])
+SPIKES = [
+    np.array([1.5, 1.5005, 1.6, 4.0999, 7.25 - 0.05, 8.0]),
+    np.array([]),
+    np.sort(np.random.default_rng(0).uniform(0, 10, 500)),
+]
+
+
+@pytest.fixture
+def file(tmp_path):
+    nwb = pynwb.NWBFile(
+        session_description="reaching",
+        identifier="x",
+        session_start_time=datetime.datetime(2024, 5, 6, 7, tzinfo=datetime.timezone.utc),
+        subject=pynwb.file.Subject(subject_id="Ada", species="Macaca mulatta"),
+    )
+    nwb.add_trial_column("go_time", "time of the go cue (s)")
+    nwb.add_trial_column("target", "which")
+    nwb.add_trial_column("speed", "condition number")
+    nwb.add_trial_column("touches", "ragged", index=True)
+    for i, go in enumerate(GO):
+        nwb.add_trial(
+            start_time=2.0 * i,
+            stop_time=2.0 * i + 2,
+            go_time=go,
+            target=["left", "right"][i % 2],
+            speed=i % 3,
+            touches=[0.1] * i,
+        )
+    nwb.add_unit_column("quality", "sorting")
+    for times, quality in zip(SPIKES, ("good", "mua", "good"), strict=True):
+        nwb.add_unit(spike_times=times, obs_intervals=[[0.0, 10.0]], quality=quality)
+    with pynwb.NWBHDF5IO(str(tmp_path / "day1.nwb"), "w") as io:
+        io.write(nwb)
+    return tmp_path / "day1.nwb"
+
+
+def test_spikes_are_binned_around_the_event(file):
+    counts = read_nwb(file, align_to="go_time", window_ms=(-100, 200), bin_ms=50)
+    # the third trial has no event, the last one's window ends after the recording
+    assert counts.trial_columns["nwb_trial"].tolist() == [0, 1, 3]
+    assert counts.time_ms.tolist() == [-100, -50, 0, 50, 100, 150]
+    assert counts.counts.shape == (3, 6, 3)
+    assert counts.counts[0, :, 0].tolist() == [0, 0, 2, 0, 1, 0]
+    assert counts.counts[1, :, 0].tolist() == [0, 0, 0, 1, 0, 0]
+    assert counts.counts[2, :, 0].tolist() == [0, 1, 0, 0, 0, 0]
+    assert not counts.counts[:, :, 1].any()
+    for trial, go in enumerate(GO[[0, 1, 3]]):
+        edges = go + np.arange(-0.1, 0.2001, 0.05)
+        np.testing.assert_array_equal(counts.counts[trial, :, 2], np.histogram(SPIKES[2], edges)[0])
+
+
+def test_what_goes_along(file):
+    counts = read_nwb(
+        file, align_to="go_time", window_ms=(0, 100), bin_ms=10, condition_column="target"
+    )
+    assert counts.condition_ids.tolist() == ["left", "right", "right", "left"]
+    assert counts.trial_columns["speed"].tolist() == [0, 1, 0, 1]
+    assert "touches" not in counts.trial_columns
+    assert counts.metadata["subject"] == "Ada"
+    assert counts.metadata["datetime"].startswith("2024-05-06T07:00")
+    assert counts.metadata["comment"] == "reaching"
+    assert counts.name == "day1"
+
+
+@pytest.mark.parametrize(
+    ("units", "n_channels"),
+    [({"quality": "good"}, 2), ([2], 1), ([True, False, False], 1), ({"id": [0, 1]}, 2)],
+)
+def test_chosen_units(file, units, n_channels):
+    counts = read_nwb(file, align_to="go_time", window_ms=(0, 100), bin_ms=10, units=units)
+    assert counts.n_channels == n_channels
+
+
+def test_chosen_trials(file):
+    counts = read_nwb(file, window_ms=(0, 1000), bin_ms=100, trials={"target": ["left"]})
+    assert counts.trial_columns["nwb_trial"].tolist() == [0, 2, 4]
+
+
+def test_windows_of_trials_may_overlap(file):
+    counts = read_nwb(file, window_ms=(0, 4000), bin_ms=1000)
+    np.testing.assert_array_equal(counts.counts[0, 2:], counts.counts[1, :2])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"align_to": "cue"}, "no column of times 'cue'; numeric columns are 'start_time'"),
+        ({"align_to": "target"}, "no column of times 'target'"),
+        ({"condition_column": "angle"}, "no column 'angle'"),
+        ({"bin_ms": 30}, "not a whole number of bins"),
+        ({"window_ms": (100, 0)}, "not a whole number of bins"),
+        ({"units": {"quality": "bad"}}, "no units are selected"),
+        ({"units": {"depth": 1}}, "units table has no column 'depth'"),
+        ({"units": [7]}, "there are 3 units"),
+        ({"trials": []}, "no trials are selected"),
+        ({"window_ms": (-60000, 0)}, "none of 5 trials"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(file, settings, message):
+    with pytest.raises(DataError, match=message):
+        read_nwb(file, **{"window_ms": (0, 100), "bin_ms": 10, **settings})
+
+
+def test_a_file_without_tables(tmp_path):
+    nwb = pynwb.NWBFile("x", "y", datetime.datetime(2024, 5, 6, tzinfo=datetime.timezone.utc))
+    with pynwb.NWBHDF5IO(str(tmp_path / "a.nwb"), "w") as io:
+        io.write(nwb)
+    with pytest.raises(DataError, match="no table of trials"):
+        read_nwb(tmp_path / "a.nwb")
+    with pytest.raises(DataError, match="no file"):
+        read_nwb(tmp_path / "b.nwb")
+
+
+def test_without_pynwb_the_message_says_what_to_install(file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynwb", None)
+    with pytest.raises(DataError, match=r"lfads_nb\[nwb\]"):
+        read_nwb(file)
+
+
+def test_as_the_loader_of_a_dataset_that_is_kept_in_a_file(file):
+    load = partial(read_nwb, align_to="go_time", window_ms=[0, 100], bin_ms=10)
+    collection = DatasetCollection(file.parent)
+    Dataset(collection, file.name, loader=load)
+    (again,) = DatasetCollection.from_json(collection.to_json())
+    assert again.load_counts().n_trials == 4
+    assert again.info.subject == "Ada"
