@@ -126,3 +126,76 @@ def _tensorflow_with_gradient(forward: Forward, backward: Backward) -> Callable[
         return outputs, lambda *d_outputs: backward(residuals, d_outputs)
 
     return op
+
+
+# ---- special functions, compiled passes, devices ------------------------------------------------
+
+
+def lgamma(x: Any) -> Any:
+    """Logarithm of the absolute gamma function, which keras.ops lacks."""
+    if backend_name() == "jax":
+        import jax
+
+        return jax.scipy.special.gammaln(x)
+    import tensorflow as tf
+
+    return tf.math.lgamma(x)
+
+
+def compiled(model: keras.Model, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function of tensors that reads a model's variables and may advance its seeds."""
+    if backend_name() == "jax":
+        return _jax_compiled(model, function)
+    import tensorflow as tf
+
+    return tf.function(function, autograph=False)
+
+
+def _jax_compiled(model: keras.Model, function: Callable[..., Any]) -> Callable[..., Any]:
+    import jax
+
+    variables = model.variables
+
+    @jax.jit
+    def pure(values: list, *args: Any) -> tuple[Any, list]:
+        mapping = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            outputs = function(*args)
+        return outputs, [scope.get_current_value(v) for v in variables if not v.trainable]
+
+    def call(*args: Any) -> Any:
+        outputs, new = pure([v.value for v in variables], *args)
+        for variable, value in zip((v for v in variables if not v.trainable), new, strict=True):
+            if value is not None:
+                variable.assign(value)
+        return outputs
+
+    return call
+
+
+def device_names() -> list[str]:
+    """Devices that this process may use, such as ["cpu:0", "gpu:0"]."""
+    if backend_name() == "jax":
+        import jax
+
+        return [f"{d.platform}:{d.id}" for d in jax.devices()]
+    import tensorflow as tf
+
+    return [
+        f"{kind.lower()}:{i}"
+        for kind in ("CPU", "GPU")
+        for i in range(len(tf.config.list_physical_devices(kind)))
+    ]
+
+
+def grow_memory_on_demand(grow: bool) -> None:
+    """Let TensorFlow take GPU memory as it is needed, or all at once.
+
+    JAX decides this when it is imported, from XLA_PYTHON_CLIENT_PREALLOCATE.
+    """
+    if backend_name() == "jax":
+        return
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, grow)

@@ -1,0 +1,114 @@
+"""Checkpoints: Keras' weights files, with the training state and a digest inside.
+
+One file holds all that an exact resume needs. It is written beside and moved into place; a damaged
+one is noticed by its digest, and the one before is taken.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+from keras import ops
+
+from lfads_nb.errors import RunFolderError
+from lfads_nb.model.training_state import TrainingState
+from lfads_nb.sweep.params import RunParams
+
+log = logging.getLogger(__name__)
+
+ROLLING = "lfads_vae"
+LOWEST_VALID = "lfads_vae_lve"
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """A series of checkpoints in a folder, of which the newest few are kept.
+
+    Parameters
+    ----------
+    folder : Path
+        The run's `lfadsOutput`.
+    name : str
+        `ROLLING` or `LOWEST_VALID`.
+    keep : int
+    """
+
+    folder: Path
+    name: str
+    keep: int = 5
+
+    def paths(self) -> list[Path]:
+        """Return the series, the newest first."""
+        pattern = re.compile(rf"{self.name}-(\d+)\.weights\.h5")
+        found = [(int(m[1]), p) for p in self._files() if (m := pattern.fullmatch(p.name))]
+        return [path for _, path in sorted(found, reverse=True)]
+
+    def _files(self) -> Iterator[Path]:
+        return self.folder.iterdir() if self.folder.is_dir() else iter(())
+
+    def save(self, model: keras.Model, state: TrainingState) -> Path:
+        """Write the model as it is now, and delete what is too old."""
+        state.seed = ops.convert_to_numpy(model.network.seed.state).tolist()
+        path = self.folder / f"{self.name}-{state.step}.weights.h5"
+        temporary = path.with_name(f".writing-{path.name}")
+        model.save_weights(temporary, overwrite=True)
+        with h5py.File(temporary, "r+") as file:
+            file.attrs["training_state"] = state.to_json()
+            file.attrs["digest"] = _digest(file)
+        os.replace(temporary, path)
+        for old in self.paths()[self.keep :]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def load(self, model: keras.Model, params: RunParams) -> TrainingState | None:
+        """Load the newest checkpoint that is whole; None if there is none.
+
+        The optimiser's state is loaded too if the model has one.
+        """
+        for path in self.paths():
+            try:
+                state = _load(path, model, params)
+            except (OSError, KeyError, ValueError) as error:
+                log.warning("Checkpoint %s is damaged (%s): trying the one before.", path, error)
+                continue
+            log.info("Loaded %s.", path)
+            return state
+        return None
+
+
+def _load(path: Path, model: keras.Model, params: RunParams) -> TrainingState:
+    with h5py.File(path) as file:
+        if file.attrs["digest"] != _digest(file):
+            raise ValueError("its contents do not match their digest")
+        state = TrainingState.from_json(file.attrs["training_state"], params)
+    try:
+        model.load_weights(path)
+    except ValueError as error:
+        raise RunFolderError(
+            f"{path} does not fit the run's settings ({error}): delete the run's output to train "
+            "it anew"
+        ) from error
+    model.network.seed.state.assign(np.asarray(state.seed, "uint32"))
+    return state
+
+
+def _digest(file: h5py.File) -> str:
+    """Hash every array, in the order of their names, and the training state."""
+    digest = hashlib.sha256(file.attrs["training_state"].encode())
+
+    def add(name: str, item: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(item, h5py.Dataset):
+            digest.update(name.encode())
+            digest.update(np.asarray(item).tobytes())
+
+    file.visititems(add)
+    return digest.hexdigest()

@@ -1,0 +1,22 @@
+"""Writing `model_runs_*` files, with TF1's keys and shapes (files_on_disk.md 5.5)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+
+def write_model_runs(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays, trials first, as compressed float64; the file appears when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".writing-{path.name}")
+    with h5py.File(temporary, "w") as file:
+        for name, array in arrays.items():
+            file.create_dataset(
+                name, data=np.asarray(array, np.float64), compression="gzip", compression_opts=4
+            )
+    os.replace(temporary, path)

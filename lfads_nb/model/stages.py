@@ -1,0 +1,375 @@
+"""The stages of a run, as functions over its folder: train, sample, export, and use it on new data.
+
+This is the model's only face to the other rooms. Everything is read from and written to the run's
+folder.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lfads_nb.errors import ParamsError
+from lfads_nb.model import weights
+from lfads_nb.model.architecture import Architecture, architecture_of
+from lfads_nb.model.batches import SessionBatches
+from lfads_nb.model.checkpoints import LOWEST_VALID, ROLLING, Checkpoints
+from lfads_nb.model.devices import on_device
+from lfads_nb.model.fit_log import cut_after
+from lfads_nb.model.hyperparameters import read_hyperparameters, write_hyperparameters
+from lfads_nb.model.inputs import Session, check_counts, checked_trials, describe, read_sessions
+from lfads_nb.model.lfads import Lfads
+from lfads_nb.model.model_runs import write_model_runs
+from lfads_nb.model.optimizer import ClippedAdam
+from lfads_nb.model.prior_samples import draw_prior_samples
+from lfads_nb.model.sampling import PosteriorSampler
+from lfads_nb.model.schedule import end_reached
+from lfads_nb.model.training import Progress, Training
+from lfads_nb.model.training_state import TrainingState
+from lfads_nb.sweep.folders import PosteriorKind, RunFolder
+from lfads_nb.sweep.params import RunParams
+from lfads_nb.sweep.progress import TrainSummary
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    run: RunFolder,
+    params: RunParams,
+    datasets: Sequence[str],
+    *,
+    on_progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> TrainSummary:
+    """Train a run, going on from its newest checkpoint if it has one.
+
+    Parameters
+    ----------
+    run : RunFolder
+        With its inputs prepared.
+    params : RunParams
+    datasets : sequence of str
+        Names of the run's datasets.
+    on_progress : callable, optional
+        Told of epochs, at most twice a second.
+    should_stop : callable, optional
+        Asked after every step; True ends training.
+
+    Raises
+    ------
+    RunFolderError, DataError, ParamsError
+        Inputs are missing, or do not fit each other or the parameters.
+    TrainingError
+        The cost became NaN or infinite more often than `nan_restarts` allows.
+    """
+    sessions = read_sessions(run, params, datasets)
+    with on_device(params):
+        training = _set_up(run, describe(params, sessions), sessions)
+        training.on_progress, training.should_stop = on_progress, should_stop
+        return _run(training)
+
+
+def _set_up(run: RunFolder, architecture: Architecture, sessions: list[Session]) -> Training:
+    params = architecture.params
+    run.output.mkdir(parents=True, exist_ok=True)
+    model = Lfads(architecture, sessions)
+    if params.initial_weights:
+        load_initial_weights(model, params.initial_weights)
+    model.compile(optimizer=ClippedAdam(params), jit_compile=False)
+    model.optimizer.build(model.trainable_variables)
+    return Training(
+        run=run,
+        model=model,
+        batches=SessionBatches(architecture, sessions, "train"),
+        validation=SessionBatches(architecture, sessions, "valid"),
+        state=TrainingState.start(params),
+    )
+
+
+def load_initial_weights(model: Lfads, source: str) -> None:
+    """Start from the weights of another run: its folder, or a `model_params` file.
+
+    Raises
+    ------
+    RunFolderError
+        It is missing or does not fit.
+    """
+    path = Path(source).expanduser()
+    path = RunFolder(path).model_params if path.is_dir() else path
+    weights.from_tf1(model.network, weights.read_model_params(path), source=path)
+    log.info("Starting from the weights in %s.", path)
+
+
+def _run(training: Training) -> TrainSummary:
+    started, params, model = time.monotonic(), training.params, training.model
+    resumed = training.rolling.load(model, params)
+    if resumed is not None:
+        training.state = resumed
+        cut_after(training.run.fit_log, resumed.step)
+        if params.do_reset_learning_rate:
+            training.learning_rate = params.learning_rate_init
+    elif training.run.fit_log.exists():
+        training.run.fit_log.unlink()
+    reason = end_reached(params, epoch=training.state.epoch, rate=training.learning_rate)
+    write_hyperparameters(training.run, model.architecture, step=training.state.step, kind="train")
+    n_parameters = int(sum(np.prod(v.shape) for v in model.trainable_variables))
+    log.info("Training %d parameters on %s.", n_parameters, ", ".join(model.architecture.sessions))
+    if not reason:
+        training.fit()
+        reason = training.stop_reason
+    log.info("Stopping optimization: %s.", reason)
+    state = training.state
+    return TrainSummary(
+        epochs=state.epoch,
+        steps=state.step,
+        stop_reason=reason,
+        best_epoch=state.best_epoch,
+        best_total_valid=state.lowest_valid if state.best_epoch is not None else None,
+        seconds=time.monotonic() - started,
+        n_parameters=n_parameters,
+        nan_restarts=state.nan_restarts,
+        resumed_from_step=None if resumed is None else resumed.step,
+    )
+
+
+# ---- trained weights --------------------------------------------------------------------------
+
+
+def load_best(run: RunFolder, model: Lfads) -> None:
+    """Load the weights with the lowest validation cost, or the nearest that there is.
+
+    These are the best checkpoint, else the newest one (a run that ended before its ramps has no
+    best; TF1 went on with random weights), else `model_params` (a folder without checkpoints, such
+    as TF1's).
+
+    Raises
+    ------
+    RunFolderError
+        There are no trained weights.
+    """
+    params = model.architecture.params
+    for name in (LOWEST_VALID, ROLLING):
+        if Checkpoints(run.output, name).load(model, params) is not None:
+            if name == ROLLING:
+                log.warning(
+                    "No checkpoint of lowest validation cost, as training ended before the "
+                    "penalties had risen: taking the newest one."
+                )
+            return
+    arrays = weights.read_model_params(run.model_params)
+    weights.from_tf1(model.network, arrays, source=run.model_params)
+    model.step.assign(int(arrays.get("LFADS_global_step:0", 0)))
+
+
+def export_weights(run: RunFolder, params: RunParams, datasets: Sequence[str]) -> None:
+    """Write `model_params` from the best checkpoint, under TF1's names and shapes."""
+    sessions = read_sessions(run, params, datasets)
+    with on_device(params):
+        model = Lfads(describe(params, sessions))
+        load_best(run, model)
+        step = int(model.step)
+        weights.write_model_params(
+            run.model_params, model.network, step=step, learning_rate=params.learning_rate_init
+        )
+        write_hyperparameters(run, model.architecture, step=step, kind="write_model_params")
+
+
+# ---- posterior and prior ----------------------------------------------------------------------
+
+
+def sample_posterior(
+    run: RunFolder,
+    params: RunParams,
+    datasets: Sequence[str],
+    *,
+    kind: PosteriorKind | None = None,
+    n_samples: int | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> None:
+    """Write the posterior means of every trial, one file per dataset and split.
+
+    Parameters
+    ----------
+    kind, n_samples : optional
+        Instead of the parameters' own.
+    on_progress : callable, optional
+        Told the share of trials that are done.
+    """
+    sessions = read_sessions(run, params, datasets)
+    with on_device(params):
+        model = Lfads(describe(params, sessions))
+        load_best(run, model)
+        _write_posterior(run, model, sessions, kind, n_samples, on_progress)
+
+
+def _write_posterior(
+    run: RunFolder,
+    model: Lfads,
+    sessions: Sequence[Session],
+    kind: PosteriorKind | None,
+    n_samples: int | None,
+    on_progress: Callable[[float], None] | None,
+) -> None:
+    params = model.architecture.params
+    kind = params.posterior_mean_kind if kind is None else kind
+    n_samples = params.num_samples_posterior if n_samples is None else n_samples
+    n_trials = sum(len(trials) for session in sessions for trials in session.splits.values())
+    done = 0
+
+    def count(n: int) -> None:
+        nonlocal done
+        done += n
+        if on_progress is not None:
+            on_progress(done / n_trials)
+
+    for index, session in enumerate(sessions):
+        sampler = PosteriorSampler(model, index, with_sd=params.store_posterior_sd)
+        for split, trials in session.splits.items():
+            if not len(trials):
+                continue
+            arrays = sampler.means(trials, kind=kind, n_samples=n_samples, on_trials=count)
+            write_model_runs(run.posterior_means(session.name, split, kind), arrays)
+            log.info(
+                "%s, %s: %d trials, cost %.2f, bound %.2f nats per trial.",
+                session.name, split, len(trials), arrays["costs"].mean(),
+                arrays["nll_bound_vaes"].mean(),
+            )  # fmt: skip
+
+
+def sample_prior(
+    run: RunFolder, params: RunParams, datasets: Sequence[str], *, n_samples: int | None = None
+) -> None:
+    """Write samples from the prior: what the model makes up without data."""
+    sessions = read_sessions(run, params, datasets)
+    with on_device(params):
+        model = Lfads(describe(params, sessions))
+        load_best(run, model)
+        arrays = draw_prior_samples(model, n_samples or params.num_samples_posterior)
+        write_model_runs(run.prior_samples, arrays)
+
+
+def sample_folder(
+    path: Path | str,
+    kind: PosteriorKind | None = None,
+    n_samples: int | None = None,
+    output: Path | str | None = None,
+) -> None:
+    """Write posterior means for any folder with inputs, `model_params` and hyperparameters.
+
+    Parameters
+    ----------
+    path : path
+        A run folder of ours or of TF1's.
+    kind, n_samples : optional
+        Instead of the run's own.
+    output : path, optional
+        Folder for the `model_runs_*` files; the run's `lfadsOutput` if not given.
+
+    Raises
+    ------
+    RunFolderError
+        Something that is needed is missing or does not fit.
+    """
+    run = RunFolder(Path(path))
+    stored = read_hyperparameters(run)
+    sessions = read_sessions(run, stored.params, stored.datasets)
+    with on_device(stored.params):
+        model = Lfads(describe(stored.params, sessions))
+        arrays = weights.read_model_params(run.model_params)
+        weights.from_tf1(model.network, arrays, source=run.model_params)
+        model.step.assign(int(arrays.get("LFADS_global_step:0", 0)))
+        target = run if output is None else _Elsewhere(run.path, Path(output))
+        _write_posterior(target, model, sessions, kind, n_samples, None)
+
+
+class _Elsewhere(RunFolder):
+    """A run folder whose outputs go to another folder."""
+
+    def __init__(self, path: Path, output: Path) -> None:
+        super().__init__(path)
+        object.__setattr__(self, "_output", output)
+
+    @property
+    def output(self) -> Path:
+        return self._output
+
+
+# ---- new trials -------------------------------------------------------------------------------
+
+
+def infer(
+    run: RunFolder,
+    counts: np.ndarray,
+    *,
+    dataset: str | None = None,
+    external_inputs: np.ndarray | None = None,
+    kind: PosteriorKind | None = None,
+    n_samples: int | None = None,
+) -> dict[str, np.ndarray]:
+    """Apply a trained run to new trials.
+
+    Parameters
+    ----------
+    run : RunFolder
+        Of a trained run with its weights exported.
+    counts : array, (trials, bins, channels)
+        Binned as the run's own data; NaN where missing.
+    dataset : str, optional
+        Session whose read-in and read-out to use; needed if the run has several.
+    external_inputs : array, (trials, bins, inputs), optional
+    kind, n_samples : optional
+        Instead of the run's own.
+
+    Returns
+    -------
+    dict of arrays, trials first
+        As in a `model_runs_*` file; `output_dist_params` in counts per bin.
+
+    Raises
+    ------
+    DataError, ParamsError, RunFolderError
+        The trials do not fit the run, in words.
+    """
+    stored = read_hyperparameters(run)
+    arrays = weights.read_model_params(run.model_params)
+    params = stored.params
+    architecture = architecture_of(
+        params, stored.datasets, stored.n_channels, stored.n_bins,
+        aligned=any("x_2_infac" in key for key in arrays),
+    )  # fmt: skip
+    session = _chosen_session(architecture, dataset)
+    counts = np.asarray(counts)
+    check_counts(counts, params, dataset=dataset)
+    expected = (stored.n_bins, stored.n_channels[session])
+    if counts.shape[1:] != expected:
+        raise ParamsError(
+            f"the trials have {counts.shape[1]} bins x {counts.shape[2]} channels, but the run was "
+            f"trained on {expected[0]} bins x {expected[1]} channels of "
+            f"{params.spike_bin_ms:g} ms: bin and select channels as for training"
+        )
+    if external_inputs is None:
+        external_inputs = np.zeros((*counts.shape[:2], 0), np.float32)
+    external = np.asarray(external_inputs, np.float32)
+    trials = checked_trials(counts, external, params, dataset=dataset)
+    with on_device(params):
+        model = Lfads(architecture)
+        weights.from_tf1(model.network, arrays, source=run.model_params)
+        model.step.assign(int(arrays.get("LFADS_global_step:0", 0)))
+        sampler = PosteriorSampler(model, session, with_sd=params.store_posterior_sd)
+        return sampler.means(
+            trials,
+            kind=kind or params.posterior_mean_kind,
+            n_samples=n_samples or params.num_samples_posterior,
+        )
+
+
+def _chosen_session(architecture: Architecture, dataset: str | None) -> int:
+    if dataset is None and architecture.n_sessions > 1:
+        raise ParamsError(
+            f"the run has several sessions, say which one: {', '.join(architecture.sessions)}"
+        )
+    return 0 if dataset is None else architecture.session_index(dataset)

@@ -1,0 +1,114 @@
+"""Training one run: what `fit` needs and what its callbacks share.
+
+The rules are in `schedule.py`, what they do at an epoch's end in `callbacks.py`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import keras
+
+from lfads_nb.model.batches import SessionBatches
+from lfads_nb.model.callbacks import (
+    CheckpointWriter,
+    DivergenceGuard,
+    EpochRecorder,
+    FitLogWriter,
+    ProgressReporter,
+    RateFollower,
+    Stopper,
+)
+from lfads_nb.model.checkpoints import LOWEST_VALID, ROLLING, Checkpoints
+from lfads_nb.model.fit_log import EpochFigures
+from lfads_nb.model.lfads import Lfads
+from lfads_nb.model.schedule import has_l2, ramps_done
+from lfads_nb.model.training_state import TrainingState
+from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.params import RunParams
+from lfads_nb.sweep.progress import TrainProgress
+
+RECENT_EPOCHS = 50
+
+Progress = Callable[[TrainProgress], None]
+
+
+@dataclass
+class Training:
+    """One training under way, shared by its callbacks."""
+
+    run: RunFolder
+    model: Lfads
+    batches: SessionBatches
+    validation: SessionBatches
+    state: TrainingState
+    on_progress: Progress | None = None
+    should_stop: Callable[[], bool] | None = None
+    clock: Callable[[], float] = time.monotonic
+    figures: EpochFigures | None = None
+    """Of the epoch that just ended; None if it was cut short or diverged."""
+    stop_reason: str = ""
+    seconds: list[float] = field(default_factory=list)
+    """Durations of recent epochs."""
+    rates: list[float] = field(default_factory=list)
+    """Learning rates of recent epochs, oldest first."""
+
+    @property
+    def params(self) -> RunParams:
+        return self.model.architecture.params
+
+    @property
+    def rolling(self) -> Checkpoints:
+        return Checkpoints(self.run.output, ROLLING, self.params.max_ckpt_to_keep)
+
+    @property
+    def best(self) -> Checkpoints:
+        return Checkpoints(self.run.output, LOWEST_VALID, self.params.max_ckpt_to_keep_lve)
+
+    @property
+    def learning_rate(self) -> float:
+        return float(self.model.optimizer.learning_rate)
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self.model.optimizer.learning_rate = rate
+
+    @property
+    def ramps_done(self) -> bool:
+        """Whether the cost of the last step had all its penalties at full weight."""
+        return ramps_done(self.state.step - 1, self.model.ramps, has_l2=has_l2(self.params))
+
+    def epoch_ended(self, seconds: float) -> None:
+        """Count an epoch that ran to its end."""
+        self.state.epoch += 1
+        self.state.step = int(self.model.step)
+        self.seconds = [*self.seconds[1 - RECENT_EPOCHS :], seconds]
+        self.rates = [*self.rates[1 - RECENT_EPOCHS :], self.learning_rate]
+
+    def stop(self, reason: str) -> None:
+        """End training after this epoch."""
+        self.stop_reason = reason
+        self.model.stop_training = True
+
+    def fit(self) -> None:
+        """Train until one of the rules ends it."""
+        self.model.fit(
+            self.batches,
+            validation_data=self.validation,
+            epochs=10**9,
+            initial_epoch=self.state.epoch,
+            shuffle=False,
+            verbose=0,
+            callbacks=[
+                EpochRecorder(self),
+                DivergenceGuard(self),
+                FitLogWriter(self),
+                RateFollower(self),
+                Stopper(self),
+                CheckpointWriter(self),
+                ProgressReporter(self),
+                keras.callbacks.TensorBoard(log_dir=str(self.run.tensorboard), write_graph=False),
+            ],
+        )
