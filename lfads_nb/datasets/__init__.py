@@ -11,6 +11,7 @@ from lfads_nb.datasets.conditions import condition_averages
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.dataset import Dataset
 from lfads_nb.datasets.info import DatasetInfo
+from lfads_nb.datasets.lfadsfiles import read_lfads_input
 from lfads_nb.datasets.lorenz import generate_demo_datasets
 from lfads_nb.datasets.nwb import read_nwb
 from lfads_nb.datasets.readers import peek_info, read_counts, recognise_format, write_counts
@@ -38,6 +39,7 @@ __all__ = [
     "merge_chops",
     "peek_info",
     "read_counts",
+    "read_lfads_input",
     "read_nwb",
     "rebin_ratio",
     "recognise_format",

@@ -345,9 +345,12 @@ class DatasetCollection:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        from lfads_nb.datasets.info_table import info_table
+
+        table = info_table(self._datasets, only_cheap=True) if self._datasets else None
         return (
             f"<b>{type(self).__name__} &ldquo;{escape(self.name)}&rdquo;</b><br>"
             f"<small>{len(self)} dataset{'' if len(self) == 1 else 's'} in "
             f"{escape(str(self.path))}</small>"
-            + (self.info_table().to_html(escape=True, na_rep="") if len(self) else "")
+            + (table.to_html(escape=True, na_rep="") if table is not None else "")
         )

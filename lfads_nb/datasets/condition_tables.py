@@ -58,7 +58,7 @@ def join_conditions(
     joined = dict(counts.trial_columns)
     for name in kept:
         joined[str(name)] = check_column(
-            rows[name].to_numpy(), counts.n_trials, key=str(name), dataset=counts.name
+            _as_array(rows[name]), counts.n_trials, key=str(name), dataset=counts.name
         )
     ids = _condition_ids(rows, wanted, counts.name) if wanted else counts.condition_ids
     return counts._with(condition_ids=ids, trial_columns=joined)
@@ -116,9 +116,19 @@ def _row_of_each_trial(
     return np.array([rows[0] for rows in found])
 
 
+def _as_array(column: pd.Series) -> np.ndarray:
+    """Numbers with NaN, or text and dates with None, where the table has gaps of any kind."""
+    from pandas.api.types import is_numeric_dtype
+
+    if is_numeric_dtype(column.dtype):
+        gaps = column.isna().any()
+        return column.to_numpy(dtype=float, na_value=np.nan) if gaps else column.to_numpy()
+    return column.astype(object).where(column.notna(), None).to_numpy()
+
+
 def _condition_ids(rows: pd.DataFrame, wanted: Sequence[str], dataset: str | None) -> np.ndarray:
     if len(wanted) == 1:
-        column = check_column(rows[wanted[0]].to_numpy(), len(rows), key=wanted[0], dataset=dataset)
+        column = check_column(_as_array(rows[wanted[0]]), len(rows), key=wanted[0], dataset=dataset)
         return as_condition_ids(column, dataset=dataset)
     texts = [rows[name].fillna("").astype(str) for name in wanted]
     labels = [" | ".join(parts) for parts in zip(*texts, strict=True)]

@@ -134,12 +134,22 @@ class Dataset:
         DataError
             When the file cannot be read or its content does not fit.
         """
-        known = self._info if not reload and self._info_of == self._file_state() else None
+        known = None if reload else self.known_info
         if known is not None and not (full and known.mean_rate_hz is None):
             return known
         if self._can_peek() and not full:
             return self._remember(peek_info(self.path))
         return self._remember(DatasetInfo.from_counts(self.load_counts()))
+
+    @property
+    def known_info(self) -> DatasetInfo | None:
+        """The description as far as it was read before and the file did not change since."""
+        return self._info if self._info_of == self._file_state() else None
+
+    @property
+    def has_cheap_info(self) -> bool:
+        """Whether the description can be had without reading the spikes."""
+        return self.known_info is not None or self._can_peek()
 
     def _can_peek(self) -> bool:
         return self.loader is None and type(self).load_counts is Dataset.load_counts

@@ -25,10 +25,22 @@ _COLUMNS = {
 
 
 def info_table(
-    datasets: Sequence[Dataset], *, reload: bool = False, full: bool = False
+    datasets: Sequence[Dataset],
+    *,
+    reload: bool = False,
+    full: bool = False,
+    only_cheap: bool = False,
 ) -> pd.DataFrame:
-    """Describe datasets, a row each; one that cannot be read says why in column `problem`."""
-    rows = [_row(dataset, reload=reload, full=full) for dataset in datasets]
+    """Describe datasets, a row each; one that cannot be read says why in column `problem`.
+
+    With `only_cheap`, rows stay empty where a user's loader would have to read all spikes.
+    """
+    rows = [
+        _row(dataset, reload=reload, full=full)
+        if dataset.has_cheap_info or not only_cheap
+        else _problem("")
+        for dataset in datasets
+    ]
     index = pd.Index([dataset.name for dataset in datasets], name="dataset", dtype="object")
     table = pd.DataFrame(rows, index=index, columns=list(_COLUMNS))
     return table.astype(_COLUMNS)

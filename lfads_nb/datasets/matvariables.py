@@ -104,7 +104,7 @@ def _from_scipy(value: Any) -> Any:
         return value
     if value.dtype.kind == "U":
         rows = [str(row) for row in value.reshape(-1)] or [""]
-        return rows[0] if len(rows) == 1 else [row.rstrip() for row in rows]
+        return "".join(rows) if len(rows) < 2 else [row.rstrip() for row in rows]
     if value.dtype == object:
         items = [_from_scipy(item) for item in value.reshape(-1, order="F")]
         return items[0] if len(items) == 1 and isinstance(items[0], dict) else _unboxed(items)

@@ -6,6 +6,7 @@
 | `npz` | NumPy archive, see `npzfiles` |
 | `mat` | MATLAB v5 to v7, see `matfiles` |
 | `mat73` | MATLAB v7.3 (HDF5) |
+| `lfads_input` | input of an LFADS program: bin width unknown, so read by `read_lfads_input` |
 | `nwb` | Neurodata Without Borders: needs to know the event, so it is read by `read_nwb` |
 
 Anything else needs a loader: a function from path to `Counts`, given to the dataset.
@@ -17,13 +18,14 @@ import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.hdf5_layout import is_layout, peek_layout, read_layout, write_counts
 from lfads_nb.datasets.info import DatasetInfo
+from lfads_nb.datasets.lfadsfiles import is_lfads_input
 from lfads_nb.datasets.matfiles import peek_mat, read_mat
 from lfads_nb.datasets.npzfiles import peek_npz, read_npz
 from lfads_nb.errors import DataError
@@ -39,24 +41,30 @@ class FileFormat(NamedTuple):
     peek: Callable[[Path], DatasetInfo]
 
 
-def _nwb_needs_settings(path: Path) -> Counts:
-    raise DataError(
-        f"{path.name} is an NWB file: say which event and window make a trial, with "
-        "loader=functools.partial(read_nwb, align_to=..., window_ms=(..., ...), bin_ms=...).",
-        dataset=path.stem,
-    )
+def _needs_settings(what: str, how: str) -> Callable[[Path], Any]:
+    def refuse(path: Path) -> Any:
+        raise DataError(
+            f"{path.name} is {what}, with loader=functools.partial({how}).", dataset=path.stem
+        )
+
+    return refuse
 
 
-def _nwb_needs_settings_to_peek(path: Path) -> DatasetInfo:
-    return DatasetInfo.from_counts(_nwb_needs_settings(path))
-
+_LFADS_INPUT = _needs_settings(
+    "the input file of an LFADS program: say how wide its bins are", "read_lfads_input, bin_ms=..."
+)
+_NWB = _needs_settings(
+    "an NWB file: say which event and window make a trial",
+    "read_nwb, align_to=..., window_ms=(..., ...), bin_ms=...",
+)
 
 FORMATS = {
     "lfads_nb": FileFormat("lfads_nb HDF5", read_layout, peek_layout),
     "npz": FileFormat("NumPy .npz", read_npz, peek_npz),
     "mat": FileFormat("MATLAB v5/v7", read_mat, peek_mat),
     "mat73": FileFormat("MATLAB v7.3", read_mat, peek_mat),
-    "nwb": FileFormat("NWB", _nwb_needs_settings, _nwb_needs_settings_to_peek),
+    "lfads_input": FileFormat("LFADS input HDF5", _LFADS_INPUT, _LFADS_INPUT),
+    "nwb": FileFormat("NWB", _NWB, _NWB),
 }
 
 
@@ -98,6 +106,8 @@ def _by_content(path: Path, start: bytes) -> str | None:
                 return "lfads_nb"
             if "nwb_version" in file.attrs:
                 return "nwb"
+            if is_lfads_input(file):
+                return "lfads_input"
         return "mat73" if start.startswith(b"MATLAB 7.3") or path.suffix == ".mat" else None
     return None
 

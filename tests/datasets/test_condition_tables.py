@@ -79,6 +79,21 @@ def test_gaps_in_a_table(make_counts, table):
     assert join_conditions(make_counts(), table, condition="side").condition_ids[1] == ""
 
 
+def test_gaps_in_nullable_columns(make_counts, table):
+    table = table.sort_values("trial").astype(
+        {"target": "Int64", "side": "string", "correct": "boolean"}
+    )
+    table.loc[0, ["target", "side", "correct"]] = pd.NA
+    table["when"] = pd.date_range("2024-01-01", periods=20).where(table.trial != 0)
+    counts = join_conditions(make_counts(), table, condition="target")
+    assert np.isnan(counts.condition_ids[0])
+    assert counts.condition_ids[1] == 1
+    columns = counts.trial_columns
+    assert columns["side"][:2].tolist() == ["", "right"]
+    assert columns["when"][:2].tolist() == ["", "2024-01-02T00:00:00"]
+    assert np.isnan(columns["correct"][0])
+
+
 def test_dates_and_categories(make_counts, table):
     table["when"] = pd.date_range("2024-01-01", periods=20)
     table["kind"] = pd.Categorical(["x", "y"] * 10)

@@ -248,3 +248,18 @@ def test_html_form_escapes_what_users_wrote(collection, make_counts):
     assert "<script>" not in html
     assert "<img" not in html
     assert "day10" in html
+
+
+def test_html_form_does_not_read_spikes_by_a_users_loader(collection, make_counts):
+    calls = []
+
+    def load(path):
+        calls.append(path)
+        return make_counts()
+
+    dataset = collection.add("slow.dat", loader=load)
+    assert "slow" in collection._repr_html_()
+    assert not calls
+    assert dataset.n_trials == 12
+    assert "12" in collection._repr_html_().split("slow")[1]
+    assert len(calls) == 1

@@ -83,6 +83,7 @@ def test_the_struct_of_generate_counts(tmp_path, write, inside):
     assert counts.bin_ms == 10
     assert counts.condition_ids.tolist() == ["left", "right", "", "left"]
     assert counts.metadata["save_tags"] == [3, 4]
+    assert counts.metadata["comment"] == ""
     assert counts.metadata["datetime"] == "1970-01-01T12:00:00"
     info = peek_info(path)
     assert (info.ext_input_dim, info.n_conditions, info.date) == (2, 2, "1970-01-01")

@@ -1,0 +1,101 @@
+"""Input files of LFADS programs (HDF5) as a source of spikes: those of TF1 LFADS, the run manager
+and AutoLFADS (`train_data`, `valid_data`), and of lfads-torch (`train_recon_data`, ...).
+
+They hold trials that were binned and split already, and do not say how wide the bins are. As a
+dataset's loader:
+
+    dc.add("lfads_dataset001.h5", loader=functools.partial(read_lfads_input, bin_ms=10))
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from lfads_nb.datasets.counts import Counts
+from lfads_nb.errors import DataError
+
+_PARTS = ("train", "valid", "test")
+# The data that are to be explained come first: lfads-torch may show its encoders fewer channels.
+_DATA = ("data", "recon_data", "encod_data")
+
+
+def is_lfads_input(file: h5py.File) -> bool:
+    """Whether an open HDF5 file is the input of an LFADS program."""
+    return any(f"train_{name}" in file for name in _DATA)
+
+
+def read_lfads_input(
+    path: str | os.PathLike[str], *, bin_ms: float, allow_missing: bool = False
+) -> Counts:
+    """Read the trials of an LFADS input file back into one session.
+
+    Parameters
+    ----------
+    path : HDF5 file with `train_data`, `valid_data` and whatever goes along with them.
+    bin_ms : width of its bins in ms, which the file does not tell.
+    allow_missing : NaN means "nothing recorded in this bin".
+
+    Returns
+    -------
+    counts : trials in their original order if the file has `train_inds` and `valid_inds`, else
+        training trials first; the trial column `split` says where each was. Such files have no
+        condition ids: join them with `join_conditions`.
+
+    Raises
+    ------
+    DataError
+        When the file is none of these or its parts do not fit together.
+    """
+    path = Path(path).expanduser()
+    with h5py.File(path, "r") as file:
+        if not is_lfads_input(file):
+            raise DataError("is not the input file of an LFADS program.", dataset=path.stem)
+        kind = next(name for name in _DATA if f"train_{name}" in file)
+        parts = [part for part in _PARTS if f"{part}_{kind}" in file]
+        counts = np.concatenate(_arrays(file, parts, kind))
+        order = _original_order(file, parts, len(counts))
+        truth = _joined(file, parts, "truth", path)
+        inputs = _joined(file, parts, "ext_input", path)
+        sizes = [len(file[f"{part}_{kind}"]) for part in parts]
+    return Counts.from_bins(
+        counts[order],
+        bin_ms,
+        truth=None if truth is None else truth[order],
+        external_inputs=None if inputs is None else inputs[order],
+        trial_columns={"split": np.repeat(parts, sizes)[order]},
+        name=path.stem,
+        allow_missing=allow_missing,
+    )
+
+
+def _joined(file: h5py.File, parts: list[str], name: str, path: Path) -> np.ndarray | None:
+    present = [part for part in parts if f"{part}_{name}" in file]
+    if not present:
+        return None
+    if present != parts:
+        raise DataError(
+            f"is there for {', '.join(present)}, but not for all of {', '.join(parts)}.",
+            dataset=path.stem,
+            field=name,
+        )
+    return np.concatenate(_arrays(file, parts, name))
+
+
+def _arrays(file: h5py.File, parts: list[str], name: str) -> list[np.ndarray]:
+    arrays = [file[f"{part}_{name}"][()] for part in parts]
+    # MATLAB drops the last dimension of a session with a single channel.
+    return [array[:, :, None] if array.ndim == 2 else array for array in arrays]
+
+
+def _original_order(file: h5py.File, parts: list[str], n_trials: int) -> np.ndarray:
+    """For each original trial: its row among the joined parts."""
+    if not all(f"{part}_inds" in file for part in parts):
+        return np.arange(n_trials)
+    inds = np.concatenate([np.ravel(file[f"{part}_inds"][()]) for part in parts]).astype(int)
+    if len(inds) != n_trials or len(np.unique(inds)) != n_trials:
+        return np.arange(n_trials)
+    return np.argsort(inds)  # whether they count from 1, as MATLAB does, or from 0
