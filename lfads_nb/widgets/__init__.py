@@ -1,0 +1,1 @@
+"""The bench inside JupyterLab: panels to set up and run, viewers to look at what came out."""

@@ -1,0 +1,103 @@
+"""Colours for conditions, quantities and angles, told apart by colour-blind eyes too.
+
+All lie at a middle lightness, so that they show on JupyterLab's light and dark themes alike.
+Figures take text, grid and background from the theme's CSS variables (`TEXT`, `FAINT`).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+Scheme = Literal["categories", "numbers", "angles"]
+
+TEXT = "var(--jp-content-font-color1, #222)"
+FAINT = "var(--jp-content-font-color3, #888)"
+
+# Petroff (2021), "Accessible Color Sequences for Data Visualization", ten colours.
+_CATEGORIES = (
+    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70",
+    "#717581", "#92dadd",
+)  # fmt: skip
+
+# Every tenth of viridis (Smith and van der Walt, 2015), without its darkest and lightest ends.
+_SEQUENTIAL = (
+    "#46327e", "#3f4889", "#365c8d", "#2e6e8e", "#277f8e", "#1fa187", "#4ac16d", "#86d549",
+    "#c2df23",
+)  # fmt: skip
+
+_GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
+
+
+def colours(scheme: Scheme, n: int) -> list[str]:
+    """Return n colours as `#rrggbb`: unordered, in order, or closing to a circle."""
+    if scheme == "numbers":
+        return sequential(np.linspace(0, 1, n) if n > 1 else np.array([0.5]))
+    if scheme == "angles":
+        return cyclic(np.arange(n) / max(n, 1))
+    return categorical(n)
+
+
+def categorical(n: int) -> list[str]:
+    """Return n colours without order.
+
+    Ten are told apart with any colour vision. Beyond them hue, lightness and strength vary
+    together, and neighbours stay apart, but no eye tells dozens of lines by their colour.
+    """
+    later = np.arange(max(n - len(_CATEGORIES), 0))
+    lightness = np.array([0.70, 0.52, 0.61])[later % 3]
+    chroma = np.array([0.12, 0.14, 0.09])[later // 3 % 3]
+    hue = later * _GOLDEN_ANGLE
+    more = _hex_of_oklab(lightness, chroma * np.cos(hue), chroma * np.sin(hue))
+    return [*_CATEGORIES[:n], *more]
+
+
+def sequential(fractions: np.ndarray) -> list[str]:
+    """Return the colours of positions in 0..1 from low (dark blue) to high (yellow green)."""
+    stops = np.array([_rgb(c) for c in _SEQUENTIAL], dtype=float)
+    at = np.clip(fractions, 0, 1) * (len(stops) - 1)
+    channels = [np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(3)]
+    return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in np.rint(np.stack(channels, -1)).astype(int)]
+
+
+def cyclic(turns: np.ndarray) -> list[str]:
+    """Return the colours of angles, given in turns (0 and 1 are the same).
+
+    The circle runs through lightness and the blue-yellow axis, the two dimensions that red-green
+    blind eyes keep; the red-green axis only adds to it.
+    """
+    angle = 2 * np.pi * np.asarray(turns)
+    lightness = 0.62 + 0.15 * np.cos(angle)
+    return _hex_of_oklab(lightness, -0.07 * np.cos(angle), 0.12 * np.sin(angle))
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def rgb_table(names: list[str]) -> np.ndarray:
+    """Return `#rrggbb` colours as (colours, 3) uint8."""
+    return np.array([_rgb(name) for name in names], dtype=np.uint8).reshape(-1, 3)
+
+
+def _hex_of_oklab(lightness: np.ndarray, a: np.ndarray, b: np.ndarray) -> list[str]:
+    """Convert OKLab (Ottosson, 2020) to sRGB, clipped to what a screen shows."""
+    lms = np.stack(
+        [
+            lightness + 0.3963377774 * a + 0.2158037573 * b,
+            lightness - 0.1055613458 * a - 0.0638541728 * b,
+            lightness - 0.0894841775 * a - 1.2914855480 * b,
+        ],
+        axis=-1,
+    )
+    to_rgb = np.array(
+        [
+            [4.0767416621, -3.3077115913, 0.2309699292],
+            [-1.2684380046, 2.6097574011, -0.3413193965],
+            [-0.0041960863, -0.7034186147, 1.7076147010],
+        ]
+    )
+    linear = np.clip(lms**3 @ to_rgb.T, 0, 1)
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in np.rint(encoded * 255).astype(int)]

@@ -1,0 +1,139 @@
+"""Trials grouped and coloured by a column of their table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from lfads_nb.datasets.conditions import has_condition
+from lfads_nb.widgets import palette
+
+ALL_TRIALS = "all trials"
+MOST_GROUPS = 200
+_N_RANGES = 8
+_N_SHOWN_AT_FIRST = 10
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The groups of a session's trials.
+
+    `group` is (trials,) the position in `labels` of each trial, -1 for a trial without condition;
+    `colours` are `#rrggbb`; `scheme` is how they were chosen; `sizes` (groups,) counts trials.
+    """
+
+    column: str | None
+    labels: tuple[str, ...]
+    colours: tuple[str, ...]
+    group: np.ndarray
+    scheme: palette.Scheme
+
+    @property
+    def sizes(self) -> np.ndarray:
+        return np.bincount(self.group[self.group >= 0], minlength=len(self.labels))
+
+    def shown_at_first(self) -> tuple[str, ...]:
+        """The labels that are shown before anybody chooses: not dozens on top of each other."""
+        return self.labels[:_N_SHOWN_AT_FIRST]
+
+    def is_shown(self, shown: tuple[str, ...]) -> np.ndarray:
+        """(groups,) bool for the labels that are shown."""
+        wanted = set(shown)
+        return np.array([label in wanted for label in self.labels], dtype=bool)
+
+
+def group_trials(
+    values: Any,
+    *,
+    column: str | None,
+    n_trials: int,
+    scheme: Literal["auto", "categories", "numbers", "angles"] = "auto",
+) -> Conditions:
+    """Group trials by the values of a column and give each group its colour.
+
+    Parameters
+    ----------
+    values : (trials,) numbers or text; None puts all trials into one group.
+    column : name of the column.
+    n_trials : trials of the session.
+    scheme : "categories" have unordered colours; "numbers" ordered ones, many different values
+        falling into ranges with equally many trials; "angles" close to a circle. "auto" takes
+        text and whole numbers for categories, fractions for numbers, and columns whose name says
+        so for angles.
+    """
+    if values is None:
+        colours = tuple(palette.categorical(1))
+        group = np.zeros(n_trials, dtype=np.int64)
+        return Conditions(None, (ALL_TRIALS,), colours, group, "categories")
+    values = _plain(values)
+    chosen = _guess_scheme(values, column or "") if scheme == "auto" else scheme
+    if values.dtype.kind == "U":
+        chosen = "categories"
+    distinct, group = _number_groups(values)
+    is_ranged = values.dtype.kind == "f" and len(distinct) > 3 * _N_RANGES
+    if len(distinct) > MOST_GROUPS or (is_ranged and chosen != "categories"):
+        if values.dtype.kind == "U":
+            return group_trials(None, column=None, n_trials=n_trials)
+        labels, centres, group = _ranges(values, cyclic=chosen == "angles")
+    else:
+        labels, centres = [_label(value) for value in distinct], distinct
+    colours = _colours(centres, chosen, len(labels))
+    return Conditions(column, tuple(labels), tuple(colours), group, chosen)
+
+
+def _plain(values: Any) -> np.ndarray:
+    array = np.asarray(values)
+    if array.dtype.kind in "OSUT":
+        return np.array(["" if v is None or v != v else str(v) for v in array.tolist()])
+    if array.dtype.kind == "b":
+        return array.astype(np.str_)
+    whole = array.dtype.kind == "f" and np.isfinite(array).all() and (array == array.round()).all()
+    return array.astype(np.int64) if whole else array
+
+
+def _guess_scheme(values: np.ndarray, column: str) -> palette.Scheme:
+    if values.dtype.kind == "U":
+        return "categories"
+    if any(word in column.lower() for word in ("angle", "direction", "theta", "phase", "azimuth")):
+        return "angles"
+    return "numbers" if values.dtype.kind == "f" else "categories"
+
+
+def _number_groups(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    known = has_condition(values)
+    group = np.full(len(values), -1, dtype=np.int64)
+    distinct, group[known] = np.unique(values[known], return_inverse=True)
+    return distinct, group
+
+
+def _ranges(values: np.ndarray, *, cyclic: bool) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Cut numbers into ranges: with equally many trials each, or angles into equal arcs."""
+    known = np.isfinite(values)
+    if cyclic:
+        edges = np.linspace(values[known].min(), values[known].max(), _N_RANGES + 1)
+    else:
+        edges = np.unique(np.quantile(values[known], np.linspace(0, 1, _N_RANGES + 1)))
+    group = np.full(len(values), -1, dtype=np.int64)
+    group[known] = np.clip(
+        np.searchsorted(edges, values[known], side="right") - 1, 0, len(edges) - 2
+    )
+    labels = [f"{low:.4g} to {high:.4g}" for low, high in zip(edges, edges[1:], strict=False)]
+    return labels, (edges[:-1] + edges[1:]) / 2, group
+
+
+def _colours(centres: np.ndarray, scheme: palette.Scheme, n: int) -> list[str]:
+    if scheme == "categories" or not n:
+        return palette.categorical(n)
+    numbers = centres.astype(float)
+    if scheme == "angles":
+        # Degrees go beyond two turns in radians; radians hardly ever do.
+        turn = 360 if np.abs(numbers).max() > 4 * np.pi else 2 * np.pi
+        return palette.cyclic(numbers / turn)
+    span = np.ptp(numbers)
+    return palette.sequential((numbers - numbers.min()) / span if span else np.full(n, 0.5))
+
+
+def _label(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float | np.floating) else str(value)

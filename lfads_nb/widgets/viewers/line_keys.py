@@ -1,0 +1,30 @@
+"""What the kinds of line in a plot mean, in words beside a sample of each."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+_SAMPLES = {
+    "single trial": "stroke-width='1' opacity='0.6'",
+    "average": "stroke-width='3'",
+    "true rate": "stroke-width='2' stroke-dasharray='6 3'",
+    "smoothed data": "stroke-width='2' stroke-dasharray='1.5 3'",
+    "prior mean": "stroke-width='2' stroke-dasharray='6 3'",
+}
+_BANDS = ("± s.e.m.", "± s.d. of samples", "prior ± s.d.")
+
+
+def key_html(title: str, kinds: Iterable[str]) -> str:
+    """Return a plot's title and the kinds of line in it, as HTML."""
+    return f"<span class='lfads-title'>{html.escape(title)}</span> &nbsp; " + "".join(
+        f"<span class='lfads-key'>{_sample(kind)}{html.escape(kind)}</span>" for kind in kinds
+    )
+
+
+def _sample(kind: str) -> str:
+    if kind in _BANDS:
+        inside = "<rect y='1' width='26' height='8' fill='currentColor' opacity='0.25'/>"
+    else:
+        inside = f"<path d='M0 5H26' stroke='currentColor' fill='none' {_SAMPLES[kind]}/>"
+    return f"<svg width='26' height='10' aria-hidden='true'>{inside}</svg>"

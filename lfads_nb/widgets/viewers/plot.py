@@ -1,0 +1,147 @@
+"""One plot: a transparent bqplot figure over a canvas layer, with its tools and its words.
+
+Axes, averages, brushes and selections are bqplot's; bundles of single trials and images lie on the
+layer below and follow the same scales.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+import ipywidgets as w
+from bqplot import Axis, Figure, LinearScale, PanZoom
+
+from lfads_nb.widgets.viewers.plot_tools import PlotTools
+from lfads_nb.widgets.viewers.raster_layer import RasterLayer
+
+Margins = tuple[int, int, int, int]
+
+
+class Plot(w.VBox):
+    """A figure, the layer under it, a note below, and what to say when there is nothing.
+
+    Parameters
+    ----------
+    x_label, y_label : of the axes; an empty one leaves the axis without a label.
+    height : of the figure in pixels.
+    margins : top, right, bottom, left, in pixels.
+    y_ticks : whether the y axis has any.
+    """
+
+    def __init__(
+        self,
+        x_label: str,
+        y_label: str,
+        *,
+        height: int = 320,
+        margins: Margins = (8, 14, 40, 62),
+        y_ticks: bool = True,
+        x_scale: LinearScale | None = None,
+    ) -> None:
+        top, right, bottom, left = margins
+        self.x_scale = x_scale or LinearScale(min=0.0, max=1.0, allow_padding=False)
+        self.y_scale = LinearScale(min=0.0, max=1.0, allow_padding=False)
+        self.x_axis = Axis(
+            scale=self.x_scale, label=x_label, grid_lines="none", label_offset="30px"
+        )
+        self.y_axis = Axis(
+            scale=self.y_scale, label=y_label, orientation="vertical", grid_lines="none",
+            label_offset="46px",
+        )  # fmt: skip
+        self.figure = Figure(
+            axes=[self.x_axis, self.y_axis] if y_ticks else [self.x_axis],
+            marks=[],
+            fig_margin={"top": top, "right": right, "bottom": bottom, "left": left},
+            padding_x=0,
+            padding_y=0,
+            animation_duration=0,
+            display_toolbar=False,
+            background_style={"fill": "transparent"},
+            layout={"width": "100%", "height": f"{height}px", "min_width": "0"},
+        )
+        self.layer = RasterLayer(
+            x_scale=self.x_scale,
+            y_scale=self.y_scale,
+            layout={
+                "top": f"{top}px", "right": f"{right}px", "bottom": f"{bottom}px",
+                "left": f"{left}px",
+            },
+        )  # fmt: skip
+        self.tools = PlotTools(figure=self.figure)
+        self.tools.observe(self._set_interaction, "panning")
+        self.tools.on_reset(self.reset)
+        self._home: tuple[float, float, float, float] = (0.0, 1.0, 0.0, 1.0)
+        self._empty = w.HTML(layout={"display": "none"})
+        self._empty.add_class("lfads-empty")
+        self._note = w.HTML()
+        self._note.add_class("lfads-note")
+        stage = w.Box(
+            [self.layer, self.figure, self._empty],
+            layout={"width": "100%", "height": f"{height}px", "overflow": "hidden"},
+        )
+        stage.add_class("lfads-stage")
+        self.stage = stage
+        self._key = w.HTML(layout={"flex": "1 1 auto"})
+        head = w.HBox([self._key, self.tools], layout={"overflow": "visible"})
+        head.add_class("lfads-bar")
+        super().__init__(
+            [head, stage, self._note],
+            layout={"width": "100%", "min_width": "0", "overflow": "visible"},
+        )
+        self.add_class("lfads-plot")
+
+    def blank(self) -> None:
+        """Show nothing but the axes."""
+        self.layer.clear()
+        for mark in self.figure.marks:
+            mark.visible = False
+
+    def set_home(self, x: tuple[float, float], y: tuple[float, float], *, go: bool = True) -> None:
+        """Set the limits that `reset` goes back to, and go there."""
+        self._home = (*_with_width(*x), *_with_width(*y))
+        if go:
+            self.reset()
+
+    def reset(self) -> None:
+        """Show everything again."""
+        x0, x1, y0, y1 = (float(limit) for limit in self._home)
+        for scale, low, high in ((self.x_scale, x0, x1), (self.y_scale, y0, y1)):
+            if (scale.min, scale.max) != (low, high):
+                with scale.hold_sync():
+                    scale.min, scale.max = low, high
+
+    def explain_key(self, key: str) -> None:
+        """Set what stands above the figure, as HTML: its title, what the kinds of line mean."""
+        self._key.value = key
+
+    def say(self, note: str) -> None:
+        """Set the line below the figure; plain text."""
+        self._note.value = html.escape(note)
+
+    def explain_emptiness(self, reason: str | None) -> None:
+        """Say over the figure why it shows nothing, or take that back with None."""
+        self._empty.value = html.escape(reason or "")
+        self._empty.layout.display = "none" if reason is None else "flex"
+
+    @property
+    def emptiness(self) -> str:
+        """The reason why nothing is shown, as HTML; empty if something is."""
+        return self._empty.value
+
+    def name(self, file_name: str, code: str) -> None:
+        """Set the name that pictures are saved under and the code that makes them."""
+        self.tools.file_name = re.sub(r"[^\w.-]+", "_", file_name).strip("_")
+        self.tools.code = code
+
+    def _set_interaction(self, change: dict) -> None:
+        old = self.figure.interaction
+        self.figure.interaction = (
+            PanZoom(scales={"x": [self.x_scale], "y": [self.y_scale]}) if change["new"] else None
+        )
+        if old is not None:
+            old.close()
+
+
+def _with_width(low: float, high: float) -> tuple[float, float]:
+    return (low, high) if high > low else (low - 0.5, low + 0.5)

@@ -1,0 +1,129 @@
+// Buttons of one plot: pan and zoom, reset, save as PNG or SVG, show the code that makes it.
+
+const INKSCAPE_DPI = 3; // raster layers in saved pictures have three pixels per point of the screen
+
+async function resolveModel(model, name) {
+  const reference = model.get(name);
+  return typeof reference === "string"
+    ? model.widget_manager.get_model(reference.slice("IPY_MODEL_".length))
+    : reference;
+}
+
+// The view of the figure that lies on the same stage as these tools.
+async function figureView(model, el) {
+  const figure = await resolveModel(model, "figure");
+  const views = await Promise.all(Object.values(figure.views));
+  const plot = el.closest(".lfads-plot");
+  return views.find((view) => plot && plot.contains(view.el)) || views[0];
+}
+
+async function svgText(model, el) {
+  const view = await figureView(model, el);
+  const text = await view.get_svg();
+  const canvas = view.el.parentElement.querySelector(".lfads-raster canvas");
+  const parsed = new DOMParser().parseFromString(text, "text/html").querySelector("svg");
+  const background = parsed.querySelector(".plotarea_background");
+  if (canvas && canvas.lfadsPaint && background) {
+    const image = document.createElementNS("http://www.w3.org/2000/svg", "image");
+    const box = { x: 0, y: 0, width: canvas.clientWidth, height: canvas.clientHeight };
+    for (const [name, value] of Object.entries(box)) image.setAttribute(name, value);
+    image.setAttribute("href", canvas.lfadsPaint(INKSCAPE_DPI).toDataURL("image/png"));
+    image.setAttribute("class", "lfads-raster-image");
+    background.after(image);
+  }
+  const paper = getComputedStyle(el).getPropertyValue("--jp-layout-color0").trim() || "white";
+  parsed.style.background = paper;
+  return new XMLSerializer().serializeToString(parsed);
+}
+
+async function pngBlob(svg) {
+  const image = new Image();
+  const loaded = new Promise((resolve, reject) => {
+    image.onload = resolve;
+    image.onerror = () => reject(new Error("the browser could not draw the figure"));
+  });
+  image.src = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml;charset=utf-8" }));
+  await loaded;
+  const canvas = document.createElement("canvas");
+  canvas.width = image.width * INKSCAPE_DPI;
+  canvas.height = image.height * INKSCAPE_DPI;
+  const context = canvas.getContext("2d");
+  context.scale(INKSCAPE_DPI, INKSCAPE_DPI);
+  const paper = /background:\s*([^;"]+)/.exec(svg);
+  context.fillStyle = paper ? paper[1] : "white";
+  context.fillRect(0, 0, image.width, image.height);
+  context.drawImage(image, 0, 0);
+  URL.revokeObjectURL(image.src);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+function download(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+function render({ model, el }) {
+  el.classList.add("lfads-tools");
+  const said = document.createElement("span");
+  said.className = "lfads-said";
+  said.setAttribute("role", "status");
+  const code = document.createElement("pre");
+  code.hidden = true;
+  code.tabIndex = 0;
+  const button = (text, title, onclick) => {
+    const made = document.createElement("button");
+    made.textContent = text;
+    made.title = title;
+    made.setAttribute("aria-label", title);
+    made.onclick = onclick;
+    return made;
+  };
+  const tell = (text) => {
+    said.textContent = text;
+    setTimeout(() => (said.textContent = ""), 3000);
+  };
+  const saving = (make, ending) => async () => {
+    try {
+      const name = `${model.get("file_name")}.${ending}`;
+      download(await make(await svgText(model, el)), name);
+      tell(`saved ${name}`);
+    } catch (error) {
+      tell(`not saved: ${error.message}`);
+    }
+  };
+  const pan = button("pan/zoom", "drag to pan, wheel to zoom", () => {
+    model.set("panning", !model.get("panning"));
+    model.save_changes();
+  });
+  const pressed = () => pan.setAttribute("aria-pressed", model.get("panning"));
+  const showCode = button("</>", "show the code that makes this picture", async () => {
+    code.hidden = !code.hidden;
+    showCode.setAttribute("aria-pressed", !code.hidden);
+    if (code.hidden) return;
+    try {
+      await navigator.clipboard.writeText(model.get("code"));
+      tell("copied");
+    } catch {
+      tell("");
+    }
+  });
+  const fill = () => (code.textContent = model.get("code"));
+  el.append(
+    said,
+    pan,
+    button("reset", "show everything again", () => model.send({ event: "reset" })),
+    button("PNG", "save as PNG", saving(pngBlob, "png")),
+    button("SVG", "save as SVG", saving(async (svg) => new Blob([svg], { type: "image/svg+xml" }), "svg")),
+    showCode,
+    code,
+  );
+  model.on("change:panning", pressed);
+  model.on("change:code", fill);
+  pressed();
+  fill();
+}
+
+export default { render };

@@ -1,0 +1,160 @@
+"""A canvas under a bqplot figure, for what SVG is too slow for: bundles of lines, and images.
+
+bqplot's own `Lines` freeze beyond some 20,000 points. This layer draws 150,000 in about 60 ms from
+one binary buffer; it reads the figure's scales in the browser, so panning needs no kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets as t
+from bqplot import Scale
+from ipywidgets import widget_serialization
+
+_HERE = Path(__file__).parent
+
+
+class RasterLayer(anywidget.AnyWidget):
+    """Lines or an image in the coordinates of two bqplot scales, whose limits must be set.
+
+    Its place is inside a `Plot`, which gives it the figure's margins.
+    """
+
+    _esm = _HERE / "raster_layer.js"
+    _css = _HERE / "viewers.css"
+
+    x_scale = t.Instance(Scale).tag(sync=True, **widget_serialization)
+    y_scale = t.Instance(Scale).tag(sync=True, **widget_serialization)
+
+    x = t.Bytes().tag(sync=True)
+    y = t.Bytes().tag(sync=True)
+    group = t.Bytes().tag(sync=True)
+    n_lines = t.Int(0).tag(sync=True)
+    n_bins = t.Int(0).tag(sync=True)
+    colours = t.List(t.Unicode()).tag(sync=True)
+    names = t.List(t.Unicode()).tag(sync=True)
+    highlight = t.List(t.Int()).tag(sync=True)
+    alpha = t.Float(0.5).tag(sync=True)
+    line_width = t.Float(1.0).tag(sync=True)
+    pickable = t.Bool(False).tag(sync=True)
+    description = t.Unicode("").tag(sync=True)
+
+    band_low = t.Bytes().tag(sync=True)
+    band_high = t.Bytes().tag(sync=True)
+    band_group = t.Bytes().tag(sync=True)
+    band_alpha = t.Float(0.25).tag(sync=True)
+
+    image = t.Bytes().tag(sync=True)
+    image_shape = t.List(t.Int(), [0, 0]).tag(sync=True)
+    image_extent = t.List(t.Float(), [0.0, 1.0, 0.0, 1.0]).tag(sync=True)
+    image_colours = t.Bytes().tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._on_pick: list[Callable[[int, bool], None]] = []
+        self.on_msg(self._receive)
+
+    def show_lines(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        group: np.ndarray,
+        colours: Sequence[str],
+        *,
+        names: Sequence[str] = (),
+        highlight: Sequence[int] = (),
+        alpha: float | None = None,
+        line_width: float = 1.0,
+    ) -> None:
+        """Replace the lines.
+
+        Parameters
+        ----------
+        x : (bins,) shared by all lines, rising, or (lines, bins).
+        y : (lines, bins); NaN leaves a gap.
+        group : (lines,) position in `colours` of each line.
+        names : what hovering over each line says.
+        highlight : positions of lines that stand out.
+        alpha : opacity; by default less, the more lines there are.
+        """
+        n_lines, n_bins = y.shape
+        n_bins = n_bins if n_lines else len(x)
+        with self.hold_sync():
+            self.x, self.y = _buffer(x, "<f4"), _buffer(y, "<f4")
+            self.group = _buffer(group, "<u2")
+            self.n_lines, self.n_bins = n_lines, n_bins
+            self.colours, self.names = list(colours), list(names)
+            self.highlight = [int(line) for line in highlight]
+            self.alpha = alpha if alpha is not None else fading(n_lines)
+            self.line_width = line_width
+
+    def show_bands(self, low: np.ndarray, high: np.ndarray, group: np.ndarray) -> None:
+        """Fill between curves over the bins of the lines.
+
+        Parameters
+        ----------
+        low, high : (bands, bins).
+        group : (bands,) position of each in the lines' colours.
+        """
+        with self.hold_sync():
+            self.band_low, self.band_high = _buffer(low, "<f4"), _buffer(high, "<f4")
+            self.band_group = _buffer(group, "<u2")
+
+    def show_image(
+        self, values: np.ndarray, colours: np.ndarray, extent: tuple[float, float, float, float]
+    ) -> None:
+        """Replace the image.
+
+        Parameters
+        ----------
+        values : (rows, columns) whole numbers, positions in `colours`; row 0 lies at the top.
+        colours : (colours, 4) uint8 RGBA.
+        extent : left, right, bottom and top in the scales' units.
+        """
+        with self.hold_sync():
+            self.image = _buffer(values, "<u2")
+            self.image_shape = list(values.shape)
+            self.image_colours = _buffer(colours, "u1")
+            self.image_extent = [float(edge) for edge in extent]
+
+    def clear(self) -> None:
+        """Draw nothing."""
+        with self.hold_sync():
+            self.n_lines = self.n_bins = 0
+            self.x = self.y = self.group = self.image = b""
+            self.band_low = self.band_high = self.band_group = b""
+            self.image_shape, self.names, self.highlight = [0, 0], [], []
+
+    def on_pick(self, callback: Callable[[int, bool], None]) -> None:
+        """Call `callback(line, extend)` when a line is clicked; line is -1 for none of them."""
+        self._on_pick.append(callback)
+        self.pickable = True
+
+    def _receive(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+        if content.get("event") == "pick" and -1 <= int(content["line"]) < self.n_lines:
+            for callback in self._on_pick:
+                callback(int(content["line"]), bool(content["extend"]))
+
+    # ------------------------------------------------------------- what is drawn, for tests
+
+    def drawn_lines(self) -> np.ndarray:
+        """Return the lines that were sent to the browser: (lines, bins) float32."""
+        return np.frombuffer(self.y, "<f4").reshape(self.n_lines, self.n_bins)
+
+    def drawn_image(self) -> np.ndarray:
+        """Return the image that was sent to the browser: (rows, columns) uint16."""
+        return np.frombuffer(self.image, "<u2").reshape(self.image_shape)
+
+
+def fading(n_lines: int) -> float:
+    """Return an opacity at which so many lines still show where they are dense."""
+    return float(np.clip(6 / np.sqrt(max(n_lines, 1)), 0.18, 0.75))
+
+
+def _buffer(values: np.ndarray, dtype: str) -> bytes:
+    return np.ascontiguousarray(values, dtype=dtype).tobytes()

@@ -1,0 +1,106 @@
+"""The controls of the selection: session, trials, colours, time window, and the legend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets as w
+
+from lfads_nb.widgets.viewers.legend import Legend
+from lfads_nb.widgets.viewers.selection import SCHEMES
+from lfads_nb.widgets.viewers.viewed import Viewed
+
+NO_COLUMN = "nothing"
+_WORDS = {"auto": "automatic", "categories": "categories", "numbers": "numbers", "angles": "angles"}
+
+
+class SelectionBar(w.HBox):
+    """Chooses the session, the trials, what they are coloured by, and the time window."""
+
+    def __init__(self, viewed: Viewed) -> None:
+        self._viewed = viewed
+        selection = viewed.selection
+        self.dataset = _dropdown("session", list(viewed.sources))
+        if len(viewed.sources) == 1:
+            self.dataset.layout.display = "none"
+        self.trials = _dropdown("trials", ["all"])
+        self.colour_by = _dropdown("colour by", [NO_COLUMN])
+        self.scheme = _dropdown("as", [(_WORDS[name], name) for name in SCHEMES])
+        self.window = w.FloatRangeSlider(
+            description="time (ms)", continuous_update=False, readout_format=".0f",
+            style={"description_width": "initial"}, layout={"width": "300px"},
+        )  # fmt: skip
+        super().__init__([self.dataset, self.trials, self.colour_by, self.scheme, self.window])
+        self.add_class("lfads-bar")
+        self._fill()
+        for control, name in ((self.dataset, "dataset"), (self.scheme, "scheme")):
+            w.link((selection, name), (control, "value"))
+        w.link((selection, "trials"), (self.trials, "value"))
+        w.link(
+            (selection, "colour_by"), (self.colour_by, "value"),
+            transform=(lambda column: column or NO_COLUMN, _column_named),
+        )  # fmt: skip
+        self.window.observe(self._set_window, "value")
+        selection.observe(self._show_window, "time_window")
+        selection.observe(self._fill, "dataset")
+
+    def _fill(self, _change: Any = None) -> None:
+        source, selection = self._viewed.source, self._viewed.selection
+        splits = [s for s in ("train", "valid", "test") if len(source.pm.trials_of(s))]
+        self.trials.options = ["all", *splits, "picked"]
+        self.trials.value = selection.trials if selection.trials in self.trials.options else "all"
+        self.colour_by.options = [NO_COLUMN, *source.colour_columns]
+        self.colour_by.value = selection.colour_by or NO_COLUMN
+        time = source.time_ms
+        low, high = float(time[0]), float(time[-1])
+        with self.window.hold_sync():
+            self.window.min = min(low, self.window.min)
+            self.window.max, self.window.min = max(high, low + 1e-9), low
+            self.window.step = float(source.pm.bin_ms)
+        self._show_window()
+
+    def _show_window(self, _change: Any = None) -> None:
+        window = self._viewed.selection.time_window
+        self.window.value = window or (self.window.min, self.window.max)
+
+    def _set_window(self, change: dict[str, Any]) -> None:
+        whole = (self.window.min, self.window.max)
+        value = tuple(float(edge) for edge in change["new"])
+        self._viewed.selection.time_window = None if value == whole else value
+
+
+def make_legend(viewed: Viewed) -> Legend:
+    """Return a legend that toggles the selection's conditions."""
+    legend = Legend(layout={"width": "150px", "flex": "0 0 auto", "max_height": "420px"})
+    selection = viewed.selection
+
+    def fill(_change: Any = None) -> None:
+        conditions = viewed.conditions
+        with legend.hold_sync():
+            legend.title = conditions.column or "trials"
+            legend.labels = list(conditions.labels)
+            legend.colours = list(conditions.colours)
+            legend.sizes = [int(n) for n in conditions.sizes]
+            legend.shown = [bool(on) for on in conditions.is_shown(selection.shown)]
+
+    def toggle(change: dict[str, Any]) -> None:
+        labels = viewed.conditions.labels
+        if len(labels) == len(change["new"]):
+            pairs = zip(labels, change["new"], strict=True)
+            selection.shown = tuple(label for label, on in pairs if on)
+
+    fill()
+    legend.observe(toggle, "shown")
+    selection.observe(fill, ["dataset", "colour_by", "scheme", "shown"])
+    return legend
+
+
+def _dropdown(description: str, options: list[Any]) -> w.Dropdown:
+    return w.Dropdown(
+        description=description, options=options, layout={"width": "auto"},
+        style={"description_width": "initial"},
+    )  # fmt: skip
+
+
+def _column_named(text: str) -> str | None:
+    return None if text == NO_COLUMN else text

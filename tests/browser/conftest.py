@@ -1,0 +1,44 @@
+"""The browser that all browser tests of a session share."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+
+import pytest
+
+HAS_PLAYWRIGHT = importlib.util.find_spec("playwright") is not None
+IS_REQUIRED = os.environ.get("LFADS_NB_REQUIRE_BROWSER") == "1"
+
+if HAS_PLAYWRIGHT:
+    from tests.browser.lab import Lab, find_chromium, running_lab
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def _lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    missing = None
+    if not HAS_PLAYWRIGHT:
+        missing = "playwright is not installed: pip install 'lfads-nb[test]'"
+    elif find_chromium() is None:
+        missing = "there is no Chromium: install one, or name it in LFADS_NB_CHROMIUM"
+    if missing and IS_REQUIRED:
+        pytest.fail(missing)
+    if missing:
+        pytest.skip(missing)
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture
+def lab(_lab: Lab) -> Iterator[Lab]:
+    """A notebook in a real JupyterLab; the test fails if the browser complained of anything."""
+    _lab.errors.clear()
+    yield _lab
+    assert not _lab.errors, "the browser complained: " + "; ".join(_lab.errors)
