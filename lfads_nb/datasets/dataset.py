@@ -40,7 +40,8 @@ class Dataset:
     -----
     For another source of spikes, pass a `loader` or override `load_counts` in a subclass; for
     other trials or another time window in the alignment of sessions, override
-    `load_alignment_counts`.
+    `load_alignment_counts`. A subclass that lives in a module and keeps this signature comes back
+    when a collection is opened again.
 
     Raises
     ------
