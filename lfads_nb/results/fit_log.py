@@ -168,6 +168,17 @@ class FitLog:
         return later <= self.step
 
     @cached_property
+    def trained_epoch(self) -> np.ndarray:
+        """(epochs,) the epoch that the steps amount to, the first being 0.
+
+        It is the logged number, counted on after a resume: that may repeat steps that were done.
+        """
+        steps = np.diff(self.step)
+        within = (np.diff(self.segment) == 0) & (steps > 0)
+        size = np.median(steps[within]) if within.any() else max(self.step[0], 1)
+        return self.step / size - 1
+
+    @cached_property
     def ramps_ended(self) -> np.ndarray:
         """(epochs,) bool: both penalties had their full weight."""
         return (self.kl_weight >= 1) & (self.l2_weight >= 1)
@@ -234,7 +245,7 @@ class FitLog:
             if self.lve_index is None
             else f"lowest validation cost {self.total_valid_lve:.2f} at step {self.step_lve:.0f}"
         )
-        resumed = f", resumed {self.n_resumes} times" if self.n_resumes else ""
+        resumed = f", {self.n_resumes} x resumed" if self.n_resumes else ""
         return f"<FitLog {self.n_epochs} epochs{resumed}, {best}: {self.path}>"
 
 

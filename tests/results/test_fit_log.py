@@ -81,7 +81,8 @@ def test_resumed_training_is_told_apart_by_step(tmp_path, fit_log_text):
     assert log.segment.tolist() == [0] * 30 + [1] * 4
     assert log.step[log.is_superseded].tolist() == list(range(115, 155, 5))
     assert not log.is_superseded[-4:].any()
-    assert "resumed 1 time" in repr(log)
+    assert log.trained_epoch.tolist() == [*range(30), *range(22, 26)]
+    assert "1 x resumed" in repr(log)
 
 
 def test_lines_that_are_not_ours_are_passed_over(tmp_path):

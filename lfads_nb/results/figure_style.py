@@ -1,0 +1,129 @@
+"""How the pictures of reports look: sizes, fonts, colours that the colour-blind can tell apart.
+
+Figures are made without pyplot, so that a report leaves no figures behind in the kernel that made
+it, and show themselves in notebooks as sharp PNG images.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from lfads_nb.datasets.conditions import unique_conditions
+
+WIDTH_IN = 10.0
+"""Width of every figure: fits a laptop's notebook and a printed page."""
+
+_DPI = 192
+
+# Okabe and Ito (2008), "Color Universal Design", without the yellow that fades on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+TRAIN, VALID, TRUTH, MODEL, DATA = "#0072B2", "#D55E00", "#000000", "#0072B2", "#7A7A7A"
+SHADE = "#EFEFEF"
+WHITE_EDGE = (withStroke(linewidth=2.5, foreground="white"),)
+"""Path effects that keep a label readable over lines."""
+
+_STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "axes.edgecolor": "#444444",
+    "xtick.color": "#333333",
+    "ytick.color": "#333333",
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.3,
+    "figure.titlesize": 11,
+    "figure.constrained_layout.h_pad": 0.06,
+    "figure.constrained_layout.w_pad": 0.06,
+    "svg.fonttype": "none",
+}
+
+
+class ReportFigure(Figure):
+    """A matplotlib figure that any notebook shows, also without `%matplotlib inline`."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=_DPI)
+        width, height = self.get_size_inches() * 96
+        # Shown at 96 dots per inch, the image has twice the pixels that it needs: sharp.
+        return buffer.getvalue(), {"width": round(width), "height": round(height)}
+
+
+@contextmanager
+def report_style() -> Iterator[None]:
+    """Make figures within this block in the style of the reports."""
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+def new_figure(height_in: float, title: str = "") -> ReportFigure:
+    """Return an empty figure of the usual width."""
+    figure = ReportFigure(figsize=(WIDTH_IN, height_in), layout="constrained")
+    if title:
+        figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+    return figure
+
+
+def condition_colors(ids: np.ndarray) -> dict[Any, Any]:
+    """Return a colour for each condition: distinct ones for a few, a scale for many.
+
+    Parameters
+    ----------
+    ids : (trials,) condition ids; all of them, so that a condition keeps its colour everywhere.
+    """
+    conditions = unique_conditions(ids)
+    if len(conditions) <= len(PALETTE):
+        return dict(zip(conditions.tolist(), PALETTE, strict=False))
+    # The pale end of viridis is hard to see on white.
+    scale = mpl.colormaps["viridis"](np.linspace(0, 0.88, len(conditions)))
+    return dict(zip(conditions.tolist(), scale, strict=True))
+
+
+def draw_condition_legend(
+    part: Figure | SubFigure, ids: np.ndarray, colors: dict[Any, Any], n_conditions: int
+) -> None:
+    """Name the colours of conditions below a figure, saying so if some are not drawn."""
+    handles = [Line2D([], [], color=colors[i.item()], lw=2, label=_plain(i)) for i in ids]
+    title = "condition" if len(ids) == n_conditions else f"{len(ids)} of {n_conditions} conditions"
+    longest = max(len(handle.get_label()) for handle in handles)
+    columns = int(np.clip(120 // (longest + 8), 1, 12))
+    part.legend(handles=handles, title=title, loc="outside lower center",
+                ncols=min(len(ids), columns))  # fmt: skip
+
+
+def _plain(text: Any) -> str:
+    """Keep matplotlib from reading a user's text as mathematics, or as a label to hide."""
+    return str(text).replace("$", r"\$").removeprefix("_")
+
+
+def evenly_chosen(items: np.ndarray, n: int) -> np.ndarray:
+    """Return at most `n` of the items, evenly spaced, the first and the last among them."""
+    if len(items) <= n:
+        return items
+    return items[np.unique(np.linspace(0, len(items) - 1, n).round().astype(int))]
+
+
+def say_why_empty(axes: Axes, reason: str) -> None:
+    """Write into an axes why it shows nothing."""
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, reason, ha="center", va="center", wrap=True, color="#444444",
+              transform=axes.transAxes)  # fmt: skip

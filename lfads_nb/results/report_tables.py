@@ -1,0 +1,211 @@
+"""The tables of a run's report: its settings, its data, and its numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lfads_nb.datasets.conditions import unique_conditions
+from lfads_nb.results.html_tables import Table
+from lfads_nb.results.posterior_means import PosteriorMeans
+from lfads_nb.results.run_numbers import SMOOTHING_MS, RunNumbers, SessionNumbers, run_numbers
+from lfads_nb.results.run_view import RunView
+from lfads_nb.results.session_files import SPLITS, SessionFiles
+from lfads_nb.sweep.param_info import ParamInfo
+from lfads_nb.sweep.params import format_value
+
+
+def settings_table(run: Any) -> Table:
+    """Return the run's setting: what differs from the defaults first, the rest folded.
+
+    Parameters
+    ----------
+    run : its folder, or a `Run`.
+    """
+    view = RunView.of(run)
+    info, values = type(view.params).param_info(), view.params.set_values()
+    changed = list(view.params.non_defaults())
+    rest = [name for name in values if name not in changed and info[name].group != "debug"]
+    header = ("parameter", "value", "default", "what it is")
+    usual = Table(
+        f"{len(rest)} more at their defaults",
+        ("parameter", "value", "what it is"),
+        [_setting(info[name], values[name], with_default=False) for name in rest],
+    )
+    return Table(
+        f"{view.name} ({view.params.data_name})",
+        header,
+        [_setting(info[name], values[name]) for name in changed],
+        strong=frozenset(range(len(changed))),
+        notes=() if changed else ("Every parameter has its default value.",),
+        folded=(usual,),
+    )
+
+
+def _setting(info: ParamInfo, value: Any, *, with_default: bool = True) -> tuple[str, ...]:
+    unit = f" {info.unit}" if info.unit else ""
+    shown = (_value(value) + unit,)
+    default = (_value(info.default) + unit,) if with_default else ()
+    return (info.name, *shown, *default, info.description)
+
+
+def _value(value: Any) -> str:
+    return "all" if value is None else format_value(value) or '""'
+
+
+def data_summary(run: Any) -> Table:
+    """Return what the run was given: trials, bins, neurons, rates and conditions of each session.
+
+    Parameters
+    ----------
+    run : its folder, or a `Run`.
+    """
+    view = RunView.of(run)
+    sessions = [_session_data(view, name) for name in view.datasets]
+    columns = list(dict.fromkeys(label for row in sessions for label in row))
+    return Table(
+        "Data",
+        ("session", *columns),
+        [
+            (name, *(row.get(label, "") for label in columns))
+            for name, row in zip(view.datasets, sessions, strict=True)
+        ],
+        strong=frozenset(range(len(sessions))),
+    )
+
+
+def _session_data(view: RunView, dataset: str) -> dict[str, str]:
+    files = SessionFiles(view.folder, dataset, view.params.data_name)
+    # Before training there are inputs only, and only those are asked for here.
+    pm = PosteriorMeans([files], view.params, view.params.posterior_mean_kind)
+    counts = pm.field("counts")[pm.splits != ""]
+    n_trials, n_bins, n_neurons = counts.shape
+    seconds = n_bins * pm.bin_ms / 1000
+    sizes = ", ".join(f"{n} {s}" for s in SPLITS if (n := len(pm.trials_of(s))))
+    found = {
+        "trials": f"{n_trials} ({sizes})",
+        "bins": f"{n_bins} of {pm.bin_ms:g} ms ({seconds:g} s)",
+        "neurons": str(n_neurons),
+        "conditions": _conditions(pm),
+    }
+    if view.params.output_dist == "poisson":
+        rates = np.nanmean(counts, axis=(0, 1)) * pm.counts_to_rates
+        found["mean rate (spikes/s)"] = (
+            f"{rates.mean():.3g} ({rates.min():.2g} to {rates.max():.2g})"
+        )
+        found["spikes"] = f"{int(np.nansum(counts)):,}"
+        silent = int((rates == 0).sum())
+        if silent:
+            found["without a spike"] = f"{silent} neurons"
+    if pm.has("external_inputs"):
+        found["external inputs"] = str(pm.field("external_inputs").shape[-1])
+    found["true rates"] = "known" if pm.has("true_rates") else "not known"
+    return found
+
+
+def _conditions(pm: PosteriorMeans) -> str:
+    ids = pm.condition_ids
+    n = [] if ids is None else [int((ids == each).sum()) for each in unique_conditions(ids)]
+    if not n:
+        return "none given"
+    each = f"{min(n)}" if min(n) == max(n) else f"{min(n)} to {max(n)}"
+    return f"{len(n)}, of {each} trials"
+
+
+def numbers_table(run: Any) -> Table:
+    """Return how well the run did: likelihood, bits per spike, R2, epochs, time.
+
+    Parameters
+    ----------
+    run : its folder, or a `Run`.
+    """
+    numbers = run_numbers(run)
+    rows = [(label, text) for label, say in _TRAINING if (text := say(numbers))]
+    return Table(
+        "Training",
+        ("", "value"),
+        rows,
+        numeric=frozenset({1}),
+        below=[_sessions_table(numbers.sessions)] if numbers.sessions else (),
+    )
+
+
+def _nats(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f} nats/trial"
+
+
+def _best_epoch(numbers: RunNumbers) -> str:
+    if numbers.best_epoch is not None:
+        return f"{numbers.best_epoch}"
+    return "none: the penalties' ramps have not ended" if numbers.epochs else ""
+
+
+def _epochs(numbers: RunNumbers) -> str:
+    resumed = f", {numbers.resumes} x resumed" if numbers.resumes else ""
+    return (
+        f"{numbers.epochs:,} ({numbers.steps:,} steps{resumed})" if numbers.epochs else "none yet"
+    )
+
+
+def duration(seconds: float | None) -> str:
+    """Write a time span for people; "" where it is not known."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+_TRAINING: tuple[tuple[str, Callable[[RunNumbers], str]], ...] = (
+    ("validation cost", lambda n: _nats(n.total_valid)),
+    ("validation reconstruction (negative log likelihood)", lambda n: _nats(n.recon_valid)),
+    ("training reconstruction", lambda n: _nats(n.recon_train)),
+    ("validation KL", lambda n: _nats(n.kl_valid)),
+    ("best epoch", _best_epoch),
+    ("epochs", _epochs),
+    ("training time", lambda n: duration(n.seconds)),
+    ("parameters", lambda n: "" if n.n_parameters is None else f"{n.n_parameters:,}"),
+)
+
+# Column, decimals, and what it means; those that no session has are left out.
+_SESSION_COLUMNS = {
+    "bits_per_spike": ("bits/spike", 3, "Poisson likelihood above that of each neuron's mean rate"),
+    "co_bps": ("co-bps", 3, "the same for neurons that the encoders never saw"),
+    "fp_bps": ("fp-bps", 3, "the same for bins that the encoders never saw"),
+    "truth_r2": ("R² true rates", 3, "pooled over trials, bins and neurons"),
+    "truth_r2_by_channel": ("R² true rates, by neuron", 3, "mean over neurons"),
+    "psth_r2": ("R² averages", 3, "condition averages of rates against those of smoothed spikes "
+                f"(Gaussian, {SMOOTHING_MS:g} ms; all trials), pooled"),
+    "psth_r2_by_channel": ("R² averages, by neuron", 3, "mean over neurons"),
+    "kl_g0": ("KL g0", 2, "of the initial condition, nats per trial"),
+}  # fmt: skip
+
+
+def _sessions_table(sessions: tuple[SessionNumbers, ...]) -> Table:
+    shown = [
+        name for name in _SESSION_COLUMNS if any(not math.isnan(getattr(s, name)) for s in sessions)
+    ]
+    rows = []
+    for session in sessions:
+        values = [getattr(session, name) for name in shown]
+        texts = ["" if math.isnan(v) else f"{v:.{_SESSION_COLUMNS[n][1]}f}"
+                 for n, v in zip(shown, values, strict=True)]  # fmt: skip
+        rows.append(
+            (f"{session.dataset}, {_SPLIT_WORDS[session.split]}", str(session.n_trials), *texts)
+        )
+    return Table(
+        "Inferred rates",
+        ("session", "trials", *(_SESSION_COLUMNS[name][0] for name in shown)),
+        rows,
+        strong=frozenset(range(len(rows))),
+        numeric=frozenset(range(1, len(shown) + 2)),
+        notes=[f"{_SESSION_COLUMNS[n][0]}: {_SESSION_COLUMNS[n][2]}." for n in shown],
+    )
+
+
+_SPLIT_WORDS = {"train": "training", "valid": "validation", "test": "test"}

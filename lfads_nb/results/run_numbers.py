@@ -1,0 +1,196 @@
+"""The figures by which runs are judged and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lfads_nb.errors import RunFolderError
+from lfads_nb.results import metrics
+from lfads_nb.results.fit_log import FitLog
+from lfads_nb.results.posterior_means import PosteriorMeans
+from lfads_nb.results.run_view import RunView
+from lfads_nb.results.trial_arrays import open_hdf5
+from lfads_nb.sweep.folders import Split
+
+SMOOTHING_MS = 50.0
+"""Standard deviation of the Gaussian that smooths spikes wherever they are shown or averaged."""
+
+_NAN = float("nan")
+
+
+@dataclass(frozen=True)
+class SessionNumbers:
+    """How well the rates of one split of one session were inferred; NaN is not known.
+
+    Bits per spike as in `metrics.bits_per_spike`; R2 of the rates against the true ones, and of
+    condition averages against those of the smoothed spikes (all trials), pooled and as the mean
+    over channels; `kl_g0` in nats per trial.
+    """
+
+    dataset: str
+    split: Split
+    n_trials: int
+    n_neurons: int
+    bits_per_spike: float = _NAN
+    co_bps: float = _NAN
+    fp_bps: float = _NAN
+    truth_r2: float = _NAN
+    truth_r2_by_channel: float = _NAN
+    psth_r2: float = _NAN
+    psth_r2_by_channel: float = _NAN
+    kl_g0: float = _NAN
+
+
+@dataclass(frozen=True)
+class RunNumbers:
+    """A run in numbers; NaN and None are not known.
+
+    Costs are those of the lowest validation cost after the ramps, in nats per trial.
+    """
+
+    total_valid: float = _NAN
+    recon_train: float = _NAN
+    recon_valid: float = _NAN
+    kl_valid: float = _NAN
+    epochs: int = 0
+    steps: int = 0
+    best_epoch: int | None = None
+    resumes: int = 0
+    seconds: float | None = None
+    n_parameters: int | None = None
+    sessions: tuple[SessionNumbers, ...] = ()
+
+
+def smoothing_bins(pm: PosteriorMeans) -> float:
+    """Return the smoothing of spikes in bins: 50 ms, but no more than a tenth of the trial."""
+    return min(SMOOTHING_MS / pm.bin_ms, pm.n_bins / 10)
+
+
+def run_numbers(run: Any, *, with_sessions: bool = True) -> RunNumbers:
+    """Work out the figures of a run, as far as it has got.
+
+    Parameters
+    ----------
+    run : its folder, or a `Run`.
+    with_sessions : also those that need the inferred rates.
+
+    Raises
+    ------
+    RunFolderError
+        The folder does not say what it is, or holds files that cannot be read.
+    """
+    view = RunView.of(run)
+    log = view.fit_log() if view.folder.fit_log.is_file() else None
+    return RunNumbers(
+        **({} if log is None else _of_log(log)),
+        seconds=view.training_seconds(),
+        n_parameters=count_parameters(view),
+        sessions=tuple(_of_sessions(view)) if with_sessions else (),
+    )
+
+
+def _of_log(log: FitLog) -> dict[str, Any]:
+    best = log.lve_index
+    return {
+        "total_valid": log.total_valid_lve,
+        "recon_train": log.recon_train_lve,
+        "recon_valid": log.recon_valid_lve,
+        "kl_valid": log.kl_valid_lve,
+        "epochs": log.n_epochs,
+        "steps": int(log.step[-1]),
+        "best_epoch": None if best is None else round(log.trained_epoch[best]),
+        "resumes": log.n_resumes,
+    }
+
+
+def count_parameters(view: RunView) -> int | None:
+    """Return how many numbers the model learned; None where the weights were not written."""
+    if not view.folder.model_params.is_file():
+        return None
+    with open_hdf5(view.folder.model_params) as file:
+        return sum(int(file[key].size) for key in file if is_weight(key))
+
+
+def is_weight(key: str) -> bool:
+    """Whether a variable of `model_params` is a weight: no optimiser slot, counter or rate."""
+    name = key.removesuffix(":0")
+    return not name.endswith(
+        ("_Adam", "_Adam_1", "beta1_power", "beta2_power", "global_step", "learning_rate")
+    )
+
+
+def _of_sessions(view: RunView) -> Iterator[SessionNumbers]:
+    try:
+        pm = view.posterior_means()
+    except RunFolderError:
+        return
+    for session in pm.sessions:
+        for split in ("valid", "test"):
+            if len(session.trials_of(split)):
+                yield session_numbers(session, split)
+        session.forget()
+
+
+def session_numbers(pm: PosteriorMeans, split: Split = "valid") -> SessionNumbers:
+    """Work out how well the rates of one session were inferred.
+
+    Parameters
+    ----------
+    pm : of a single session.
+    split : trials to judge by; condition averages take all trials.
+    """
+    trials = np.sort(pm.trials_of(split))
+    found = {
+        "dataset": pm.datasets[0],
+        "split": split,
+        "n_trials": len(trials),
+        "n_neurons": pm.n_neurons,
+        **_psth(pm),
+        **_kl(pm, trials),
+    }
+    if pm.has("true_rates"):
+        agreement = metrics.r2(pm.true_rates[trials], pm.rates[trials])
+        found["truth_r2"], found["truth_r2_by_channel"] = agreement[:2]
+    if pm.params.output_dist == "poisson" and pm.has("counts"):
+        found |= _bits(pm, trials)
+    return SessionNumbers(**found)
+
+
+def _psth(pm: PosteriorMeans) -> dict[str, float]:
+    if pm.condition_ids is None or not pm.has("counts"):
+        return {}
+    spikes = pm.counts * pm.counts_to_rates
+    agreement = metrics.psth_r2(spikes, pm.rates, pm.condition_ids, sd_bins=smoothing_bins(pm))
+    return {"psth_r2": agreement.pooled, "psth_r2_by_channel": agreement.mean_over_channels}
+
+
+def _kl(pm: PosteriorMeans, trials: np.ndarray) -> dict[str, float]:
+    if not pm.has("post_g0_mean"):
+        return {}
+    names = ("post_g0_mean", "post_g0_logvar", "prior_g0_mean", "prior_g0_logvar")
+    of_each = metrics.gaussian_kl(*(pm.field(name)[trials] for name in names)).sum(axis=-1)
+    known = of_each[~np.isnan(of_each)]
+    return {"kl_g0": float(known.mean()) if len(known) else _NAN}
+
+
+def _bits(pm: PosteriorMeans, trials: np.ndarray) -> dict[str, float]:
+    counts, expected = pm.counts[trials], pm.rates[trials] / pm.counts_to_rates
+    held_out, forward = pm.params.heldout_channels, pm.params.forward_prediction_bins
+    seen_channels = np.arange(pm.n_neurons) < pm.n_neurons - held_out
+    seen_bins = np.arange(pm.n_bins) < pm.n_bins - forward
+    bits = {
+        "bits_per_spike": metrics.bits_per_spike(
+            counts, expected, channels=seen_channels, bins=seen_bins
+        )
+    }
+    if held_out:
+        bits["co_bps"] = metrics.bits_per_spike(
+            counts, expected, channels=~seen_channels, bins=seen_bins
+        )
+    if forward:
+        bits["fp_bps"] = metrics.bits_per_spike(counts, expected, bins=~seen_bins)
+    return bits

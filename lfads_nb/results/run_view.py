@@ -1,0 +1,77 @@
+"""A run as the reports see it, whether it is given as its folder or as a `Run`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from lfads_nb.errors import RunFolderError
+from lfads_nb.results.fit_log import FitLog
+from lfads_nb.results.posterior_means import PosteriorMeans
+from lfads_nb.sweep.folders import PosteriorKind, RunFolder
+from lfads_nb.sweep.params import RunParams
+from lfads_nb.sweep.run_record import RunRecord
+
+
+@dataclass(frozen=True)
+class RunView:
+    """What there is to know about a run without opening its outputs."""
+
+    name: str
+    folder: RunFolder
+    params: RunParams
+    datasets: tuple[str, ...]
+
+    @classmethod
+    def of(cls, run: Any) -> RunView:
+        """Return the view of a run.
+
+        Parameters
+        ----------
+        run : its `RunFolder` (or path), which must hold a `run.json`, or a `Run`.
+
+        Raises
+        ------
+        RunFolderError
+            The folder does not say what it is.
+        """
+        if isinstance(run, RunView):
+            return run
+        if isinstance(run, str | Path):
+            run = RunFolder(Path(run))
+        if isinstance(run, RunFolder):
+            record = RunRecord.load(run)
+            return cls(record.name, run, record.params, record.datasets)
+        return cls(run.name, run.folder, run.params, tuple(run.spec.dataset_names))
+
+    def fit_log(self) -> FitLog:
+        return FitLog.read(self.folder.fit_log)
+
+    def posterior_means(
+        self, dataset: str | int | None = None, *, kind: PosteriorKind | None = None
+    ) -> PosteriorMeans:
+        return PosteriorMeans.open(
+            self.folder, self.params, self.datasets, dataset=dataset, kind=kind
+        )
+
+    def training_seconds(self) -> float | None:
+        """Return how long training took, if the run's status says so."""
+        times = self._status().get("times", {})
+        start = times.get("training")
+        ends = [times[key] for key in ("sampling", "exporting", "ended") if times.get(key)]
+        if not start or not ends:
+            return None
+        took = datetime.fromisoformat(min(ends)) - datetime.fromisoformat(start)
+        return took.total_seconds()
+
+    def _status(self) -> dict[str, Any]:
+        try:
+            status = json.loads(self.folder.status_json.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise RunFolderError(f"{self.folder.status_json} cannot be read: {error}") from error
+        return status if isinstance(status, dict) else {}
