@@ -1,0 +1,5 @@
+"""The panels: datasets, parameters, runs, queue. They hold no domain logic of their own."""
+
+from lfads_nb.widgets.panels.datasets import DatasetsPanel
+
+__all__ = ["DatasetsPanel"]

@@ -1,0 +1,42 @@
+"""A slow heartbeat in a thread: what looks again at the disk while a browser watches."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+
+class Ticker:
+    """Calls a function again and again, in a daemon thread, until it is stopped.
+
+    Parameters
+    ----------
+    tick : what to call; it returns the seconds until the next call.
+    """
+
+    def __init__(self, tick: Callable[[], float]) -> None:
+        self._tick = tick
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin, unless it has begun."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="lfads_nb ticker", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End after the call that is going on."""
+        self._stopped.set()
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._stopped.wait(pause):
+            try:
+                pause = self._tick()
+            except Exception:
+                log.exception("looking at the runs failed; trying again")
+                pause = 10.0
