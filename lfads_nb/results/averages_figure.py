@@ -75,7 +75,8 @@ def _draw_session(part: SubFigure, pm: PosteriorMeans, neurons: Any, name: str) 
     model = pm.condition_averages("rates")
     rows = [("spikes, smoothed", smoothed), ("inferred rates", model)]
     if pm.has("true_rates"):
-        rows.append(("true rates", pm.condition_averages("true_rates", trials=present)))
+        truth = np.where(present[:, None, None], pm.true_rates, np.nan)
+        rows.append(("true rates", average_by_condition(truth, ids)))
     agreement = metrics.r2(smoothed.mean, model.mean)
     chosen = _choose_neurons(model) if neurons is None else np.atleast_1d(neurons)
     axes = part.subplots(len(rows), len(chosen), sharex=True, sharey="col", squeeze=False)
