@@ -1,0 +1,40 @@
+"""The queue: every run trained in the background, on every device.
+
+`launch` queues runs and returns a `Queue`, one of many views of the same thing: the state is in the
+run folders, the work in processes of their own.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lfads_nb.queue.api import Queue, launch, run_here
+    from lfads_nb.queue.devices import list_devices
+    from lfads_nb.queue.status import RunState, RunStatus, read_status
+    from lfads_nb.queue.table import status_table
+    from lfads_nb.queue.tensorboard import launch_tensorboard
+
+_HOMES = {
+    "Queue": "api",
+    "RunState": "status",
+    "RunStatus": "status",
+    "launch": "api",
+    "launch_tensorboard": "tensorboard",
+    "list_devices": "devices",
+    "read_status": "status",
+    "run_here": "api",
+    "status_table": "table",
+}
+
+__all__ = [
+    "Queue", "RunState", "RunStatus", "launch", "launch_tensorboard", "list_devices", "read_status",
+    "run_here", "status_table",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,154 @@
+"""Executing a rendered notebook with papermill, saved whole or not at all after every cell."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import shutil
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from lfads_nb.atomic_files import write_text
+from lfads_nb.queue.kernel import make_kernel_manager
+
+if TYPE_CHECKING:
+    import nbformat
+
+log = logging.getLogger(__name__)
+
+_SCHEME = "lfads-whole://"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the execution of a notebook ended early.
+
+    `error` is the short cause, `place` the cell, `traceback` the end of the traceback.
+    """
+
+    error: str
+    kind: str = ""
+    place: str = ""
+    traceback: str = ""
+
+
+class _WholeFiles:
+    """Papermill's way to a file, with a temporary name and a move instead of writing in place."""
+
+    @staticmethod
+    def write(text: str, path: str) -> None:
+        try:
+            write_text(Path(path.removeprefix(_SCHEME)), text)
+        except OSError as error:
+            # The run is worth more than its picture of this moment; the last save must succeed.
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            log.warning("the notebook cannot be saved now: %s", error.strerror)
+
+    @staticmethod
+    def pretty_path(path: str) -> str:
+        return path.removeprefix(_SCHEME)
+
+
+class NotebookExecution:
+    """One execution of a notebook in a kernel of its own.
+
+    Parameters
+    ----------
+    notebook : rendered; it fills with outputs.
+    path : where it is saved after every cell, and every few seconds within one.
+    output : gets everything that the notebook prints.
+    """
+
+    def __init__(self, notebook: nbformat.NotebookNode, path: Path, output: TextIO) -> None:
+        self.notebook, self._path, self._output = notebook, path, output
+        self._manager = make_kernel_manager()
+
+    @property
+    def kernel_pid(self) -> int | None:
+        """The kernel's process, once it is started."""
+        provisioner = self._manager.provisioner
+        return getattr(provisioner, "pid", None) if provisioner else None
+
+    @property
+    def kernel_exit_code(self) -> int | None:
+        process = getattr(self._manager.provisioner, "process", None)
+        return process.poll() if process is not None else None
+
+    def run(self) -> Failure | None:
+        """Execute every cell; return why it ended early, or None."""
+        import papermill
+        from nbclient.exceptions import CellTimeoutError, DeadKernelError
+        from papermill.exceptions import PapermillExecutionError
+        from papermill.iorw import papermill_io
+
+        papermill_io.register(_SCHEME, _WholeFiles())
+        try:
+            papermill.execute_notebook(
+                self.notebook,
+                _SCHEME + str(self._path),
+                cwd=str(self._path.parent),
+                progress_bar=False,
+                stdout_file=self._output,
+                stderr_file=self._output,
+                start_timeout=300,
+                autosave_cell_every=10,
+                kernel_name="python3",
+                language="python",
+                km=self._manager,
+                iopub_timeout=600,
+                raise_on_iopub_timeout=False,
+            )
+        except PapermillExecutionError as error:
+            return _describe(error)
+        except DeadKernelError:
+            return Failure(_death_in_words(self.kernel_exit_code), "DeadKernelError")
+        except (CellTimeoutError, RuntimeError, OSError) as error:
+            return Failure(f"{type(error).__name__}: {error}", type(error).__name__)
+        return None
+
+    def close(self) -> None:
+        """End the kernel and remove its sockets."""
+        from jupyter_core.utils import run_sync
+
+        if self._manager.has_kernel:
+            with suppress(RuntimeError, OSError):
+                run_sync(self._manager.shutdown_kernel)(now=self.kernel_exit_code is not None)
+        if self._manager.transport == "ipc":
+            shutil.rmtree(Path(self._manager.ip).parent, ignore_errors=True)
+
+
+def _describe(error: Any) -> Failure:
+    import re
+
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in error.traceback]
+    return Failure(
+        error=f"{error.ename}: {error.evalue}",
+        kind=error.ename,
+        place=f"cell {error.cell_index} of run.ipynb (In [{error.exec_count}])",
+        traceback="\n".join("\n".join(lines).splitlines()[-25:]),
+    )
+
+
+def _death_in_words(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "the kernel stopped answering"
+    if exit_code == -9:
+        return (
+            "the kernel was killed (signal 9); if nobody did that on purpose, the machine ran out "
+            "of memory: run fewer at once, or make the model or the batches smaller"
+        )
+    if exit_code < 0:
+        return f"the kernel died of signal {-exit_code}"
+    return f"the kernel ended by itself with code {exit_code}"
+
+
+def skip_slow_imports() -> None:
+    """Leave out a grammar that checking notebooks never needs and that takes 2 s to build.
+
+    jsonschema tries to import it for one optional format of addresses and does without it.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]

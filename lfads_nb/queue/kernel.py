@@ -1,0 +1,68 @@
+"""The kernel of a run: this very Python, reachable by its runner alone, gone when its runner is.
+
+`python -m lfads_nb.queue.kernel` is the process, `RunKernelManager` starts it. No installed
+kernelspec takes part: whatever is registered as "python3" may belong to another environment.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import tempfile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jupyter_client.manager import AsyncKernelManager
+
+_PR_SET_PDEATHSIG = 1
+
+
+def make_kernel_manager() -> AsyncKernelManager:
+    """Return the manager of one run's kernel, which is not yet started."""
+    from jupyter_client.kernelspec import KernelSpec
+    from jupyter_client.manager import AsyncKernelManager
+
+    class RunKernelManager(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            return KernelSpec(
+                argv=[sys.executable, "-m", "lfads_nb.queue.kernel", "-f", "{connection_file}"],
+                display_name="Python 3 (lfads_nb)",
+                language="python",
+                interrupt_mode="signal",
+            )
+
+    manager = RunKernelManager(kernel_name="python3", shutdown_wait_time=3.0)
+    if os.name == "posix":
+        # Sockets in a folder of the owner's: no port for other users of the machine to knock at.
+        folder = tempfile.mkdtemp(prefix="lfads-nb-")
+        manager.transport = "ipc"
+        manager.connection_file = os.path.join(folder, "kernel.json")
+        manager.ip = os.path.join(folder, "kernel")
+    return manager
+
+
+def die_with_parent() -> None:
+    """Have the system kill this process when its parent is gone, even while C code runs."""
+    if not sys.platform.startswith("linux"):
+        return  # ipykernel's own poller notices within a second
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def main() -> None:
+    die_with_parent()
+    # `-m` puts the working folder first, where a user's files could hide modules.
+    if sys.path and sys.path[0] in ("", os.getcwd()):
+        del sys.path[0]
+    from ipykernel.kernelapp import launch_new_instance
+
+    launch_new_instance()
+
+
+if __name__ == "__main__":
+    main()

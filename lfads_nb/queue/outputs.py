@@ -1,0 +1,34 @@
+"""Whether the files that a finished run must have can be opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+
+from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.run_record import RunRecord
+
+
+def expected_outputs(folder: RunFolder, record: RunRecord) -> list[Path]:
+    """Return the HDF5 files that sampling and exporting leave behind."""
+    kind = record.params.posterior_mean_kind
+    means = [
+        folder.posterior_means(dataset, split, kind)
+        for dataset in record.datasets
+        for split in ("train", "valid")
+    ]
+    return [*means, folder.model_params]
+
+
+def damaged_outputs(folder: RunFolder, record: RunRecord) -> list[Path]:
+    """Return the files that are there and cannot be opened: cut off, or overwritten."""
+    return [p for p in expected_outputs(folder, record) if p.exists() and not _opens(p)]
+
+
+def _opens(path: Path) -> bool:
+    try:
+        with h5py.File(path, "r"):
+            return True
+    except OSError:
+        return False

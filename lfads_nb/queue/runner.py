@@ -1,0 +1,259 @@
+"""`python -m lfads_nb.queue.runner RUN_DIR`: executes one run, to its end and with a true account.
+
+The runner is the parent of the run's kernel and the only process that says how a run ended. SIGINT
+cancels the run, SIGTERM and SIGHUP (or the death of the process that asked for it) interrupt it;
+either way the notebook is saved as far as it came and nothing stays behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lfads_nb.errors import LfadsError, RunFolderError
+from lfads_nb.queue.devices import find_device, list_cpu_places, list_gpus, run_environment
+from lfads_nb.queue.execution import Failure, NotebookExecution, skip_slow_imports
+from lfads_nb.queue.notebook import default_template, render, set_banner
+from lfads_nb.queue.outputs import damaged_outputs
+from lfads_nb.queue.processes import RUN_MARK, ProcessId, end_processes_of
+from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
+from lfads_nb.queue.status import (
+    STAGES,
+    RunState,
+    RunStatus,
+    keep_room,
+    local_now,
+    move_status,
+    read_status,
+    reserve_path,
+    write_status,
+)
+from lfads_nb.queue.watching import RunWatch
+from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.run_record import RunRecord
+
+EXIT_CODES = {RunState.DONE: 0, RunState.FAILED: 1, RunState.CANCELLED: 3, RunState.INTERRUPTED: 4}
+EXIT_TAKEN = 75
+
+MODES = ("all", "posterior_mean_only")
+
+
+@dataclass(frozen=True)
+class RunnerOptions:
+    """How to execute a run; see the command line's help."""
+
+    device: str = ""
+    threads: int = 0
+    mode: str = "all"
+    rerun: bool = False
+    template: Path | None = None
+    parent: int | None = None
+
+
+def execute_run(folder: RunFolder, options: RunnerOptions) -> RunState:
+    """Execute a run from its first unfinished stage to its end.
+
+    Raises
+    ------
+    RunIsTakenError
+        Another process works on it.
+    RunFolderError
+        The folder holds no prepared run, or cannot be written to.
+    """
+    record = RunRecord.load(folder)
+    with RunLock(folder) as lock, RunWatch(folder, lock, parent=options.parent) as watch:
+        keep_room(folder)
+        _begin(folder, record, options)
+        notebook = render(
+            options.template or default_template(), {"run_dir": str(folder.path)}, title=record.name
+        )
+        execution = NotebookExecution(notebook, folder.notebook, sys.stdout)
+        watch.execution = execution
+        try:
+            failure = execution.run()
+        finally:
+            watch.execution = None
+            execution.close()
+            end_processes_of(folder.path)
+        return _end(folder, execution, failure, watch)
+
+
+def _begin(folder: RunFolder, record: RunRecord, options: RunnerOptions) -> None:
+    """Write down that the run starts, and what of it is finished already."""
+    before = read_status(folder)
+    finished = tuple(() if options.rerun else before.finished_stages)
+    if options.mode == "posterior_mean_only":
+        finished = (RunState.TRAINING.value,)
+    elif damaged_outputs(folder, record):
+        finished = tuple(s for s in finished if s == RunState.TRAINING.value)
+    first = next((s for s in STAGES if s.value not in finished), RunState.EXPORTING)
+    own = ProcessId.own()
+    folder.done.unlink(missing_ok=True)
+    status = replace(before, state=RunState.QUEUED) if before.state.is_running else before
+    now = local_now()
+    status = status.moved(
+        first,
+        now=now,
+        stage="starting",
+        progress={},
+        pid=own.pid,
+        pid_started=own.started,
+        kernel_pid=None,
+        host=own.host,
+        device=options.device,
+        finished_stages=finished,
+        reason="",
+        detail="",
+        attempt=before.attempt + 1,
+        mode=options.mode,
+    )
+    kept = {k: v for k, v in status.times.items() if k in ("queued", first.value)}
+    started = {"started": now.isoformat(timespec="seconds")}
+    write_status(folder, replace(status, times={**kept, **started}))
+    print_header(record, status, options)
+
+
+def print_header(record: RunRecord, status: RunStatus, options: RunnerOptions) -> None:
+    """Begin this launch's part of the log."""
+    line = "=" * 78
+    sys.stdout.write(
+        f"\n{line}\n{local_now().isoformat(timespec='seconds')}  {record.name}  "
+        f"attempt {status.attempt}  device {options.device or 'default'}  "
+        f"threads {os.environ.get('OMP_NUM_THREADS', 'default')}  pid {os.getpid()} "
+        f"on {status.host}\n{line}\n"
+    )
+    sys.stdout.flush()
+
+
+def _end(
+    folder: RunFolder, execution: NotebookExecution, failure: Failure | None, watch: RunWatch
+) -> RunState:
+    """Say how the run ended: in the notebook, in the log, in its status, and last by its mark."""
+    state, reason, detail = _outcome(folder, failure, watch)
+    if state is not RunState.DONE:
+        set_banner(execution.notebook, f"This run {_words(state)}.", reason, detail)
+        sys.stdout.write(f"{reason}\n{detail}\n")
+    try:
+        _save_notebook(folder, execution)
+    except OSError as error:
+        if state is RunState.DONE:
+            state, reason = RunState.FAILED, f"the report cannot be saved: {error.strerror}"
+    if state is RunState.DONE:
+        folder.done.touch()
+    move_status(
+        folder,
+        state,
+        stage="" if state is RunState.DONE else read_status(folder).stage,
+        reason=reason,
+        detail=detail,
+        kernel_pid=None,
+        peak_memory_mb=watch.peak_memory_mb,
+    )
+    reserve_path(folder).unlink(missing_ok=True)
+    sys.stdout.write(f"{local_now().isoformat(timespec='seconds')}  {state.value}\n")
+    sys.stdout.flush()
+    return state
+
+
+def _outcome(
+    folder: RunFolder, failure: Failure | None, watch: RunWatch
+) -> tuple[RunState, str, str]:
+    status = read_status(folder)
+    unfinished = [s.value for s in STAGES if s.value not in status.finished_stages]
+    if failure is None and not unfinished:
+        return RunState.DONE, "", ""
+    if watch.stop_state is not None:
+        return watch.stop_state, watch.stop_reason, ""
+    if failure is None:
+        return RunState.FAILED, f"the notebook ended without {' and '.join(unfinished)}", ""
+    where = f"{failure.place}\n{failure.traceback}".strip()
+    stage = status.stage or "start"
+    return RunState.FAILED, f"{stage} failed: {failure.error.splitlines()[0]}", where
+
+
+def _words(state: RunState) -> str:
+    return "failed" if state is RunState.FAILED else f"was {state.value}"
+
+
+def _save_notebook(folder: RunFolder, execution: NotebookExecution) -> None:
+    import nbformat
+
+    from lfads_nb.atomic_files import write_text
+
+    notebook = execution.notebook
+    for key in ("input_path", "output_path"):
+        # Folders get moved; a report names no place on this machine.
+        notebook.metadata.get("papermill", {}).pop(key, None)
+    write_text(folder.notebook, nbformat.writes(notebook))
+
+
+def prepare_process(folder: RunFolder, options: RunnerOptions) -> None:
+    """Send what is printed to the log, and set the environment that the kernel inherits."""
+    log = os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    gpus = list_gpus()
+    device = None
+    if options.device:
+        device = find_device(options.device, gpus) or list_cpu_places(1)[0]
+    threads = options.threads or max(1, len(os.sched_getaffinity(0)))
+    os.environ.update(run_environment(device, threads=threads))
+    os.environ[RUN_MARK] = str(folder.path)
+
+
+def parse_arguments(arguments: list[str]) -> tuple[RunFolder, RunnerOptions]:
+    parser = argparse.ArgumentParser(prog="lfads_nb.queue.runner", description=__doc__)
+    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("--device", default="", help="'cpu', or a GPU's number or UUID")
+    parser.add_argument("--threads", type=int, default=0, help="threads of the numeric libraries")
+    parser.add_argument("--mode", choices=MODES, default="all")
+    parser.add_argument("--rerun", action="store_true", help="do finished stages again")
+    parser.add_argument("--template", type=Path, help="another notebook to render")
+    parser.add_argument("--parent", type=int, help="stop when this process is no longer parent")
+    known = vars(parser.parse_args(arguments))
+    return RunFolder(known.pop("run_dir").resolve()), RunnerOptions(**known)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Execute one run; the exit code tells how it ended."""
+    folder, options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if not folder.path.is_dir():
+            raise RunFolderError(f"{folder.path} is no folder")
+        prepare_process(folder, options)
+        skip_slow_imports()
+        return EXIT_CODES[execute_run(folder, options)]
+    except RunIsTakenError:
+        return EXIT_TAKEN
+    except (LfadsError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        _try_to_record(folder, f"the run could not start: {error}")
+        return EXIT_CODES[RunState.FAILED]
+    except Exception:  # noqa: BLE001  the outermost frame of a run: whatever it is gets recorded
+        sys.stderr.write(traceback.format_exc())
+        _try_to_record(folder, "an error inside lfads_nb; its traceback is in lfads.out")
+        return EXIT_CODES[RunState.FAILED]
+
+
+def _try_to_record(folder: RunFolder, reason: str) -> None:
+    try:
+        status = read_status(folder)
+        if not status.state.is_active:
+            status = replace(status, state=RunState.QUEUED)
+        write_status(folder, status.moved(RunState.FAILED, now=local_now(), reason=reason))
+    except (LfadsError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+
+
+if __name__ == "__main__":
+    # A terminal that closes must not end a run half-way without a word.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    sys.exit(main())

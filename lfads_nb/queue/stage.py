@@ -1,0 +1,153 @@
+"""What the cells of a run's notebook call: a stage that tells the world how far it is.
+
+    run_stage(run_dir, "training", stages.train)
+
+While the stage runs, this process owns the run's `status.json`. Progress is written at most once a
+second and at least every five, by a thread, so that a long epoch looks alive too.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lfads_nb.errors import QueueError, RunFolderError
+from lfads_nb.queue.live import LiveDisplay
+from lfads_nb.queue.processes import RUN_MARK
+from lfads_nb.queue.status import (
+    STAGES,
+    RunState,
+    RunStatus,
+    local_now,
+    move_status,
+    read_status,
+    write_status,
+)
+from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.progress import TrainProgress
+from lfads_nb.sweep.run_record import RunRecord
+
+WRITE_EVERY_S = 1.0
+BEAT_EVERY_S = 5.0
+
+
+def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> Any:
+    """Run one stage of the run whose notebook this is, if it is still to be done.
+
+    Parameters
+    ----------
+    run_dir : the run's folder.
+    stage : "training", "sampling" or "exporting".
+    function : called with the `RunFolder`, `RunParams` and dataset names, and with `on_progress`
+        if it takes that.
+
+    Returns
+    -------
+    What the function returns; None if there was nothing to do.
+
+    Raises
+    ------
+    QueueError
+        If there is no such stage.
+    """
+    if stage not in {s.value for s in STAGES}:
+        raise QueueError(
+            f"{stage!r} is no stage: it is one of {', '.join(s.value for s in STAGES)}"
+        )
+    folder = RunFolder(Path(run_dir).resolve())
+    display = LiveDisplay()
+    if os.environ.get(RUN_MARK) != str(folder.path):
+        display.note(
+            f"Not started by the queue: {stage} is left as it is. The rest of the report is drawn "
+            "from the run's files."
+        )
+        return None
+    if stage in read_status(folder).finished_stages:
+        display.note(f"The {stage} ended in an earlier attempt and is complete.")
+        return None
+    record = RunRecord.load(folder)
+    status = move_status(folder, RunState(stage), stage=stage, progress={})
+    with _logging_to(folder), StageReporter(folder, status, display) as reporter:
+        takes_progress = "on_progress" in inspect.signature(function).parameters
+        callbacks = {"on_progress": reporter.report} if takes_progress else {}
+        result = function(folder, record.params, record.datasets, **callbacks)
+    finished = (*reporter.status.finished_stages, stage)
+    write_status(folder, replace(reporter.status, finished_stages=finished, heartbeat=time.time()))
+    return result
+
+
+@contextmanager
+def _logging_to(folder: RunFolder) -> Iterator[None]:
+    """Send what the package logs to the run's log rather than into its notebook."""
+    handler = logging.FileHandler(folder.log, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    package = logging.getLogger("lfads_nb")
+    level, propagate = package.level, package.propagate
+    package.addHandler(handler)
+    package.setLevel(logging.INFO)
+    package.propagate = False
+    try:
+        yield
+    finally:
+        package.removeHandler(handler)
+        package.setLevel(level)
+        package.propagate = propagate
+        handler.close()
+
+
+class StageReporter:
+    """Writes a stage's progress into `status.json`, the log and the notebook.
+
+    Parameters
+    ----------
+    folder, status : the run, and its status as the stage begins.
+    display : the one output of the cell that is updated.
+    """
+
+    def __init__(self, folder: RunFolder, status: RunStatus, display: LiveDisplay) -> None:
+        self.folder, self.status, self._display = folder, status, display
+        self._progress: dict[str, Any] | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._write_now_and_then, daemon=True)
+
+    def __enter__(self) -> StageReporter:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._write()
+        self._display.finish(self.status)
+
+    def report(self, progress: TrainProgress | float) -> None:
+        """Take note of how far the stage is; cheap enough to be called after every step."""
+        if isinstance(progress, TrainProgress):
+            self._progress = progress.to_json()
+        else:
+            self._progress = {"fraction": float(progress)}
+
+    def _write_now_and_then(self) -> None:
+        written, last = self._progress, time.monotonic()
+        while not self._ended.wait(WRITE_EVERY_S):
+            changed = self._progress is not written
+            if changed or time.monotonic() - last >= BEAT_EVERY_S:
+                written, last = self._progress, time.monotonic()
+                self._write()
+                if changed:
+                    self._display.update(self.status)
+
+    def _write(self) -> None:
+        progress = self._progress if self._progress is not None else self.status.progress
+        self.status = replace(self.status, progress=progress, heartbeat=local_now().timestamp())
+        # A full disk must not end a training that could go on.
+        with suppress(RunFolderError):
+            write_status(self.folder, self.status)

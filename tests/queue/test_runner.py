@@ -1,0 +1,104 @@
+import json
+import os
+import signal
+
+import nbformat
+import pytest
+
+from lfads_nb.queue.runner import EXIT_TAKEN
+from lfads_nb.queue.status import RunState, read_status
+from tests.queue.tiny_runs import marked_processes, start_runner, wait_for, write_template
+
+pytestmark = pytest.mark.processes
+
+
+def run(folder, template, *options):
+    return start_runner(folder, template, *options).wait(timeout=90)
+
+
+def test_a_run_goes_through_its_stages_to_done(folder, template):
+    assert run(folder, template) == 0
+    status = read_status(folder)
+    assert status.state is RunState.DONE
+    assert status.finished_stages == ("training", "sampling", "exporting")
+    assert folder.done.exists()
+    assert {"started", "training", "sampling", "exporting", "done", "ended"} <= set(status.times)
+    assert "attempt 1" in folder.log.read_text()
+    notebook = nbformat.read(folder.notebook, as_version=4)
+    assert "single" in notebook.cells[0].source
+    assert not marked_processes(folder)
+
+
+def test_a_stage_that_raises_is_named_and_finished_stages_are_not_done_again(folder, tmp_path):
+    broken = write_template(
+        tmp_path / "broken.ipynb",
+        sampling="def bad(run, params, datasets): raise ValueError('no <b>samples</b>')\n"
+        "run_stage(run_dir, 'sampling', bad)",
+    )
+    assert run(folder, broken) == 1
+    status = read_status(folder)
+    assert status.state is RunState.FAILED
+    assert status.reason == "sampling failed: ValueError: no <b>samples</b>"
+    assert "cell 5 of run.ipynb" in status.detail
+    assert not folder.done.exists()
+    banner = nbformat.read(folder.notebook, as_version=4).cells[1].source
+    assert "This run failed" in banner
+    assert "<b>" not in banner
+
+    assert run(folder, write_template(tmp_path / "mended.ipynb")) == 0
+    assert (folder.path / "trained.txt").read_text() == "trained\n"
+    assert read_status(folder).attempt == 2
+    assert folder.log.read_text().count("attempt") == 2
+
+
+def test_cancelling_saves_the_notebook_and_leaves_no_process(folder, tmp_path):
+    slow = write_template(
+        tmp_path / "slow.ipynb",
+        training="import time, subprocess, sys\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "print('here I am', flush=True)\n"
+        "def train(run, params, datasets): time.sleep(600)\n"
+        "run_stage(run_dir, 'training', train)",
+    )
+    runner = start_runner(folder, slow)
+    wait_for(lambda: "here I am" in folder.log.read_text() if folder.log.exists() else False)
+    wait_for(lambda: read_status(folder).stage == "training")
+    runner.send_signal(signal.SIGINT)
+    assert runner.wait(timeout=20) == 3
+    assert read_status(folder).state is RunState.CANCELLED
+    assert not marked_processes(folder)
+    text = json.dumps(nbformat.read(folder.notebook, as_version=4))
+    assert "here I am" in text
+    assert "was cancelled" in text
+
+
+def test_a_killed_kernel_is_a_failure_that_says_so(folder, tmp_path):
+    dying = write_template(
+        tmp_path / "dying.ipynb", training="import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
+    )
+    assert run(folder, dying) == 1
+    assert "killed (signal 9)" in read_status(folder).reason
+
+
+def test_a_killed_runner_takes_its_kernel_along(folder, tmp_path):
+    slow = write_template(
+        tmp_path / "slow.ipynb",
+        training="import time\ndef train(run, params, datasets): time.sleep(600)\n"
+        "run_stage(run_dir, 'training', train)",
+    )
+    runner = start_runner(folder, slow)
+    wait_for(lambda: read_status(folder).stage == "training")
+    os.kill(runner.pid, signal.SIGKILL)
+    runner.wait()
+    wait_for(lambda: not marked_processes(folder), timeout=10)
+
+
+def test_two_runners_never_work_on_one_run(folder, tmp_path):
+    slow = write_template(
+        tmp_path / "slow.ipynb",
+        training="import time\ndef train(run, params, datasets): time.sleep(3); note(run, 'x')\n"
+        "run_stage(run_dir, 'training', train)",
+    )
+    runners = [start_runner(folder, slow) for _ in range(2)]
+    assert sorted(r.wait(timeout=90) for r in runners) == [0, EXIT_TAKEN]
+    assert (folder.path / "trained.txt").read_text() == "x\n"

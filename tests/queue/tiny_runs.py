@@ -1,0 +1,85 @@
+"""Tiny runs: real folders and real processes, notebooks that end within a second."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from lfads_nb.queue.processes import RUN_MARK
+from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.params import RunParams
+from lfads_nb.sweep.run_record import RunRecord
+
+QUICK_STAGE = """
+from lfads_nb.queue.stage import run_stage
+def work(run, params, datasets): pass
+def note(run, text):
+    with open(run.path / "trained.txt", "a") as file: file.write(text + "\\n")
+"""
+STAGE_CELLS = {
+    "training": "def train(run, params, datasets): note(run, 'trained')\n"
+    "run_stage(run_dir, 'training', train)",
+    "sampling": "run_stage(run_dir, 'sampling', work)",
+    "exporting": "run_stage(run_dir, 'exporting', work)",
+}
+
+
+def make_run_folder(root, name="single", **params):
+    """A prepared run of no data."""
+    params = RunParams(**params)
+    folder = RunFolder(Path(root).resolve() / params.param_name / name)
+    folder.input.mkdir(parents=True)
+    RunRecord("tiny", name, params, ("ds",)).save(folder)
+    return folder
+
+
+def write_template(path, **stages):
+    """A template whose stages do nothing, or the code that is given for them."""
+    cells = [new_markdown_cell("# {{title}}")]
+    cells.append(new_code_cell('run_dir = "."', metadata={"tags": ["parameters"]}))
+    cells.append(new_code_cell(QUICK_STAGE))
+    cells += [new_code_cell(code) for code in {**STAGE_CELLS, **stages}.values()]
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+def start_runner(folder, template, *options):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        RUN_MARK: str(folder.path),
+    }
+    return subprocess.Popen(
+        [
+            sys.executable, "-m", "lfads_nb.queue.runner", str(folder.path),
+            "--template", str(template), "--device", "cpu", "--threads", "1", *options,
+        ],
+        env=environment, start_new_session=True,
+    )  # fmt: skip
+
+
+def wait_for(condition, timeout=60.0, every=0.05):
+    """Wait until a condition gives something; return it."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        time.sleep(every)
+    raise AssertionError("waited in vain")
+
+
+def marked_processes(folder):
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(RUN_MARK) == str(folder.path):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
