@@ -226,12 +226,18 @@ def _write_posterior(
         if on_progress is not None:
             on_progress(done / n_trials)
 
+    sampler = PosteriorSampler(
+        model,
+        kind=kind,
+        n_samples=n_samples,
+        max_trials=max(len(t) for session in sessions for t in session.splits.values()),
+        with_sd=params.store_posterior_sd,
+    )
     for index, session in enumerate(sessions):
-        sampler = PosteriorSampler(model, index, with_sd=params.store_posterior_sd)
         for split, trials in session.splits.items():
             if not len(trials):
                 continue
-            arrays = sampler.means(trials, kind=kind, n_samples=n_samples, on_trials=count)
+            arrays = sampler.means(trials, index, count)
             write_model_runs(run.posterior_means(session.name, split, kind), arrays)
             log.info(
                 "%s, %s: %d trials, cost %.2f, bound %.2f nats per trial.",
@@ -359,12 +365,14 @@ def infer(
         model = Lfads(architecture)
         weights.from_tf1(model.network, arrays, source=run.model_params)
         model.step.assign(int(arrays.get("LFADS_global_step:0", 0)))
-        sampler = PosteriorSampler(model, session, with_sd=params.store_posterior_sd)
-        return sampler.means(
-            trials,
+        sampler = PosteriorSampler(
+            model,
             kind=kind or params.posterior_mean_kind,
             n_samples=n_samples or params.num_samples_posterior,
+            max_trials=len(trials),
+            with_sd=params.store_posterior_sd,
         )
+        return sampler.means(trials, session)
 
 
 def _chosen_session(architecture: Architecture, dataset: str | None) -> int:
