@@ -1,5 +1,6 @@
 """The panels: datasets, parameters, runs, queue. They hold no domain logic of their own."""
 
 from lfads_nb.widgets.panels.datasets import DatasetsPanel
+from lfads_nb.widgets.panels.parameters import ParametersPanel
 
-__all__ = ["DatasetsPanel"]
+__all__ = ["DatasetsPanel", "ParametersPanel"]

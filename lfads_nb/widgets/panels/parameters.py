@@ -1,0 +1,291 @@
+"""The parameters panel: one setting or a sweep of them, checked while it is typed."""
+
+from __future__ import annotations
+
+import threading
+from html import escape
+from typing import Any
+
+import ipywidgets as w
+
+from lfads_nb.datasets import DatasetInfo
+from lfads_nb.demo import PUBLISHED, QUICK
+from lfads_nb.errors import LfadsError
+from lfads_nb.sweep import RunParams
+from lfads_nb.widgets.bench import Source
+from lfads_nb.widgets.guard import Notice
+from lfads_nb.widgets.live_table import LiveTable, Row, cell, column
+from lfads_nb.widgets.panel import Panel
+from lfads_nb.widgets.panels.field_values import value_text
+from lfads_nb.widgets.panels.params_form import ParamsForm
+from lfads_nb.widgets.panels.sweep_draft import DraftResult, FieldSweep, SweepDraft, read_draft
+from lfads_nb.widgets.theme import button, html, plural, row, stack, title
+
+MAX_SHOWN = 200
+_START_FROM = {
+    "the defaults of LFADS": RunParams(),
+    "the quick Lorenz demo (minutes)": QUICK,
+    "the published Lorenz example": PUBLISHED,
+}
+
+
+class ParametersPanel(Panel):
+    """Sets hyperparameters, swept or not; `settings` are what the form makes.
+
+    Parameters
+    ----------
+    source : where settings are added to and whose datasets they are checked against.
+    params_class : `RunParams` or a subclass, whose own fields show first.
+    """
+
+    def __init__(
+        self, source: Source = None, *, params_class: type[RunParams] | None = None
+    ) -> None:
+        super().__init__(source)
+        self.params_class = params_class or self.bench.params_class
+        self.form = ParamsForm(self.params_class)
+        self.start_from = w.Dropdown(
+            description="Start from", style={"description_width": "initial"},
+            layout=w.Layout(width="330px"),
+        )  # fmt: skip
+        self.n_draws = _number("random settings", 10, 1, 2000)
+        self.seed = _number("seed", 0, 0, 2**31 - 1)
+        self.reset = button("Reset all", tip="Every field back to its default")
+        self.add = button("Add to the collection", style="primary")
+        self.preview = LiveTable(
+            [], "Settings that the form makes", max_height="330px", empty="No settings yet."
+        )
+        self.settings: list[RunParams] = []
+        self._count = html()
+        self._checked = html()
+        self._problems = Notice()
+        self._random = row(self.n_draws, self.seed)
+        self._result: DraftResult | None = None
+        self._check_lock = threading.Lock()
+        self._loading = False
+        self._lay_out()
+        self._connect()
+        self._load_draft()
+        self._offer_starts()
+        self.check()
+
+    def _lay_out(self) -> None:
+        left = stack(self.form)
+        left.layout = w.Layout(flex="1 1 640px", min_width="0")
+        right = stack(
+            self._count, self._random, self._problems, self.add, self.notice, self.preview,
+            self._checked,
+        )  # fmt: skip
+        right.layout = w.Layout(flex="0 1 320px", min_width="260px")
+        columns = w.HBox([left, right])
+        columns.add_class("lfads-columns")
+        self.fill(
+            title(
+                "Parameters",
+                "One setting, or many: press “sweep” beside a field to try several values.",
+            ),
+            row(self.start_from, self.reset),
+            columns,
+        )
+
+    def _connect(self) -> None:
+        changed = self.guard(lambda _change: self.check())
+        for widget, trait in (
+            (self.form, "values"), (self.form, "sweeps"), (self.n_draws, "value"),
+            (self.seed, "value"),
+        ):  # fmt: skip
+            widget.observe(changed, trait)
+        self.start_from.observe(self.guard(self._start), "value")
+        self.on_click(self.reset, lambda: self.load(RunParams()))
+        self.on_click(self.add, self.add_settings)
+        self.bench.on_change(self.refresh)
+
+    # ------------------------------------------------------------------------- what is typed
+
+    @property
+    def draft(self) -> SweepDraft:
+        """What stands in the form."""
+        return SweepDraft(
+            dict(self.form.values),
+            {name: FieldSweep(**sweep) for name, sweep in self.form.sweeps.items()},
+            self.n_draws.value,
+            self.seed.value,
+        )
+
+    def load(self, params: RunParams) -> None:
+        """Fill the form with a setting."""
+        self._show_draft(SweepDraft.of(params))
+        self.check()
+
+    def _show_draft(self, draft: SweepDraft) -> None:
+        content = draft.to_json()
+        self._loading = True
+        try:
+            with self.form.hold_sync():
+                self.form.sweeps, self.form.values = content["sweeps"], content["values"]
+            self.n_draws.value, self.seed.value = draft.n_draws, draft.seed
+        finally:
+            self._loading = False
+
+    def _load_draft(self) -> None:
+        names = [field["name"] for field in self.form.fields]
+        self._show_draft(SweepDraft.from_json(self.bench.draft("parameters"), names))
+
+    def _offer_starts(self) -> None:
+        options: list[tuple[str, Any]] = [("choose …", None), *_START_FROM.items()]
+        if self.bench.collection is not None:
+            options += [
+                (f"{p.param_name} {p.differences_text()}"[:90], p)
+                for p in self.bench.collection.params
+            ]
+        if [text for text, _ in options] != [text for text, _ in self.start_from.options or ()]:
+            self._loading = True
+            self.start_from.options = options
+            self.start_from.index = 0
+            self._loading = False
+
+    def _start(self, change: Any) -> None:
+        if change["new"] is not None and not self._loading:
+            self.load(change["new"])
+            self.start_from.index = 0
+
+    # ------------------------------------------------------------------------------ checking
+
+    def refresh(self) -> None:
+        """Show the form against the collection as it is now."""
+        wanted = self.bench.draft("parameters")
+        if wanted is not None and wanted != self.draft.to_json():
+            self._load_draft()
+        self._offer_starts()
+        self.check()
+
+    def check(self) -> None:
+        """Make the settings, hold them against the datasets, and show what comes of it."""
+        if self._loading:
+            return
+        with self._check_lock:
+            draft = self.draft
+            self.bench.keep_draft("parameters", draft.to_json())
+            runs, about = self._runs_to_check()
+            result = read_draft(draft, self.params_class, runs)
+            self._result, self.settings = result, result.settings
+            self.form.problems = {
+                name: [{"message": p.message, "severity": p.severity} for p in listed]
+                for name, listed in result.problems.items()
+            }
+            self._show_result(result, about)
+
+    def _runs_to_check(self) -> tuple[list[list[tuple[str, DatasetInfo]]], str]:
+        """Return the datasets of every model that would be trained, and that in words."""
+        collection, datasets = self.bench.collection, self.bench.datasets
+        if collection is not None and collection.run_specs:
+            groups = [list(spec.datasets) for spec in collection.run_specs]
+            about = f"Checked against {plural(len(groups), 'run spec')}."
+        else:
+            groups = [[dataset] for dataset in datasets or ()]
+            about = f"Checked against {plural(len(groups), 'dataset')}, each alone."
+        runs, unreadable = [], set()
+        for group in groups:
+            try:
+                runs.append([(dataset.name, dataset.info) for dataset in group])
+            except LfadsError:
+                unreadable |= {dataset.name for dataset in group}
+        if not groups:
+            about = "No datasets yet to check against."
+        if unreadable:
+            about += f" {plural(len(unreadable), 'dataset')} could not be read: see Datasets."
+        return runs, about
+
+    def _show_result(self, result: DraftResult, about: str) -> None:
+        swept = " × ".join(
+            f"{len(values.split(', '))} {name}" if not values.startswith(("random", "log random"))
+            else f"random {name}"
+            for name, values in result.swept.items()
+        )  # fmt: skip
+        there = self._hashes_there()
+        new = [p for p in result.settings if p.param_hash not in there]
+        old = len(result.settings) - len(new)
+        words = plural(result.n_settings, "setting") if not result.errors else "Cannot be added yet"
+        detail = swept + (f" ({old} already there, {len(new)} new)" if old else "")
+        self._count.value = (
+            f'<div class="lfads-count" role="status">{escape(words)}</div>'
+            f'<div class="lfads-dim">{escape(detail)}</div>'
+        )
+        self._random.layout.display = (
+            "" if any(s.is_random for s in self.draft.sweeps.values()) else "none"
+        )
+        if result.errors:
+            self._problems.say("error", "To be mended first:", points=tuple(result.errors[:12]))
+        else:
+            self._problems.clear()
+        self._checked.value = f'<span class="lfads-dim">{escape(about)}</span>'
+        self.add.disabled = not new or self.bench.collection is None
+        self.add.description = f"Add {plural(len(new), 'setting')}" if new else "Nothing new to add"
+        self.add.tooltip = (
+            "Open or make a collection first" if self.bench.collection is None else "To the runs"
+        )
+        self._show_preview(result, there)
+
+    def _hashes_there(self) -> set[str]:
+        collection = self.bench.collection
+        return {p.param_hash for p in collection.params} if collection is not None else set()
+
+    def _show_preview(self, result: DraftResult, there: set[str]) -> None:
+        names = list(result.swept)[:4]
+        columns = [
+            column("hash", "Setting", kind="code"),
+            *(column(f"p_{name}", name, kind="number") for name in names),
+            column("state", ""),
+        ]
+        rows: list[Row] = [
+            {
+                "id": params.param_hash,
+                "faint": params.param_hash in there,
+                "cells": {
+                    "hash": cell(params.param_hash, title=params.differences_text()),
+                    "state": "in the collection" if params.param_hash in there else "new",
+                    **{
+                        f"p_{name}": cell(
+                            _short(getattr(params, name)), sort=_sort(getattr(params, name))
+                        )
+                        for name in names
+                    },
+                },
+            }
+            for params in result.settings[:MAX_SHOWN]
+        ]
+        if self.preview.columns != columns:
+            self.preview.rows = []
+            self.preview.columns = columns
+        self.preview.empty = "Nothing: see above." if result.errors else "No settings yet."
+        self.preview.update_rows(rows)
+
+    # --------------------------------------------------------------------------------- doing
+
+    def add_settings(self) -> None:
+        """Add what the form makes to the collection."""
+        self.add.disabled = True
+        collection = self.bench.collection
+        if collection is None:
+            return
+        there = self._hashes_there()
+        new = [params for params in self.settings if params.param_hash not in there]
+        with self.bench.lock:
+            collection.add_params(new)
+        self.bench.changed()
+        self.notice.say("success", f"{plural(len(new), 'setting')} added; see Runs.")
+
+
+def _number(text: str, value: int, low: int, high: int) -> w.BoundedIntText:
+    return w.BoundedIntText(
+        value, low, high, description=text, style={"description_width": "initial"},
+        layout=w.Layout(width="180px"),
+    )  # fmt: skip
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else value_text(value)
+
+
+def _sort(value: Any) -> Any:
+    return value if isinstance(value, int | float) else None
