@@ -1,7 +1,7 @@
 """Colours for conditions, quantities and angles, told apart by colour-blind eyes too.
 
 All lie at a middle lightness, so that they show on JupyterLab's light and dark themes alike.
-Figures take text, grid and background from the theme's CSS variables (`TEXT`, `FAINT`).
+Figures take text, grid and background from the theme's CSS variables (`TEXT`, `PAPER`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 Scheme = Literal["categories", "numbers", "angles"]
 
 TEXT = "var(--jp-content-font-color1, #222)"
-FAINT = "var(--jp-content-font-color3, #888)"
+PAPER = "var(--jp-layout-color0, #fff)"
 
 # Petroff (2021), "Accessible Color Sequences for Data Visualization", ten colours.
 _CATEGORIES = (

@@ -8,27 +8,32 @@ from typing import Literal
 import numpy as np
 from bqplot import Lines
 
+from lfads_nb.widgets.palette import PAPER
 from lfads_nb.widgets.viewers.plot import Plot
 
 MOST_POINTS = 20_000  # what bqplot draws without a pause
+Style = Literal["solid", "dashed", "dotted", "dash_dotted"]
 
 
 class AverageLines:
-    """A bqplot `Lines` mark with a curve per condition, filled anew instead of made anew."""
+    """A bqplot `Lines` mark with a curve per condition, filled anew instead of made anew.
+
+    A `halo` in the colour of the paper lifts the curves off the single trials below them.
+    """
 
     def __init__(
-        self,
-        plot: Plot,
-        *,
-        width: float = 2.5,
-        style: Literal["solid", "dashed", "dotted", "dash_dotted"] = "solid",
+        self, plot: Plot, *, width: float = 2.5, style: Style = "solid", halo: bool = False
     ) -> None:
-        self.mark = Lines(
-            x=[0.0, 1.0], y=[0.0, 0.0], scales={"x": plot.x_scale, "y": plot.y_scale},
-            stroke_width=width, line_style=style, visible=False,
-        )  # fmt: skip
+        self._marks = [_lines(plot, width, style)]
+        if halo:
+            self._marks.insert(0, _lines(plot, width + 2.5, style))
         self.every = 1
-        plot.figure.marks = [*plot.figure.marks, self.mark]
+        plot.figure.marks = [*plot.figure.marks, *self._marks]
+
+    @property
+    def mark(self) -> Lines:
+        """The curves themselves."""
+        return self._marks[-1]
 
     def show(self, x: np.ndarray, y: np.ndarray, colours: Sequence[str]) -> None:
         """Draw curves.
@@ -43,14 +48,24 @@ class AverageLines:
         if not known.any():
             self.hide()
             return
-        self.every = max(1, -(-y[known].size // MOST_POINTS))
+        self.every = max(1, -(-y[known].size * len(self._marks) // MOST_POINTS))
         taken = slice(None, None, self.every)
-        with self.mark.hold_sync():
-            self.mark.x = (x[known] if x.ndim == 2 else x)[..., taken].astype(np.float32)
-            self.mark.y = y[known][:, taken].astype(np.float32)
-            self.mark.colors = [c for c, is_known in zip(colours, known, strict=True) if is_known]
-            self.mark.visible = True
+        shown = [colour for colour, is_known in zip(colours, known, strict=True) if is_known]
+        for mark in self._marks:
+            with mark.hold_sync():
+                mark.x = (x[known] if x.ndim == 2 else x)[..., taken].astype(np.float32)
+                mark.y = y[known][:, taken].astype(np.float32)
+                mark.colors = shown if mark is self.mark else [PAPER]
+                mark.visible = True
 
     def hide(self) -> None:
         """Draw none."""
-        self.mark.visible = False
+        for mark in self._marks:
+            mark.visible = False
+
+
+def _lines(plot: Plot, width: float, style: Style) -> Lines:
+    return Lines(
+        x=[0.0, 1.0], y=[0.0, 0.0], scales={"x": plot.x_scale, "y": plot.y_scale},
+        stroke_width=width, line_style=style, visible=False,
+    )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -119,7 +120,7 @@ def _ranges(values: np.ndarray, *, cyclic: bool) -> tuple[list[str], np.ndarray,
     group[known] = np.clip(
         np.searchsorted(edges, values[known], side="right") - 1, 0, len(edges) - 2
     )
-    labels = [f"{low:.4g} to {high:.4g}" for low, high in zip(edges, edges[1:], strict=False)]
+    labels = [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges)]
     return labels, (edges[:-1] + edges[1:]) / 2, group
 
 

@@ -219,6 +219,14 @@ async function render({ model, el }) {
 
   const describe = () => canvas.setAttribute("aria-label", model.get("description"));
 
+  // JupyterLab hides everything for a moment when its theme changes, and then no size changes.
+  function isHidden() {
+    if (el.clientWidth && el.clientHeight) return false;
+    clearTimeout(settle);
+    settle = setTimeout(() => el.clientWidth && later(), 200);
+    return true;
+  }
+
   function fit() {
     const ratio = window.devicePixelRatio || 1;
     const width = Math.max(1, Math.round(el.clientWidth * ratio));
@@ -230,6 +238,7 @@ async function render({ model, el }) {
 
   function redraw() {
     frame = 0;
+    if (isHidden()) return;
     fit();
     const began = performance.now();
     const context = canvas.getContext("2d");

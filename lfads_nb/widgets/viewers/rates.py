@@ -9,6 +9,7 @@ import ipywidgets as w
 import numpy as np
 
 from lfads_nb.results.condition_averages import average_by_condition
+from lfads_nb.widgets.palette import TEXT
 from lfads_nb.widgets.viewers import budget
 from lfads_nb.widgets.viewers.average_lines import AverageLines
 from lfads_nb.widgets.viewers.line_keys import key_html
@@ -63,8 +64,8 @@ class RatesViewer(Viewer):
         bar.add_class("lfads-bar")
         self.plot = Plot("time (ms)", "rate", height=330, margins=(8, 14, 40, 62))
         self.plot.layer.on_pick(self._pick)
-        self.averages = AverageLines(self.plot)
-        self.truth = AverageLines(self.plot, width=1.8, style="dashed")
+        self.averages = AverageLines(self.plot, halo=True)
+        self.truth = AverageLines(self.plot, width=1.4, style="dashed")
         self.data = AverageLines(self.plot, width=1.8, style="dotted")
         self.raster = Plot(
             "", "trials", height=130, margins=(4, 14, 6, 62), y_ticks=False,
@@ -117,7 +118,8 @@ class RatesViewer(Viewer):
             highlight=np.flatnonzero(np.isin(shown, picked)).tolist(),
         )  # fmt: skip
         top = float(np.nanmax(values[trials]))
-        self.plot.set_home((float(time[0]), float(time[-1])), (0, 1.05 * top if top > 0 else 1))
+        end = float(time[-1]) + viewed.source.pm.bin_ms
+        self.plot.set_home((float(time[0]), end), (0, 1.05 * top if top > 0 else 1))
         self._note = (
             f"Showing {drawn.sentence()} ({viewed.source.pm.bin_ms:g} ms)."
             if self.show_trials.value
@@ -146,6 +148,9 @@ class RatesViewer(Viewer):
             values = self._values_of(kind, neuron)[trials][:, bins]
             average = average_by_condition(values, group)
             colours = [conditions.colours[i] for i in average.ids]
+            if kind == "true rate":
+                # In one colour: each lies over the average that it is to be compared with.
+                colours = [TEXT] * len(colours)
             lines.show(time, average.mean, colours)
             kinds.append(kind)
             if kind == "average" and self.show_sem.value:
@@ -183,7 +188,7 @@ class RatesViewer(Viewer):
         bin_ms = viewed.source.pm.bin_ms
         extent = (float(time[0]), float(time[-1]) + bin_ms, 0.0, float(len(rows)))
         self.raster.layer.show_image(values, table, extent)
-        self.raster.set_home((float(time[0]), float(time[-1])), (0, len(rows)))
+        self.raster.set_home(extent[:2], (0, len(rows)))
         some = f"{len(rows):,} of {len(trials):,}" if len(rows) < len(trials) else f"{len(rows):,}"
         self.raster.explain_key(key_html("Spikes", []))
         self.raster.say(f"Recorded spikes of {some} trials, a row each, sorted by condition.")

@@ -9,7 +9,7 @@ import traitlets as t
 
 
 class Stepper(anywidget.AnyWidget):
-    """Choose one of a row of things; `step_keys` step back and forth from anywhere in the viewer."""
+    """Choose one of a row of things; `step_keys` work from anywhere in the viewer."""
 
     _esm = Path(__file__).parent / "stepper.js"
 

@@ -98,7 +98,7 @@ class Viewer(w.VBox):
                 self.draw()
             except LfadsError as error:
                 self._show_only(str(error))
-            except Exception as error:  # the guard of all callbacks  # noqa: BLE001
+            except Exception as error:  # the guard of all callbacks
                 log.exception("%s could not draw", type(self).__name__)
                 self._show_only(f"This could not be drawn ({type(error).__name__}: {error}).")
 
