@@ -122,13 +122,17 @@ FIELDS = {
             "Log variance of the prior of the initial condition g0.",
         ),
         OutputField(
-            "rates_sd", ("rates_sd", "output_dist_params_sd"), ("trial", "time_ms", "neuron"),
+            "rates_sd", ("output_dist_params_sd",), ("trial", "time_ms", "neuron"),
             "spikes/s", "Standard deviation of the rates over samples of the posterior.",
-            per_second=True,
+            per_second=True, from_output_params=True,
         ),
         OutputField(
             "factors_sd", ("factors_sd",), ("trial", "time_ms", "factor"), "",
             "Standard deviation of the factors over samples of the posterior.",
+        ),
+        OutputField(
+            "controller_outputs_sd", ("controller_outputs_sd",), ("trial", "time_ms", "input"), "",
+            "Standard deviation of the inferred inputs over samples of the posterior.",
         ),
         OutputField(
             "costs", ("costs",), ("trial",), "nats",

@@ -274,6 +274,11 @@ class PosteriorMeans:
         return self._read("factors_sd")
 
     @property
+    def controller_outputs_sd(self) -> np.ndarray | None:
+        """(trials, bins, inputs) spread of the inferred inputs over samples, if stored."""
+        return self._read("controller_outputs_sd")
+
+    @property
     def costs(self) -> np.ndarray | None:
         """(trials,) training cost in nats, L2 and ramps included."""
         return self._read("costs")

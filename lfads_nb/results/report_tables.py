@@ -11,7 +11,13 @@ import numpy as np
 from lfads_nb.datasets.conditions import unique_conditions
 from lfads_nb.results.html_tables import Table
 from lfads_nb.results.posterior_means import PosteriorMeans
-from lfads_nb.results.run_numbers import SMOOTHING_MS, RunNumbers, SessionNumbers, run_numbers
+from lfads_nb.results.run_numbers import (
+    SMOOTHING_MS,
+    RunNumbers,
+    SessionNumbers,
+    numbers_of_sessions,
+    run_numbers,
+)
 from lfads_nb.results.run_view import RunView
 from lfads_nb.results.session_files import SPLITS, SessionFiles
 from lfads_nb.sweep.param_info import ParamInfo
@@ -122,14 +128,14 @@ def numbers_table(run: Any) -> Table:
     ----------
     run : its folder, or a `Run`.
     """
-    numbers = run_numbers(run)
+    numbers, sessions = run_numbers(run), tuple(numbers_of_sessions(run))
     rows = [(label, text) for label, say in _TRAINING if (text := say(numbers))]
     return Table(
         "Training",
         ("", "value"),
         rows,
         numeric=frozenset({1}),
-        below=[_sessions_table(numbers.sessions)] if numbers.sessions else (),
+        below=[_sessions_table(sessions)] if sessions else (),
     )
 
 

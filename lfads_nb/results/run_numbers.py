@@ -62,7 +62,6 @@ class RunNumbers:
     resumes: int = 0
     seconds: float | None = None
     n_parameters: int | None = None
-    sessions: tuple[SessionNumbers, ...] = ()
 
 
 def smoothing_bins(pm: PosteriorMeans) -> float:
@@ -70,13 +69,12 @@ def smoothing_bins(pm: PosteriorMeans) -> float:
     return min(SMOOTHING_MS / pm.bin_ms, pm.n_bins / 10)
 
 
-def run_numbers(run: Any, *, with_sessions: bool = True) -> RunNumbers:
-    """Work out the figures of a run, as far as it has got.
+def run_numbers(run: Any) -> RunNumbers:
+    """Work out the figures of a run's training, as far as it has got.
 
     Parameters
     ----------
     run : its folder, or a `Run`.
-    with_sessions : also those that need the inferred rates.
 
     Raises
     ------
@@ -89,7 +87,6 @@ def run_numbers(run: Any, *, with_sessions: bool = True) -> RunNumbers:
         **({} if log is None else _of_log(log)),
         seconds=view.training_seconds(),
         n_parameters=count_parameters(view),
-        sessions=tuple(_of_sessions(view)) if with_sessions else (),
     )
 
 
@@ -123,7 +120,15 @@ def is_weight(key: str) -> bool:
     )
 
 
-def _of_sessions(view: RunView) -> Iterator[SessionNumbers]:
+def numbers_of_sessions(run: Any) -> Iterator[SessionNumbers]:
+    """Work out the figures of every session's validation and test trials, once it is sampled.
+
+    Raises
+    ------
+    RunFolderError
+        The outputs are there, but cannot be read.
+    """
+    view = RunView.of(run)
     try:
         pm = view.posterior_means()
     except RunFolderError:

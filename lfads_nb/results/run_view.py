@@ -41,7 +41,7 @@ class RunView:
         if isinstance(run, RunView):
             return run
         if isinstance(run, str | Path):
-            run = RunFolder(Path(run))
+            run = RunFolder(Path(run).absolute())
         if isinstance(run, RunFolder):
             record = RunRecord.load(run)
             return cls(record.name, run, record.params, record.datasets)
@@ -60,12 +60,22 @@ class RunView:
     def training_seconds(self) -> float | None:
         """Return how long training took, if the run's status says so."""
         times = self._status().get("times", {})
-        start = times.get("training")
-        ends = [times[key] for key in ("sampling", "exporting", "ended") if times.get(key)]
-        if not start or not ends:
-            return None
-        took = datetime.fromisoformat(min(ends)) - datetime.fromisoformat(start)
-        return took.total_seconds()
+        when = {name: datetime.fromisoformat(text) for name, text in times.items() if text}
+        start = when.get("training")
+        # A run that was started again still carries the times of its attempt before.
+        ends = [when[k] for k in ("sampling", "exporting", "ended") if k in when]
+        ends = [end for end in ends if start is not None and end >= start]
+        return (min(ends) - start).total_seconds() if start is not None and ends else None
+
+    def state(self) -> str:
+        """Return where the run is, in one word, as its files say.
+
+        What `Run.status` knows beyond that: whether the process that should be at work lives.
+        """
+        state = self._status().get("state")
+        if state:
+            return str(state)
+        return "done" if self.folder.done.is_file() else "prepared"
 
     def _status(self) -> dict[str, Any]:
         try:

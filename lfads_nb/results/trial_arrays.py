@@ -7,6 +7,7 @@ file only for as long as a read takes, so that a run that samples again can repl
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ import numpy as np
 from lfads_nb.errors import RunFolderError
 
 _FEW_ROWS = 64
+# Network drives that cannot give the lock that HDF5 takes even for reading.
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,7 @@ class TrialArray:
 
 
 def open_hdf5(path: Path) -> h5py.File:
-    """Open a file for reading, without a lock that some network drives refuse.
+    """Open a file for reading.
 
     Raises
     ------
@@ -215,10 +218,16 @@ def open_hdf5(path: Path) -> h5py.File:
         There is no such file, or it is not a whole HDF5 file.
     """
     try:
-        return h5py.File(path, "r", locking=False)
+        return h5py.File(path, "r")
     except FileNotFoundError:
         raise RunFolderError(f"{path} does not exist") from None
+    except BlockingIOError:
+        raise RunFolderError(
+            f"{path} is being written by another process: try again when that has ended"
+        ) from None
     except OSError as error:
+        if error.errno in _NO_LOCKS:
+            return h5py.File(path, "r", locking=False)
         raise RunFolderError(
             f"{path} cannot be read as HDF5 ({error}). It may be cut short by a full disk or a "
             "stopped run: delete it and run that stage again."

@@ -107,7 +107,7 @@ def fake_session(
         variances = np.full(inferred.shape, 0.25)
         outputs["output_dist_params"] = np.concatenate([inferred, variances], axis=-1)
     if posterior_sd:
-        outputs["rates_sd"] = 0.1 * inferred
+        outputs["output_dist_params_sd"] = 0.1 * inferred
         outputs["factors_sd"] = np.full(factors.shape, 0.03)
     ids: Any = condition if conditions == "numbers" else None
     if conditions == "text":
