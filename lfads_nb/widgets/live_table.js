@@ -349,7 +349,7 @@ function render({ model, el: root }) {
     const changed = new Set((message.rows ?? []).flatMap((r) => Object.keys(r.cells)));
     if (search.value || (sort && changed.has(sort.key)) || [...facetBoxes.keys()].some((k) => changed.has(k))) order();
   };
-  const seen = () => { if (!document.hidden) model.send({ op: "seen" }); };
+  const seen = () => { if (!document.hidden && root.offsetParent) model.send({ op: "seen" }); };
   const beat = setInterval(seen, 20000);
 
   build();

@@ -2,5 +2,6 @@
 
 from lfads_nb.widgets.panels.datasets import DatasetsPanel
 from lfads_nb.widgets.panels.parameters import ParametersPanel
+from lfads_nb.widgets.panels.runs import RunsPanel
 
-__all__ = ["DatasetsPanel", "ParametersPanel"]
+__all__ = ["DatasetsPanel", "ParametersPanel", "RunsPanel"]

@@ -52,7 +52,8 @@ def describe_fields(params_class: type[RunParams]) -> list[dict[str, Any]]:
     # a user's own parameters are what they came for
     order["own"] = -1
     return [
-        _describe(info) for info in sorted(shown, key=lambda info: order.get(info.group, len(order)))
+        _describe(info)
+        for info in sorted(shown, key=lambda info: order.get(info.group, len(order)))
     ]
 
 

@@ -155,7 +155,7 @@ def read_draft(
     settings: list[RunParams] = []
     if not problems.by_field and not problems.general:
         settings = _make(draft, params_class, values, listed, ranges, problems)
-    for params in settings:
+    for params in settings or _without_sweeps(params_class, values):
         for datasets in runs:
             for problem in check_params(params, datasets):
                 problems.add(problem)
@@ -163,6 +163,16 @@ def read_draft(
     if result.errors:
         return DraftResult([], n, problems.by_field, problems.general, swept)
     return result
+
+
+def _without_sweeps(
+    params_class: type[RunParams], values: Mapping[str, Any]
+) -> Sequence[RunParams]:
+    """Return what can be checked against the data all the same while something else is wrong."""
+    try:
+        return [params_class(**values)]
+    except ParamsError:
+        return []
 
 
 def _read_values(
@@ -236,7 +246,9 @@ def _make(
     try:
         settings = _combine(params_class(**values), listed)
         if ranges:
-            settings = [s for p in settings for s in draw(p, draft.n_draws, ranges, seed=draft.seed)]
+            settings = [
+                s for p in settings for s in draw(p, draft.n_draws, ranges, seed=draft.seed)
+            ]
     except ParamsError as error:
         names = [n for n in params_class.model_fields if re.search(rf"\b{n}\b", str(error))]
         concerned = [n for n in names if n in values or n in listed or n in ranges] or names

@@ -1,0 +1,82 @@
+"""What runs will cost, as far as it can be told before they run: disk, and time once some ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+
+from lfads_nb.datasets import DatasetInfo
+from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.sweep import RunParams
+
+_FLOAT = 4  # bytes
+_STORED_FLOAT = 5  # a float32 kept as float64, compressed
+_ADAM_COPIES = 3  # weights and two moments in each checkpoint
+
+
+@dataclass(frozen=True)
+class RunSize:
+    """Bytes of one run's inputs (shared between runs of equal data) and of its outputs."""
+
+    inputs: int
+    outputs: int
+
+
+def run_size(params: RunParams, infos: Sequence[DatasetInfo]) -> RunSize:
+    """Estimate a run's files from their shapes (files_on_disk.md 5.2, 5.5), without compression."""
+    inputs = outputs = 0
+    for info in infos:
+        bins = max(int(info.n_bins * info.bin_ms / params.spike_bin_ms), 1)
+        cells = info.n_trials * bins
+        raw = info.n_trials * info.n_bins * info.n_channels
+        inputs += cells * info.n_channels * 8 + raw + (cells * info.n_channels * 8) * info.has_truth
+        widths = params.factors_dim + params.gen_dim + params.co_dim + info.n_channels
+        outputs += cells * widths * _STORED_FLOAT
+    checkpoints = params.max_ckpt_to_keep + params.max_ckpt_to_keep_lve
+    outputs += (
+        n_weights(params, [i.n_channels for i in infos]) * _FLOAT * (_ADAM_COPIES * checkpoints + 1)
+    )
+    return RunSize(inputs, outputs)
+
+
+def n_weights(params: RunParams, channels: Sequence[int]) -> int:
+    """Count a model's weights roughly: the recurrent cells and what reads in and out."""
+    p, n_sessions = params, len(channels)
+    width = p.factors_dim if n_sessions > 1 else max(channels, default=0)
+    count = 2 * _gru(width, p.ic_enc_dim) + 4 * p.ic_enc_dim * p.ic_dim
+    count += _gru(p.co_dim + p.ext_input_dim, p.gen_dim) + p.gen_dim * p.factors_dim
+    if p.co_dim:
+        count += 2 * _gru(width, p.ci_enc_dim) + _gru(2 * p.ci_enc_dim + p.factors_dim, p.con_dim)
+    return count + sum(2 * n * (p.factors_dim + 1) for n in channels)
+
+
+def _gru(n_inputs: int, n_units: int) -> int:
+    return 3 * n_units * (n_inputs + n_units + 1)
+
+
+def seconds_taken(status: RunStatus) -> float | None:
+    """Return how long a run that is done took, from its times."""
+    begin, end = status.times.get("training"), status.times.get("ended")
+    if status.state is not RunState.DONE or not begin or not end:
+        return None
+    try:
+        seconds = (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
+    except ValueError:
+        return None
+    return seconds if seconds > 0 else None
+
+
+def seconds_per_run(statuses: Iterable[RunStatus]) -> float | None:
+    """Return the median time of the runs that are done, None while there is none."""
+    known = [seconds for status in statuses if (seconds := seconds_taken(status)) is not None]
+    return median(known) if known else None
+
+
+def bytes_text(n_bytes: float) -> str:
+    """Return a size as a person says it: `120 MB`, `3.4 GB`."""
+    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if n_bytes >= factor:
+            return f"{n_bytes / factor:.3g} {unit}"
+    return f"{max(n_bytes / 1e3, 1):.0f} kB"

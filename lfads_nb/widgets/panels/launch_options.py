@@ -1,0 +1,79 @@
+"""The options of a launch, folded away: their defaults suit most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as w
+
+from lfads_nb.errors import QueueError
+from lfads_nb.widgets.theme import row, stack, text_box
+
+
+class LaunchOptions(w.VBox):
+    """What the run manager's queue could be told, under its meaning."""
+
+    def __init__(self) -> None:
+        self.gpu_list = text_box("GPUs", width="200px", hint="all; or 0, 2")
+        self.at_once = text_box("Runs at once", width="190px", hint="as many as fit")
+        self.memory = text_box("GPU memory per run (MB)", width="260px", hint="estimated")
+        self.alone = _tick("only one run on each GPU")
+        self.rerun = _tick("train again what is done")
+        self.sample_only = _tick("only sample and export again, with the trained weights")
+        self.retries = w.BoundedIntText(
+            0, 0, 20, description="Retries after a failure", layout=w.Layout(width="220px"),
+            style={"description_width": "initial"},
+        )  # fmt: skip
+        fold = w.Accordion(
+            [
+                stack(
+                    row(self.gpu_list, self.at_once, self.memory, self.retries),
+                    row(self.alone, self.rerun, self.sample_only),
+                )
+            ],
+            selected_index=None,
+        )
+        fold.set_title(0, "Launch options …")
+        super().__init__([fold])
+
+    def on_change(self, callback: Callable[[], Any]) -> None:
+        """Have a function called when an option changes what would be launched."""
+        for widget in (self.rerun, self.sample_only):
+            widget.observe(lambda _change: callback(), "value")
+
+    def values(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults, as `launch` takes them.
+
+        Raises
+        ------
+        QueueError
+            If a number is none.
+        """
+        found: dict[str, Any] = {
+            "rerun": self.rerun.value,
+            "one_task_per_gpu": self.alone.value,
+            "posterior_mean_only": self.sample_only.value,
+            "retries": self.retries.value,
+        }
+        if self.gpu_list.value.strip():
+            found["gpu_list"] = [part.strip() for part in self.gpu_list.value.split(",")]
+        if self.at_once.value.strip():
+            found["max_tasks_simultaneously"] = int(_number(self.at_once))
+        if self.memory.value.strip():
+            found["gpu_memory_required"] = _number(self.memory)
+        return {name: value for name, value in found.items() if value}
+
+
+def _number(box: w.Text) -> float:
+    try:
+        value = float(box.value)
+    except ValueError:
+        value = 0
+    if not value > 0:
+        raise QueueError(f"{box.description}: give a number above 0, not {box.value!r}")
+    return value
+
+
+def _tick(text: str) -> w.Checkbox:
+    return w.Checkbox(False, description=text, indent=False, layout=w.Layout(width="auto"))

@@ -1,0 +1,344 @@
+"""The runs panel: run specs times settings, what they will cost, prepare, launch, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import ipywidgets as w
+
+from lfads_nb.errors import CollectionError, LfadsError
+from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.sweep import Run, RunCollection, RunParams, check_params
+from lfads_nb.widgets.background import Progress, TaskBar
+from lfads_nb.widgets.bench import Source
+from lfads_nb.widgets.estimates import bytes_text, run_size, seconds_per_run
+from lfads_nb.widgets.guard import Notice
+from lfads_nb.widgets.panel import Panel
+from lfads_nb.widgets.panels.launch_options import LaunchOptions
+from lfads_nb.widgets.panels.settings_table import SettingsTable
+from lfads_nb.widgets.panels.spec_maker import SpecMaker
+from lfads_nb.widgets.run_states import StatusReader, progress_sentence
+from lfads_nb.widgets.theme import button, html, plural, row, section, stack, title
+
+UNSEEN_S = 60.0  # a table that no browser has shown for so long is not kept up to date
+
+
+class RunsPanel(Panel):
+    """Makes runs of run specs and settings, and launches them.
+
+    Parameters
+    ----------
+    source : a run collection, its folder, or a bench.
+    on_edit : called with a setting that the user wants back in the form.
+    on_launched : called after runs were queued.
+    """
+
+    def __init__(
+        self,
+        source: Source = None,
+        *,
+        on_edit: Callable[[RunParams], Any] | None = None,
+        on_launched: Callable[[], Any] | None = None,
+    ) -> None:
+        super().__init__(source)
+        self._on_launched = on_launched
+        self._reader = StatusReader()
+        self.specs = SpecMaker(self.bench)
+        self.settings = SettingsTable(self.bench, on_edit)
+        self.options = LaunchOptions()
+        self.prepare = button("Prepare only", tip="Write the inputs; launch later")
+        self.launch = button("Launch", style="primary", tip="Prepare what is missing and queue it")
+        self.delete = button("Delete outputs …", style="danger")
+        self.task = TaskBar()
+        self._count = html()
+        self._costs = html()
+        self._blockers = Notice()
+        self._confirm_text = html()
+        self.confirm = button("Yes, delete them", style="danger")
+        self.keep = button("Keep them")
+        self._confirm = w.HBox([self._confirm_text, self.confirm, self.keep])
+        self._confirm.add_class("lfads-confirm")
+        self._confirm.layout.display = "none"
+        self._lay_out()
+        self._connect()
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        self.fill(
+            title("Runs", "Every run spec is trained with every setting."),
+            self.specs,
+            self.settings,
+            section(
+                title("Launch"),
+                self._count,
+                self._costs,
+                self._blockers,
+                stack(self.options),
+                row(self.launch, self.prepare, self.delete),
+                self._confirm,
+                self.task,
+                self.notice,
+            ),
+        )
+
+    def _connect(self) -> None:
+        self.on_click(self.prepare, self.prepare_runs)
+        self.on_click(self.launch, self.launch_runs)
+        self.on_click(self.delete, self._ask_to_delete)
+        self.on_click(self.confirm, self._delete)
+        self.on_click(self.keep, self._stop_asking)
+        for table in (self.specs.table, self.settings.table):
+            table.observe(self.guard(lambda _change: self._show_launch()), "selected")
+        self.options.on_change(self.guard(self._show_launch))
+        self.bench.on_change(self.refresh)
+        self.bench.on_tick(self.tick)
+
+    # -------------------------------------------------------------------------------- showing
+
+    def statuses(self) -> dict[str, RunStatus]:
+        """Return where every run of the collection is."""
+        collection = self.bench.collection
+        return self._reader.read(collection.runs) if collection is not None else {}
+
+    def refresh(self) -> None:
+        """Show the collection as it is now."""
+        statuses = self.statuses()
+        self.specs.show(statuses)
+        self.settings.show(statuses)
+        self._show_launch()
+
+    def tick(self) -> bool:
+        """Look at the run folders again; return whether anything is going on."""
+        statuses = self.statuses()
+        if self.settings.table.seconds_unseen < UNSEEN_S:
+            self.specs.show(statuses)
+            self.settings.show(statuses)
+            if not self.bench.busy:
+                self._show_launch()
+        return any(status.state.is_active for status in statuses.values())
+
+    def chosen_runs(self) -> list[Run]:
+        """Return the runs that the buttons are about: of the selected rows, or all."""
+        collection = self.bench.collection
+        if collection is None:
+            return []
+        specs, hashes = set(self.specs.table.selected), set(self.settings.table.selected)
+        return [
+            run
+            for run in collection.runs
+            if (not specs or run.spec.name in specs)
+            and (not hashes or run.params.param_hash in hashes)
+        ]
+
+    def _show_launch(self) -> None:
+        runs, statuses = self.chosen_runs(), self.statuses()
+        chosen = [statuses[run.name] for run in runs if run.name in statuses]
+        to_launch = self._to_launch(runs, statuses)
+        blockers = self.blockers(runs, to_launch)
+        self._count.value = (
+            f'<div class="lfads-count" role="status">{escape(self._sentence(runs, chosen))}</div>'
+        )
+        self._costs.value = f'<span class="lfads-dim">{escape(self._cost_text(to_launch))}</span>'
+        if blockers:
+            self._blockers.say(
+                "info" if not to_launch else "warning", "Launch is off because:",
+                points=tuple(blockers[:12]),
+            )  # fmt: skip
+        else:
+            self._blockers.clear()
+        busy = self.bench.busy
+        self.launch.disabled = busy or bool(blockers)
+        self.launch.description = (
+            f"Launch {plural(len(to_launch), 'run')}" if to_launch else "Launch"
+        )
+        self.prepare.disabled = busy or bool(blockers)
+        self.delete.disabled = busy or not any(_has_outputs(statuses[run.name]) for run in runs)
+
+    def _sentence(self, runs: list[Run], statuses: list[RunStatus]) -> str:
+        n_specs = len({run.spec.name for run in runs})
+        n_settings = len({run.params.param_hash for run in runs})
+        selected = self.specs.table.selected or self.settings.table.selected
+        whose = "Selected: " if selected else ""
+        return (
+            f"{whose}{plural(n_settings, 'setting')} × {plural(n_specs, 'run spec')} = "
+            f"{progress_sentence(statuses)}"
+        )
+
+    def _to_launch(self, runs: list[Run], statuses: dict[str, RunStatus]) -> list[Run]:
+        again = self.options.rerun.value
+        return [
+            run
+            for run in runs
+            if not statuses[run.name].state.is_active
+            and (again or statuses[run.name].state is not RunState.DONE)
+        ]
+
+    def _cost_text(self, runs: list[Run]) -> str:
+        if not runs:
+            return ""
+        inputs: dict[str, int] = {}
+        outputs = 0
+        for run in runs:
+            try:
+                size = run_size(run.params, [dataset.info for dataset in run.datasets])
+            except LfadsError:
+                continue
+            outputs += size.outputs
+            if not run.is_prepared:
+                inputs[str(run.data_folder)] = size.inputs
+        parts = [f"about {bytes_text(outputs + sum(inputs.values()))} of disk"]
+        all_statuses = self.statuses().values()
+        per_run = seconds_per_run(all_statuses)
+        if per_run is None:
+            parts.append("time not known until a first run of this collection has ended")
+        else:
+            from lfads_nb.queue.live import duration_text
+
+            parts.append(f"about {duration_text(per_run * len(runs))} of one device's time")
+        return "; ".join(parts)
+
+    def blockers(self, runs: list[Run], to_launch: list[Run]) -> list[str]:
+        """Return every reason why nothing can be launched, in words."""
+        collection = self.bench.collection
+        if collection is None:
+            return ["no collection is open"]
+        found = []
+        if not len(collection.dataset_collection):
+            found.append("there are no datasets: add them in Datasets")
+        if not collection.run_specs:
+            found.append("there are no run specs: make one above")
+        if not collection.params:
+            found.append("there are no settings: add them in Parameters")
+        if found:
+            return found
+        if self.bench.busy:
+            found.append("work is going on, see below")
+        if not to_launch:
+            found.append(
+                f"{'the' if len(runs) == 1 else 'all'} {plural(len(runs), 'run')} are done or under "
+                "way already (options: train again)"
+            )
+        return found + _data_problems(to_launch)
+
+    # --------------------------------------------------------------------------------- doing
+
+    def _collection(self) -> RunCollection:
+        if self.bench.collection is None:
+            raise CollectionError("open or make a collection first")
+        return self.bench.collection
+
+    def prepare_runs(self) -> None:
+        """Write what is missing of the inputs of all runs."""
+        self.prepare.disabled = self.launch.disabled = True
+        runs = self.chosen_runs()
+        self._begin("Preparing inputs", lambda progress: _prepare(runs, progress), _prepared_text)
+
+    def launch_runs(self) -> None:
+        """Prepare what is missing, then queue the runs that are not done."""
+        self.launch.disabled = self.prepare.disabled = True
+        collection, options = self._collection(), self.options.values()
+        runs = self._to_launch(self.chosen_runs(), self.statuses())
+
+        def work(progress: Progress) -> int:
+            _prepare(runs, progress)
+            progress(1, 1, "queueing")
+            collection.launch(runs, **options)
+            return len(runs)
+
+        self._begin(
+            "Preparing and launching", work,
+            lambda n: f"{plural(n, 'run')} queued. They go on if you close this page: see Queue.",
+            after=self._on_launched,
+        )  # fmt: skip
+
+    def _begin(
+        self,
+        what: str,
+        work: Callable[[Progress], int],
+        words: Callable[[int], str],
+        after: Callable[[], Any] | None = None,
+    ) -> None:
+        collection = self._collection()
+        # Panels must keep their hands off the runs' objects meanwhile.
+        self.bench.busy = True
+
+        def save_and_work(progress: Progress) -> int:
+            collection.save()
+            return work(progress)
+
+        def done(result: int) -> None:
+            self.task.notice.say("success", words(result))
+            if after is not None:
+                after()
+
+        def end() -> None:
+            self.bench.busy = False
+            self.refresh()
+
+        if not self.task.start(what, save_and_work, on_done=done, on_end=end):
+            self.notice.say("warning", "Other work is still going on; try again when it has ended.")
+
+    def _ask_to_delete(self) -> None:
+        statuses = self.statuses()
+        runs = [run for run in self.chosen_runs() if _has_outputs(statuses[run.name])]
+        self._confirm_text.value = (
+            f"<b>Delete what training wrote for {plural(len(runs), 'run')}?</b> Weights, rates, "
+            "logs and reports are lost for good; inputs stay."
+        )
+        self._confirm.layout.display = ""
+
+    def _stop_asking(self) -> None:
+        self._confirm.layout.display = "none"
+
+    def _delete(self) -> None:
+        self.confirm.disabled = True
+        self._stop_asking()
+        try:
+            statuses = self.statuses()
+            runs = [run for run in self.chosen_runs() if _has_outputs(statuses[run.name])]
+            for run in runs:
+                run.delete_outputs(confirmed=True)
+            self.notice.say("success", f"Outputs of {plural(len(runs), 'run')} deleted.")
+        finally:
+            self.confirm.disabled = False
+            self.refresh()
+
+
+def _has_outputs(status: RunStatus) -> bool:
+    return status.state not in (RunState.NEW, RunState.PREPARED)
+
+
+def _prepare(runs: list[Run], progress: Progress) -> int:
+    from lfads_nb.sweep.preparing import CountsCache
+
+    cache = CountsCache()
+    for done, run in enumerate(runs):
+        progress(done, len(runs), f"{done} of {len(runs)} runs")
+        run.prepare(cache=cache)
+    return len(runs)
+
+
+def _prepared_text(n: int) -> str:
+    return f"{plural(n, 'run')} ready to launch."
+
+
+def _data_problems(runs: list[Run]) -> list[str]:
+    """Say what of the runs would crash, once for each kind of problem."""
+    found: dict[str, int] = {}
+    infos: dict[str, Any] = {}
+    for run in runs:
+        if run.spec.name not in infos:
+            try:
+                infos[run.spec.name] = [(d.name, d.info) for d in run.datasets]
+            except LfadsError as error:
+                infos[run.spec.name] = None
+                found[str(error)] = 1
+        if infos[run.spec.name] is None:
+            continue
+        for problem in check_params(run.params, infos[run.spec.name]):
+            if problem.severity == "error":
+                text = f"{problem.field}: {problem.message}"
+                found[text] = found.get(text, 0) + 1
+    return [text + (f" (in {n} runs)" if n > 1 else "") for text, n in found.items()]
