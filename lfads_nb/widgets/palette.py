@@ -61,6 +61,17 @@ def sequential(fractions: np.ndarray) -> list[str]:
     return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in np.rint(np.stack(channels, -1)).astype(int)]
 
 
+def diverging(fractions: np.ndarray) -> list[str]:
+    """Return the colours of positions in 0..1 from blue (low) over grey to orange (high)."""
+    signed = 2 * np.clip(np.asarray(fractions, dtype=float), 0, 1) - 1
+    strength = np.abs(signed)
+    # Away from the middle both arms get darker and stronger, on axes that every eye tells apart.
+    lightness = 0.90 - 0.40 * strength
+    a = np.where(signed < 0, -0.02, 0.08) * strength
+    b = np.where(signed < 0, -0.16, 0.11) * strength
+    return _hex_of_oklab(lightness, a, b)
+
+
 def cyclic(turns: np.ndarray) -> list[str]:
     """Return the colours of angles, given in turns (0 and 1 are the same).
 

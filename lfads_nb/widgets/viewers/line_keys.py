@@ -10,14 +10,14 @@ _SAMPLES = {
     "average": "stroke-width='3'",
     "true rate": "stroke-width='2' stroke-dasharray='6 3'",
     "smoothed data": "stroke-width='2' stroke-dasharray='1.5 3'",
-    "prior mean": "stroke-width='2' stroke-dasharray='6 3'",
+    "reference": "stroke-width='1.5' stroke-dasharray='6 3'",
 }
 _BANDS = ("± s.e.m.", "± s.d. of samples", "prior ± s.d.")
 
 
 def key_html(title: str, kinds: Iterable[str]) -> str:
     """Return a plot's title and the kinds of line in it, as HTML."""
-    return f"<span class='lfads-title'>{html.escape(title)}</span> &nbsp; " + "".join(
+    return f"<span class='lfads-plot-title'>{html.escape(title)}</span> &nbsp; " + "".join(
         f"<span class='lfads-key'>{_sample(kind)}{html.escape(kind)}</span>" for kind in kinds
     )
 

@@ -46,7 +46,7 @@ class Picture {
     this.group = shorts(get("group"));
     this.nLines = get("n_lines");
     this.nBins = get("n_bins");
-    this.sharedX = this.x.length === this.nBins;
+    this.sharedX = this.x.length === this.nBins && !(this.nBins === 1 && this.nLines > 1);
     this.bandLow = floats(get("band_low"));
     this.bandHigh = floats(get("band_high"));
     this.bandGroup = shorts(get("band_group"));
@@ -118,11 +118,23 @@ class Picture {
         const wanted = colours[this.group[line]] || "#888";
         if (wanted !== colour) context.strokeStyle = colour = wanted;
         context.beginPath();
-        this.trace(context, place, line, first, last);
-        context.stroke();
+        if (this.isDots()) this.dot(context, place, line, pass ? 6 : 3.5);
+        else this.trace(context, place, line, first, last);
       }
     }
     context.globalAlpha = 1;
+  }
+
+  // Lines of a single bin are dots, each with its own x.
+  isDots() {
+    return this.nBins === 1;
+  }
+
+  dot(context, { x0, y1, sx, sy }, line, radius) {
+    const x = this.x[this.sharedX ? 0 : line];
+    context.fillStyle = context.strokeStyle;
+    context.arc((x - x0) * sx, (y1 - this.y[line]) * sy, radius, 0, 2 * Math.PI);
+    context.fill();
   }
 
   trace(context, { x0, y1, sx, sy }, line, first, last) {
@@ -141,6 +153,7 @@ class Picture {
       else context.moveTo(px, py);
       open = true;
     }
+    context.stroke();
   }
 
   // One number a pixel, an index into `image_colours` (RGBA); row 0 lies at the top.
@@ -183,12 +196,13 @@ class Picture {
     for (let line = 0; line < this.nLines; line++) {
       const at = line * this.nBins;
       const xAt = this.sharedX ? 0 : at;
-      for (let bin = first; bin < last - 1; bin++) {
+      for (let bin = first; bin < Math.max(last - 1, first + 1); bin++) {
+        const next = this.isDots() ? bin : bin + 1;
         const ax = (this.x[xAt + bin] - x0) * sx - px;
-        const bx = (this.x[xAt + bin + 1] - x0) * sx - px;
+        const bx = (this.x[xAt + next] - x0) * sx - px;
         if (this.sharedX && (ax > reach || bx < -reach)) continue;
         const ay = (y1 - this.y[at + bin]) * sy - py;
-        const by = (y1 - this.y[at + bin + 1]) * sy - py;
+        const by = (y1 - this.y[at + next]) * sy - py;
         const dx = bx - ax;
         const dy = by - ay;
         const along = Math.min(1, Math.max(0, -(ax * dx + ay * dy) / (dx * dx + dy * dy || 1)));
@@ -318,7 +332,10 @@ async function render({ model, el }) {
     if (px < 0 || py < 0 || px > width || py > height) return;
     const line = picture.nearest(px, py, width, height);
     const extend = event.shiftKey || event.ctrlKey || event.metaKey;
-    model.send({ event: "pick", line, extend });
+    const [x0, x1, y0, y1] = picture.limits();
+    const x = x0 + (px / width) * (x1 - x0);
+    const y = y1 - (py / height) * (y1 - y0);
+    model.send({ event: "pick", line, extend, x, y });
   };
   let hoverTimer = 0;
   const hover = (event) => {

@@ -57,6 +57,7 @@ class RasterLayer(anywidget.AnyWidget):
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self._on_pick: list[Callable[[int, bool], None]] = []
+        self._on_click: list[Callable[[float, float], None]] = []
         self.on_msg(self._receive)
 
     def show_lines(
@@ -71,7 +72,7 @@ class RasterLayer(anywidget.AnyWidget):
         alpha: float | None = None,
         line_width: float = 1.0,
     ) -> None:
-        """Replace the lines.
+        """Replace the lines. Lines of a single bin are drawn as dots.
 
         Parameters
         ----------
@@ -83,7 +84,7 @@ class RasterLayer(anywidget.AnyWidget):
         alpha : opacity; by default less, the more lines there are.
         """
         n_lines, n_bins = y.shape
-        n_bins = n_bins if n_lines else len(x)
+        n_bins = n_bins if n_lines else x.shape[-1]
         with self.hold_sync():
             self.x, self.y = _buffer(x, "<f4"), _buffer(y, "<f4")
             self.group = _buffer(group, "<u2")
@@ -135,10 +136,19 @@ class RasterLayer(anywidget.AnyWidget):
         self._on_pick.append(callback)
         self.pickable = True
 
+    def on_click(self, callback: Callable[[float, float], None]) -> None:
+        """Call `callback(x, y)` in the scales' units when anything is clicked."""
+        self._on_click.append(callback)
+        self.pickable = True
+
     def _receive(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
-        if content.get("event") == "pick" and -1 <= int(content["line"]) < self.n_lines:
-            for callback in self._on_pick:
-                callback(int(content["line"]), bool(content["extend"]))
+        if content.get("event") != "pick":
+            return
+        for clicked in self._on_click:
+            clicked(float(content["x"]), float(content["y"]))
+        if -1 <= int(content["line"]) < max(self.n_lines, 1):
+            for picked in self._on_pick:
+                picked(int(content["line"]), bool(content["extend"]))
 
     # ------------------------------------------------------------- what is drawn, for tests
 

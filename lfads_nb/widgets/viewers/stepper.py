@@ -18,6 +18,12 @@ class Stepper(anywidget.AnyWidget):
     index = t.Int(0).tag(sync=True)
     step_keys = t.List(t.Unicode(), ["←", "→"]).tag(sync=True)
 
+    def show(self, options: list[str], index: int) -> None:
+        """Offer these, with one of them chosen."""
+        with self.hold_sync():
+            self.options = options
+            self.index = index
+
     @t.validate("index")
     def _within_options(self, proposal: t.Bunch) -> int:
         return max(0, min(int(proposal["value"]), max(len(self.options) - 1, 0)))

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from functools import cached_property
 from threading import RLock
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lfads_nb.results import PosteriorMeans
+from lfads_nb.errors import RunFolderError
+from lfads_nb.results import PosteriorMeans, TrainedParams
 from lfads_nb.widgets.viewers.conditions import Conditions, group_trials
 from lfads_nb.widgets.viewers.selection import Selection
 
 _KEEP_BYTES = 128 * 2**20
+_BLOCK_BYTES = 32 * 2**20
 
 
 class TrialSource:
@@ -30,6 +33,7 @@ class TrialSource:
         self.name = posterior_means.datasets[0]
         self._keep_bytes = keep_bytes
         self._columns: OrderedDict[tuple[str, int], np.ndarray] = OrderedDict()
+        self._averages: tuple[Any, np.ndarray] | None = None
         self._lock = RLock()
 
     @cached_property
@@ -45,6 +49,19 @@ class TrialSource:
     def time_ms(self) -> np.ndarray:
         """(bins,) left edge of each bin."""
         return self.pm.time_ms
+
+    @cached_property
+    def weights(self) -> TrainedParams | None:
+        """The run's weights, or None where they were not written."""
+        try:
+            return TrainedParams.open(self.pm._files[0].run, [self.name])
+        except RunFolderError:
+            return None
+
+    def input_prior_sd(self) -> np.ndarray | None:
+        """(inputs,) standard deviation of the prior on inferred inputs, if the weights say."""
+        variance = None if self.weights is None else self.weights.input_prior_variance
+        return None if variance is None else np.sqrt(variance)
 
     @property
     def colour_columns(self) -> list[str]:
@@ -83,6 +100,31 @@ class TrialSource:
             self._columns.move_to_end(key)
             self._forget()
             return self._columns[key]
+
+    def averages(self, field: str, trials: np.ndarray, conditions: Conditions) -> np.ndarray:
+        """Return the averages of all conditions over these trials: (conditions, bins, units).
+
+        Read block by block, so that it needs little memory; NaN for a condition without trials.
+        """
+        with self._lock:
+            key = (field, trials.tobytes(), conditions.column, conditions.labels)
+            if self._averages is None or self._averages[0] != key:
+                self._averages = (key, self._average(field, trials, conditions))
+            return self._averages[1]
+
+    def _average(self, field: str, trials: np.ndarray, conditions: Conditions) -> np.ndarray:
+        array = self.pm.field(field)
+        shape = (len(conditions.labels), *array.shape[1:])
+        total, n_known = np.zeros(shape), np.zeros(shape, dtype=np.int32)
+        trials = trials[conditions.group[trials] >= 0]
+        size = max(1, _BLOCK_BYTES // (8 * int(np.prod(array.shape[1:]))))
+        for start in range(0, len(trials), size):
+            block = trials[start : start + size]
+            values = array[block]
+            known = np.isfinite(values)
+            np.add.at(total, conditions.group[block], np.where(known, values, 0))
+            np.add.at(n_known, conditions.group[block], known)
+        return np.divide(total, n_known, out=np.full(shape, np.nan), where=n_known > 0)
 
     def _forget(self) -> None:
         while sum(a.nbytes for a in self._columns.values()) > self._keep_bytes:

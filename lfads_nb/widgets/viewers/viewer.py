@@ -138,10 +138,3 @@ class Viewer(w.VBox):
             f"from lfads_nb.widgets.viewers import {name}\n\n"
             f"{name}(\n    run.posterior_means(),{lines}\n)"
         )
-
-
-def toggle(label: str, *, value: bool, tooltip: str = "") -> w.Checkbox:
-    """Return a small check box."""
-    return w.Checkbox(
-        value=value, description=label, indent=False, tooltip=tooltip, layout={"width": "auto"}
-    )

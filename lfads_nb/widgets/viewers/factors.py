@@ -1,0 +1,237 @@
+"""Factors: one over time in all trials, and all of them as trajectories in two dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import ipywidgets as w
+import numpy as np
+from bqplot import Scatter
+
+from lfads_nb.errors import LfadsError
+from lfads_nb.results import PosteriorMeans
+from lfads_nb.widgets.palette import PAPER, TEXT
+from lfads_nb.widgets.viewers.average_lines import AverageLines
+from lfads_nb.widgets.viewers.line_keys import key_html
+from lfads_nb.widgets.viewers.plot import Plot
+from lfads_nb.widgets.viewers.projections import (
+    PrincipalAxes,
+    Procrustes,
+    principal_axes,
+    procrustes,
+)
+from lfads_nb.widgets.viewers.selection import Selection
+from lfads_nb.widgets.viewers.stepper import Stepper
+from lfads_nb.widgets.viewers.toggle import bar, toggle
+from lfads_nb.widgets.viewers.trial_bundle import TrialBundle
+from lfads_nb.widgets.viewers.trial_source import TrialSource
+from lfads_nb.widgets.viewers.viewed import Viewed
+from lfads_nb.widgets.viewers.viewer import Viewer
+
+ARBITRARY = (
+    "The basis of the factors is arbitrary: factor 0 of one run has nothing to do with factor 0 of "
+    "another. Compare what they span together, laid over a reference run."
+)
+_NO_REFERENCE = "no other run"
+_SPACE_WIDTH, _SPACE_HEIGHT = 420, 350
+_SPACE_ASPECT = (_SPACE_WIDTH - 76) / (_SPACE_HEIGHT - 48)
+_PLANES = {"PC 1 and 2": (0, 1), "PC 1 and 3": (0, 2), "PC 2 and 3": (1, 2)}
+
+
+class FactorsViewer(Viewer):
+    """Factors of single trials and of condition averages, and their principal components.
+
+    Parameters
+    ----------
+    posterior_means : what `Run.posterior_means()` returns.
+    references : other runs by name, to lay over this one (Procrustes).
+    selection : shared with other viewers.
+    chosen : what to select at first, such as `factor=2`; see `Selection`.
+    """
+
+    title: ClassVar[str] = "Factors"
+    redraw_on: ClassVar[tuple[str, ...]] = (
+        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "time_window", "factor",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        posterior_means: PosteriorMeans | Viewed,
+        *,
+        references: Mapping[str, PosteriorMeans] | None = None,
+        selection: Selection | None = None,
+        chrome: bool = True,
+        **chosen: Any,
+    ) -> None:
+        self.references = dict(references or {})
+        self._reference_sources: dict[tuple[str, str], TrialSource] = {}
+        super().__init__(posterior_means, selection=selection, chrome=chrome, **chosen)
+
+    def build(self) -> Sequence[w.Widget]:
+        self.factor = Stepper(label="factor")
+        self.factor.observe(self._choose_factor, "index")
+        self.bundle = TrialBundle(self.viewed, "factor (a.u.)", self.redraw, height=350)
+        self.plot = self.bundle.plot
+        self.reference = w.Dropdown(
+            description="lay over", options=[_NO_REFERENCE, *self.references],
+            style={"description_width": "initial"}, layout={"width": "auto", "max_width": "330px"},
+        )  # fmt: skip
+        self.plane = w.Dropdown(options=_PLANES, layout={"width": "auto"})
+        self.all_sessions = toggle("all sessions", value=True)
+        for control in (self.reference, self.plane, self.all_sessions):
+            control.observe(self.redraw, "value")
+        if not self.references:
+            self.reference.layout.display = "none"
+        if len(self.viewed.sources) == 1:
+            self.all_sessions.layout.display = "none"
+        self.space = Plot("PC 1", "PC 2", height=_SPACE_HEIGHT)
+        self.space.layout.width = f"{_SPACE_WIDTH}px"
+        self.others = AverageLines(self.space, width=1.0)
+        self.laid_over = AverageLines(self.space, width=1.4, style="dashed")
+        self.trajectories = AverageLines(self.space, width=2.2, halo=True)
+        self.starts = Scatter(
+            x=[0.0], y=[0.0], scales={"x": self.space.x_scale, "y": self.space.y_scale},
+            default_size=50, stroke=PAPER, visible=False,
+        )  # fmt: skip
+        self.space.figure.marks = [*self.space.figure.marks, self.starts]
+        controls = bar(
+            self.factor, *self.bundle.controls, self.plane, self.all_sessions, self.reference
+        )
+        row = w.HBox([self.plot, self.space], layout={"flex_flow": "row wrap"})
+        self.plot.layout.flex, self.plot.layout.width = "1 1 420px", "auto"
+        words = w.HTML(ARBITRARY)
+        words.add_class("lfads-note")
+        return [controls, row, words]
+
+    @property
+    def plots(self) -> Sequence[Plot]:
+        return (self.plot, self.space)
+
+    def _choose_factor(self, change: dict[str, Any]) -> None:
+        self.selection.factor = change["new"]
+
+    def draw(self) -> None:
+        viewed, source = self.viewed, self.viewed.source
+        pm = source.pm
+        factor = min(self.selection.factor, pm.n_factors - 1)
+        self.factor.show([f"{i} of {pm.n_factors}" for i in range(pm.n_factors)], factor)
+        self.plot.name(f"factor{factor}_{pm.name}", self.call(factor=factor))
+        self.space.name(f"factors_pca_{pm.name}", self.call(factor=factor))
+        trials = viewed.trials()
+        if not len(trials):
+            self._show_only(viewed.why_no_trials())
+            return
+        spread = (lambda: source.column("factors_sd", factor)) if pm.has("factors_sd") else None
+        self.bundle.draw(
+            source.column("factors", factor), trials, spread=spread,
+            title=f"Factor {factor} of {source.name}",
+        )  # fmt: skip
+        self.draw_space()
+
+    # ------------------------------------------------------------------------- state space
+
+    def draw_space(self) -> None:
+        """Draw the condition averages of all factors in the plane of two components."""
+        viewed = self.viewed
+        own = self._averages_of(viewed.source)
+        shown = self._groups(own)
+        everyone = [own[shown]]
+        if self.all_sessions.value:
+            others = [s for s in viewed.sources.values() if s is not viewed.source]
+            everyone += [self._of_labels(source, shown) for source in others]
+        axes = principal_axes(np.concatenate(everyone), 3)
+        if axes.axes.shape[1] < 2:
+            self.space.blank()
+            self.space.explain_emptiness("A single factor has no second dimension to show.")
+            return
+        self.space.explain_emptiness(None)
+        plane = [min(i, axes.axes.shape[1] - 1) for i in self.plane.value]
+        colours = [viewed.conditions.colours[group] for group in shown]
+        flat = [axes.project(each)[..., plane] for each in everyone]
+        self.trajectories.show(flat[0][..., 0], flat[0][..., 1], colours)
+        self._show_starts(flat[0], colours)
+        rest = np.concatenate(flat[1:]) if flat[1:] else np.zeros((0, 1, 2))
+        self.others.show(rest[..., 0], rest[..., 1], colours * (len(flat) - 1))
+        kinds = ["average"]
+        note = self._explained(axes, plane) + " Dots mark the first bin."
+        over = self._lay_over(own, shown)
+        if over is None:
+            self.laid_over.hide()
+        else:
+            laid, fit, name = over
+            flat.append(axes.project(laid)[..., plane])
+            self.laid_over.show(flat[-1][..., 0], flat[-1][..., 1], [TEXT] * len(shown))
+            kinds.append("reference")
+            note += f" Dashed: {name}, laid over these (R² {fit.r2:.2f})."
+        self._set_home(np.concatenate(flat), axes, plane)
+        if len(everyone) > 1:
+            note += f" Thin: {len(everyone) - 1} other sessions."
+        self.space.say(note)
+        self.space.explain_key(key_html("Condition averages", kinds))
+
+    def _averages_of(self, source: TrialSource) -> np.ndarray:
+        selection = self.viewed.selection
+        conditions = source.conditions(selection)
+        averages = source.averages("factors", source.chosen(selection), conditions)
+        return averages[:, self.viewed.bins()]
+
+    def _groups(self, averages: np.ndarray) -> np.ndarray:
+        """Return the conditions that are shown and have trials."""
+        is_shown = self.viewed.conditions.is_shown(self.selection.shown)
+        return np.flatnonzero(is_shown & np.isfinite(averages).any(axis=(1, 2)))
+
+    def _of_labels(self, source: TrialSource, shown: np.ndarray) -> np.ndarray:
+        """Return another session's averages of the same conditions; NaN for those it lacks."""
+        labels = source.conditions(self.selection).labels
+        averages = self._averages_of(source)
+        missing = np.full((1, *averages.shape[1:]), np.nan)
+        position = {label: i for i, label in enumerate(labels)}
+        wanted = [position.get(self.viewed.conditions.labels[g], len(labels)) for g in shown]
+        return np.concatenate([averages, missing])[wanted]
+
+    def _lay_over(
+        self, own: np.ndarray, shown: np.ndarray
+    ) -> tuple[np.ndarray, Procrustes, str] | None:
+        name = self.reference.value
+        if name == _NO_REFERENCE:
+            return None
+        source = self._reference(name)
+        every = np.flatnonzero(np.isfinite(own).any(axis=(1, 2)))
+        theirs = self._of_labels(source, every)
+        if theirs.shape[1] != own.shape[1]:
+            raise LfadsError(
+                f"{name} has {theirs.shape[1]} bins and this run {own.shape[1]}: they cannot be "
+                "laid over each other"
+            )
+        fit = procrustes(theirs, own[every])
+        return fit.apply(theirs[np.isin(every, shown)]), fit, name
+
+    def _reference(self, name: str) -> TrialSource:
+        key = (name, self.selection.dataset)
+        if key not in self._reference_sources:
+            pm = self.references[name]
+            dataset = key[1] if key[1] in pm.datasets else 0
+            self._reference_sources[key] = TrialSource(pm.session(dataset))
+        return self._reference_sources[key]
+
+    def _show_starts(self, trajectories: np.ndarray, colours: list[str]) -> None:
+        with self.starts.hold_sync():
+            self.starts.x = trajectories[:, 0, 0].astype(np.float32)
+            self.starts.y = trajectories[:, 0, 1].astype(np.float32)
+            self.starts.colors = colours
+            self.starts.visible = True
+
+    def _explained(self, axes: PrincipalAxes, plane: list[int]) -> str:
+        parts = [f"PC {i + 1} holds {100 * axes.explained[i]:.0f}%" for i in plane]
+        return f"{' and '.join(parts)} of the variance of the condition averages."
+
+    def _set_home(self, points: np.ndarray, axes: PrincipalAxes, plane: list[int]) -> None:
+        self.space.x_axis.label, self.space.y_axis.label = (f"PC {i + 1}" for i in plane)
+        low, high = np.nanmin(points, axis=(0, 1)), np.nanmax(points, axis=(0, 1))
+        # One unit is as long on both axes: a circle looks like one.
+        centre, half = (low + high) / 2, 0.54 * float((high - low).max()) or 0.5
+        wide = half * _SPACE_ASPECT
+        self.space.set_home(
+            (centre[0] - wide, centre[0] + wide), (centre[1] - half, centre[1] + half)
+        )

@@ -1,0 +1,197 @@
+"""One trial: what was recorded, and all that was inferred about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import ipywidgets as w
+import numpy as np
+
+from lfads_nb.widgets import palette
+from lfads_nb.widgets.palette import TEXT
+from lfads_nb.widgets.viewers.heat_map import colour_bar, heat_image
+from lfads_nb.widgets.viewers.line_keys import key_html
+from lfads_nb.widgets.viewers.neuron_order import ORDERS, order_neurons
+from lfads_nb.widgets.viewers.plot import Plot
+from lfads_nb.widgets.viewers.raster import raster_image
+from lfads_nb.widgets.viewers.stepper import Stepper
+from lfads_nb.widgets.viewers.toggle import bar, toggle
+from lfads_nb.widgets.viewers.viewer import Viewer
+
+_MARGINS = (4, 14, 8, 62)
+_LAST_MARGINS = (4, 14, 40, 62)
+
+
+class TrialViewer(Viewer):
+    """A trial's spikes, rates, factors, inferred and external inputs, below each other.
+
+    The slider, the drop-down and the keys ← and → go through the trials that are shown; a click
+    on a row of the images chooses that neuron in the other viewers.
+    """
+
+    title: ClassVar[str] = "Trial"
+    redraw_on: ClassVar[tuple[str, ...]] = (
+        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "time_window", "trial",
+        "neuron",
+    )  # fmt: skip
+
+    def build(self) -> Sequence[w.Widget]:
+        self.trial = Stepper(label="trial")
+        self.trial.observe(self._step, "index")
+        self.slider = w.IntSlider(readout=False, layout={"width": "260px"})
+        self.slider.observe(self._step_by_slider, "value")
+        self.order = w.Dropdown(
+            description="neurons by", options=ORDERS, value="time of peak",
+            style={"description_width": "initial"}, layout={"width": "auto"},
+        )  # fmt: skip
+        self.per_neuron = toggle(
+            "each neuron by its own largest rate", value=False,
+            tooltip="else all neurons share one colour scale",
+        )  # fmt: skip
+        for control in (self.order, self.per_neuron):
+            control.observe(self.redraw, "value")
+        self.spikes = Plot("", "neurons", height=140, margins=_MARGINS, y_ticks=False)
+        x_scale = self.spikes.x_scale
+        self.rates = Plot(
+            "", "neurons", height=140, margins=_MARGINS, y_ticks=False, x_scale=x_scale
+        )
+        self.factors = Plot("", "a.u.", height=120, margins=_MARGINS, x_scale=x_scale)
+        self.inputs = Plot("", "a.u.", height=110, margins=_MARGINS, x_scale=x_scale)
+        self.external = Plot("", "", height=100, margins=_MARGINS, x_scale=x_scale)
+        self.time = Plot("time (ms)", "", height=46, margins=(0, 14, 40, 62), y_ticks=False,
+                         x_scale=x_scale)  # fmt: skip
+        for images in (self.spikes, self.rates):
+            images.layer.on_click(self._choose_neuron)
+        self._order = np.zeros(0, dtype=np.int64)
+        self._candidates = np.zeros(0, dtype=np.int64)
+        controls = bar(self.trial, self.slider, self.order, self.per_neuron)
+        return [
+            controls, self.spikes, self.rates, self.factors, self.inputs, self.external, self.time
+        ]  # fmt: skip
+
+    @property
+    def plots(self) -> Sequence[Plot]:
+        return (self.spikes, self.rates, self.factors, self.inputs, self.external)
+
+    # ------------------------------------------------------------------------------ choosing
+
+    def _step(self, change: dict[str, Any]) -> None:
+        if change["new"] < len(self._candidates):
+            self.selection.trial = int(self._candidates[change["new"]])
+
+    def _step_by_slider(self, change: dict[str, Any]) -> None:
+        self.trial.index = change["new"]
+
+    def _choose_neuron(self, _x: float, y: float) -> None:
+        row = len(self._order) - 1 - int(np.floor(y))
+        if 0 <= row < len(self._order):
+            self.selection.neuron = int(self._order[row])
+
+    def _offer_trials(self, trial: int) -> None:
+        shown = self.viewed.trials()
+        self._candidates = np.union1d(shown, [trial]).astype(np.int64)
+        index = int(np.searchsorted(self._candidates, trial))
+        names = [self.viewed.name_of_trial(each) for each in self._candidates.tolist()]
+        if names != self.trial.options or index != self.trial.index:
+            self.trial.show(names, index)
+        if self.slider.max != len(names) - 1:
+            self.slider.max = len(names) - 1
+        self.slider.value = index
+
+    # ------------------------------------------------------------------------------- drawing
+
+    def draw(self) -> None:
+        viewed, source = self.viewed, self.viewed.source
+        pm = source.pm
+        trial = min(self.selection.trial, source.n_trials - 1)
+        self._offer_trials(trial)
+        for what, plot in zip(
+            ("spikes", "rates", "factors", "inputs", "external_inputs"), self.plots, strict=True
+        ):
+            plot.name(f"{what}_trial{trial}_{pm.name}", self.call(trial=trial))
+        if not pm.field("factors").present[trial]:
+            self._show_only(f"The run has no outputs for {viewed.name_of_trial(trial)}.")
+            return
+        averages = source.averages("rates", source.chosen(self.selection), viewed.conditions)
+        self._order = order_neurons(averages, self.order.value)
+        self._draw_spikes(trial)
+        self._draw_rates(trial, averages)
+        self._draw_lines(self.factors, "Factors", "factors", trial)
+        self._draw_lines(self.inputs, "Inferred inputs", "controller_outputs", trial)
+        self._draw_lines(self.external, "External inputs", "external_inputs", trial)
+
+    def _extent(self, n_rows: int) -> tuple[float, float, float, float]:
+        time = self._time()
+        return float(time[0]), float(time[-1]) + self.viewed.source.pm.bin_ms, 0.0, float(n_rows)
+
+    def _time(self) -> np.ndarray:
+        return self.viewed.source.time_ms[self.viewed.bins()]
+
+    def _draw_spikes(self, trial: int) -> None:
+        pm = self.viewed.source.pm
+        _show(self.spikes, pm.has("counts"))
+        if not pm.has("counts"):
+            return
+        counts = pm.field("counts")[trial, self.viewed.bins()][:, self._order].T
+        marked = (self._order == self.selection.neuron).astype(np.int64)
+        values, table = raster_image(counts, marked, ["#777777", palette.categorical(3)[2]])
+        extent = self._extent(len(self._order))
+        self.spikes.layer.show_image(values, table, extent)
+        self.spikes.set_home(extent[:2], (0, len(self._order)))
+        name = self.viewed.name_of_trial(trial)
+        self.spikes.explain_key(key_html(f"Spikes of {name}", []))
+        self.spikes.say("")
+
+    def _draw_rates(self, trial: int, averages: np.ndarray) -> None:
+        pm = self.viewed.source.pm
+        rates = pm.field("rates")[trial, self.viewed.bins()][:, self._order].T
+        # Scaled by what the neurons do in all trials, so that trials can be compared.
+        largest = np.nanmax(averages, axis=(0, 1))[self._order]
+        if self.per_neuron.value:
+            rates = rates / np.where(largest > 0, largest, 1)[:, None]
+            limits, unit = (0.0, 1.0), "of each neuron's largest average"
+        else:
+            limits, unit = (0.0, float(np.nanpercentile(largest, 90))), pm.rate_unit
+        extent = self._extent(len(self._order))
+        self.rates.layer.show_image(*heat_image(rates, limits), extent)
+        self.rates.set_home(extent[:2], (0, len(self._order)))
+        self.rates.explain_key(key_html("Inferred rates", []) + colour_bar(limits, unit))
+        self.rates.say(
+            f"{len(self._order)} neurons, sorted by {self.order.value}, the first on top. "
+            f"Neuron {self.selection.neuron} is marked in the spikes; click a row to choose one."
+        )
+
+    def _draw_lines(self, plot: Plot, title: str, field: str, trial: int) -> None:
+        source = self.viewed.source
+        _show(plot, source.pm.has(field))
+        if not source.pm.has(field):
+            return
+        values = source.pm.field(field)[trial, self.viewed.bins()].T
+        colours = palette.categorical(len(values))
+        unit = title.lower().rstrip("s")
+        chosen = [self.selection.factor] if field == "factors" else []
+        time = self._time()
+        plot.layer.show_lines(
+            time, values, np.arange(len(values)), [*colours, TEXT], alpha=0.95, line_width=1.6,
+            names=[f"{unit} {i}" for i in range(len(values))],
+            highlight=[i for i in chosen if i < len(values)] if len(values) > 1 else [],
+        )  # fmt: skip
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        kinds = []
+        prior = source.input_prior_sd() if field == "controller_outputs" else None
+        if prior is not None:
+            # The widest prior of all inputs; the inputs' viewer has each one's own.
+            sd = float(prior.max())
+            edge = np.full((1, len(time)), sd)
+            plot.layer.show_bands(-edge, edge, np.array([len(colours)]))
+            low, high = min(low, -sd), max(high, sd)
+            kinds.append("prior ± s.d.")
+        room = 0.06 * (high - low) or 0.5
+        plot.set_home(self._extent(1)[:2], (low - room, high + room))
+        plot.explain_key(key_html(title, kinds))
+        self.factors.say("The basis of the factors is arbitrary.")
+
+
+def _show(plot: Plot, is_there: bool) -> None:
+    plot.layout.display = None if is_there else "none"

@@ -1,0 +1,240 @@
+"""One quantity over time, in all its trials: single trials, averages, bands, and what to compare.
+
+The rates, factors and inferred inputs of a run are all looked at in this way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ipywidgets as w
+import numpy as np
+
+from lfads_nb.results.condition_averages import ConditionAverages, average_by_condition
+from lfads_nb.widgets.palette import TEXT
+from lfads_nb.widgets.viewers import budget
+from lfads_nb.widgets.viewers.average_lines import AverageLines
+from lfads_nb.widgets.viewers.line_keys import key_html
+from lfads_nb.widgets.viewers.plot import Plot
+from lfads_nb.widgets.viewers.toggle import toggle
+from lfads_nb.widgets.viewers.viewed import Viewed
+
+Reader = Callable[[], np.ndarray]
+_MOST_NAMED = 5
+_STYLES = {"true rate": ("dashed", 1.4), "smoothed data": ("dotted", 1.8)}
+
+
+class TrialBundle:
+    """A plot of (trials, bins) values with the toggles of what is drawn of them.
+
+    Parameters
+    ----------
+    viewed : what is selected.
+    y_label : of the plot.
+    on_change : called when a toggle was clicked, to have everything drawn again.
+    overlays : further quantities whose condition averages can be drawn, and whether they are at
+        first: "true rate", "smoothed data".
+    has_spread : whether there is a toggle for the spread over samples of the posterior.
+    """
+
+    def __init__(
+        self,
+        viewed: Viewed,
+        y_label: str,
+        on_change: Callable[[Any], None],
+        *,
+        overlays: Mapping[str, bool] | None = None,
+        has_spread: bool = True,
+        height: int = 330,
+    ) -> None:
+        self.viewed = viewed
+        self.plot = Plot("time (ms)", y_label, height=height)
+        self.plot.layer.on_pick(self._pick)
+        self.averages = AverageLines(self.plot, halo=True)
+        self.overlays = {
+            name: AverageLines(self.plot, style=_STYLES[name][0], width=_STYLES[name][1])
+            for name in overlays or {}
+        }
+        self.toggles = {
+            "single trial": toggle("single trials", value=True),
+            "average": toggle("averages", value=True),
+            "± s.e.m.": toggle("± s.e.m.", value=False),
+            **{name: toggle(name, value=on) for name, on in (overlays or {}).items()},
+        }
+        if has_spread:
+            self.toggles["± s.d. of samples"] = toggle(
+                "± s.d. of samples", value=True,
+                tooltip="the spread of the posterior, of the trials that are picked",
+            )  # fmt: skip
+        for each in self.toggles.values():
+            each.observe(on_change, "value")
+        self._trials = np.zeros(0, dtype=np.int64)
+        self._bands: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._kinds: list[str] = []
+
+    @property
+    def controls(self) -> Sequence[w.Widget]:
+        """The toggles."""
+        return list(self.toggles.values())
+
+    def is_on(self, kind: str) -> bool:
+        """Whether a kind of line is wanted and can be drawn."""
+        box = self.toggles.get(kind)
+        return box is not None and box.value and not box.disabled
+
+    def draw(
+        self,
+        values: np.ndarray,
+        trials: np.ndarray,
+        *,
+        title: str,
+        overlays: Mapping[str, Reader] | None = None,
+        spread: Reader | None = None,
+        prior: tuple[np.ndarray, np.ndarray] | None = None,
+        from_zero: bool = False,
+    ) -> None:
+        """Draw what the toggles want.
+
+        Parameters
+        ----------
+        values : (all trials, all bins).
+        trials : 0-based trials to show.
+        title : of the plot.
+        overlays : what reads each overlay that there is: (all trials, all bins).
+        spread : what reads the standard deviation over samples, if it was stored.
+        prior : mean and standard deviation of a prior, (all bins,) each.
+        from_zero : whether the values are never negative.
+        """
+        bins = self.viewed.bins()
+        time = self.viewed.source.time_ms[bins]
+        self._bands, self._kinds = [], []
+        if "± s.d. of samples" in self.toggles:
+            self.toggles["± s.d. of samples"].disabled = spread is None
+        note = self._draw_trials(values, trials, time, bins, prior)
+        self._add_prior(prior, bins)
+        self._add_spread(values, spread, bins)
+        self._draw_averages(values, trials, time, bins)
+        self._draw_overlays(overlays or {}, trials, time, bins)
+        self._send_bands(len(time))
+        self._set_home(values[trials][:, bins], time, prior, bins, from_zero)
+        every = max(lines.every for lines in (self.averages, *self.overlays.values()))
+        thinned = f" Averages are over all {len(trials):,} trials" if self._has_averages else ""
+        thinned += (f", every {every} bins." if every > 1 else ".") if thinned else ""
+        self.plot.say(note + thinned)
+        self.plot.explain_key(key_html(title, self._kinds))
+
+    # -------------------------------------------------------------------------------- parts
+
+    def _draw_trials(
+        self, values: np.ndarray, trials: np.ndarray, time: np.ndarray, bins: slice, prior: Any
+    ) -> str:
+        viewed = self.viewed
+        conditions = viewed.conditions
+        drawn = budget.spend(trials, conditions.group[trials], len(time))
+        picked = np.intersect1d(viewed.selection.picked, trials).astype(np.int64)
+        show = self.is_on("single trial")
+        shown = np.union1d(drawn.trials, picked) if show else picked
+        self._trials, self._every = shown, drawn.every
+        self.plot.layer.show_lines(
+            time[:: drawn.every], values[shown][:, bins][:, :: drawn.every],
+            conditions.group[shown], [*conditions.colours, TEXT],
+            names=[viewed.name_of_trial(trial) for trial in shown.tolist()],
+            highlight=np.flatnonzero(np.isin(shown, picked)).tolist(),
+        )  # fmt: skip
+        note = "Single trials are hidden."
+        if show:
+            self._kinds.append("single trial")
+            note = f"Showing {drawn.sentence()} ({viewed.source.pm.bin_ms:g} ms)."
+        return note + self._name_picked(picked)
+
+    def _name_picked(self, picked: np.ndarray) -> str:
+        if not len(picked):
+            return ""
+        names = [self.viewed.name_of_trial(trial) for trial in picked[:_MOST_NAMED].tolist()]
+        more = len(picked) - len(names)
+        return f" Picked: {'; '.join(names)}{f' and {more} more' if more else ''}."
+
+    def _draw_averages(
+        self, values: np.ndarray, trials: np.ndarray, time: np.ndarray, bins: slice
+    ) -> None:
+        wants_sem = self.is_on("± s.e.m.")
+        if not self.is_on("average") and not wants_sem:
+            self.averages.hide()
+            return
+        average = self._average(values, trials, bins)
+        self.averages.show(time, average.mean, self._colours_of(average))
+        self._kinds.append("average")
+        if wants_sem:
+            low, high = average.mean - average.sem, average.mean + average.sem
+            self._bands.append((low, high, average.ids))
+            self._kinds.append("± s.e.m.")
+
+    def _draw_overlays(
+        self, readers: Mapping[str, Reader], trials: np.ndarray, time: np.ndarray, bins: slice
+    ) -> None:
+        for name, lines in self.overlays.items():
+            self.toggles[name].disabled = name not in readers
+            if not self.is_on(name):
+                lines.hide()
+                continue
+            average = self._average(readers[name](), trials, bins)
+            # The truth in one colour: each curve lies over the average it is compared with.
+            alike = [TEXT] * len(average.ids)
+            lines.show(
+                time, average.mean, alike if name == "true rate" else self._colours_of(average)
+            )
+            self._kinds.append(name)
+
+    def _add_spread(self, values: np.ndarray, spread: Reader | None, bins: slice) -> None:
+        picked = np.intersect1d(self.viewed.selection.picked, self._trials).astype(np.int64)
+        if spread is None or not len(picked) or not self.is_on("± s.d. of samples"):
+            return
+        centre, sd = values[picked][:, bins], spread()[picked][:, bins]
+        self._bands.append((centre - sd, centre + sd, self.viewed.conditions.group[picked]))
+        self._kinds.append("± s.d. of samples")
+
+    def _add_prior(self, prior: tuple[np.ndarray, np.ndarray] | None, bins: slice) -> None:
+        if prior is None:
+            return
+        mean, sd = prior[0][bins], prior[1][bins]
+        neutral = np.array([len(self.viewed.conditions.colours)])
+        self._bands.append(((mean - sd)[None], (mean + sd)[None], neutral))
+        self._kinds.append("prior ± s.d.")
+
+    def _send_bands(self, n_bins: int) -> None:
+        none = np.zeros((0, n_bins))
+        low, high, group = (
+            np.concatenate(parts)
+            for parts in zip((none, none, np.zeros(0)), *self._bands, strict=True)
+        )
+        every = self._every
+        self.plot.layer.show_bands(low[:, ::every], high[:, ::every], group)
+
+    # ------------------------------------------------------------------------------ numbers
+
+    @property
+    def _has_averages(self) -> bool:
+        return any(lines.mark.visible for lines in (self.averages, *self.overlays.values()))
+
+    def _average(self, values: np.ndarray, trials: np.ndarray, bins: slice) -> ConditionAverages:
+        return average_by_condition(values[trials][:, bins], self.viewed.conditions.group[trials])
+
+    def _colours_of(self, average: ConditionAverages) -> list[str]:
+        return [self.viewed.conditions.colours[group] for group in average.ids]
+
+    def _set_home(
+        self, values: np.ndarray, time: np.ndarray, prior: Any, bins: slice, from_zero: bool
+    ) -> None:
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        if prior is not None:
+            mean, sd = prior[0][bins], prior[1][bins]
+            low, high = min(low, float((mean - sd).min())), max(high, float((mean + sd).max()))
+        room = 0.05 * (high - min(low, 0) if from_zero else high - low) or 0.5
+        end = float(time[-1]) + self.viewed.source.pm.bin_ms
+        y = (0.0, high + room) if from_zero and low >= 0 else (low - room, high + room)
+        self.plot.set_home((float(time[0]), end), y)
+
+    def _pick(self, line: int, extend: bool) -> None:
+        trial = -1 if line < 0 else int(self._trials[line])
+        self.viewed.selection.pick(trial, extend=extend)
