@@ -6,7 +6,6 @@ shown as one message, without a traceback.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import subprocess
@@ -26,9 +25,8 @@ from rich.table import Table
 from lfads_nb.errors import LfadsError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from lfads_nb.sweep import RunCollection
+
 
 app = typer.Typer(
     help="LFADS sweeps from the terminal; `lfads-nb demo` shows all of it in minutes.",
@@ -53,7 +51,8 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except LfadsError as error:
-            Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+            message = f"[bold red]Error:[/] {escape(str(error))}"
+            Console(stderr=True).print(message, highlight=False, soft_wrap=True)
             raise typer.Exit(1) from None
 
     return app.command()(guarded)
@@ -138,12 +137,23 @@ def status(
     """Say where every run of a collection is."""
     from lfads_nb.sweep import RunCollection
 
-    table = RunCollection.load(collection_dir).status_table()
+    collection = RunCollection.load(collection_dir)
+    frame = collection.status_table()
     if as_json:
-        sys.stdout.write(json.dumps(json.loads(table.reset_index().to_json(orient="records"))))
-        sys.stdout.write("\n")
-    else:
-        _print_frame(table)
+        sys.stdout.write(frame.reset_index().to_json(orient="records") + "\n")
+        return
+    table = Table("run", "setting", "state", "epoch", "validation cost", "time left")
+    for run in collection:
+        row = frame.loc[run.name]
+        table.add_row(
+            escape(run.spec.name),
+            run.params.param_name,
+            escape(" ".join(filter(None, (row["state"], _bracketed(row["reason"]))))),
+            _number(row["epoch"], "{:.0f}"),
+            _number(row["total_valid"], "{:.1f}"),
+            _minutes(row["eta_s"]),
+        )
+    console.print(table)
 
 
 @command
@@ -181,7 +191,7 @@ def lab(
     raise typer.Exit(code)
 
 
-def show_results(collection: Any) -> None:
+def show_results(collection: RunCollection) -> None:
     """Print one row for each run: how well it did, and where its report is."""
     from lfads_nb.results import compare
 
@@ -203,11 +213,12 @@ def _number(value: Any, form: str) -> str:
     return "" if value is None or value != value else form.format(value)
 
 
-def _print_frame(frame: pd.DataFrame) -> None:
-    table = Table("", *map(str, frame.columns))
-    for name, row in frame.iterrows():
-        table.add_row(*(escape("" if v is None or v != v else str(v)) for v in (name, *row)))
-    console.print(table)
+def _minutes(seconds: Any) -> str:
+    return _number(seconds if seconds is None else seconds / 60, "{:.0f} min")
+
+
+def _bracketed(text: str) -> str:
+    return f"({text})" if text else ""
 
 
 def _shown_path(path: Path) -> str:

@@ -1,0 +1,66 @@
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from lfads_nb.cli import app
+from lfads_nb.datasets import Counts, DatasetCollection, write_counts
+from lfads_nb.shipped_files import copy_notebooks, shipped_folder
+from lfads_nb.sweep import RunCollection, RunParams, RunSpec
+
+
+@pytest.fixture
+def collection(tmp_path):
+    rng = np.random.default_rng(0)
+    write_counts(tmp_path / "data" / "d.h5", Counts.from_bins(rng.poisson(1, (10, 8, 3)), 1.0))
+    datasets = DatasetCollection(tmp_path / "data")
+    datasets.add("d.h5")
+    rc = RunCollection(tmp_path / "runs", "with [markup] in it", datasets)
+    rc.add_params(RunParams(spike_bin_ms=1, batch_size=2).sweep(factors_dim=[2, 3]))
+    rc.add_run_spec(RunSpec("s", datasets, [0]))
+    rc.prepare()
+    return rc
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def test_help_names_every_command():
+    result = call("--help")
+    assert result.exit_code == 0
+    for name in ("demo", "run", "queue", "status", "sample", "lab"):
+        assert name in result.output
+
+
+def test_status_of_a_prepared_collection(collection):
+    result = call("status", collection.path)
+    assert result.exit_code == 0
+    assert result.output.count("prepared") == 2
+
+
+def test_status_for_programs(collection):
+    rows = json.loads(call("status", collection.path, "--json").stdout)
+    assert [row["state"] for row in rows] == ["prepared", "prepared"]
+    assert rows[0]["run"] == collection.runs[0].name
+
+
+@pytest.mark.parametrize("command", ["status", "queue"])
+def test_a_folder_that_is_no_collection_is_one_line_not_a_traceback(tmp_path, command):
+    result = call(command, tmp_path)
+    assert result.exit_code == 1
+    assert "not the folder of a run collection" in result.stderr
+    assert "Traceback" not in result.output + result.stderr
+
+
+def test_notebooks_are_copied_once(tmp_path):
+    copy_notebooks(tmp_path)
+    notebook = tmp_path / "quickstart.ipynb"
+    notebook.write_text("mine")
+    copy_notebooks(tmp_path)
+    assert notebook.read_text() == "mine"
+
+
+def test_templates_are_found():
+    assert (shipped_folder("templates") / "run.ipynb").exists()
