@@ -7,10 +7,12 @@ there is none, the processor is cut into places that together do not oversubscri
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import psutil
+
+from lfads_nb.errors import QueueError
 
 MIB = 2**20
 
@@ -40,8 +42,11 @@ class Device:
         return f"GPU {self.index}" if self.kind == "gpu" else self.key
 
 
-def list_gpus() -> list[Device]:
-    """Ask NVML for every GPU; an empty list where there is no driver."""
+def list_gpus(environment: Mapping[str, str] = os.environ) -> list[Device]:
+    """Ask NVML for the GPUs that this process may use; an empty list where there is no driver.
+
+    A `CUDA_VISIBLE_DEVICES` in the environment leaves out the others, as it does for CUDA.
+    """
     import pynvml
 
     try:
@@ -49,9 +54,14 @@ def list_gpus() -> list[Device]:
     except pynvml.NVMLError:
         return []
     try:
-        return [_describe_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount())]
+        gpus = [_describe_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount())]
     finally:
         pynvml.nvmlShutdown()
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return gpus
+    names = [part.strip() for part in visible.split(",")]
+    return [gpu for gpu in gpus if str(gpu.index) in names or gpu.key in names]
 
 
 def _describe_gpu(pynvml: object, index: int) -> Device:
@@ -146,9 +156,25 @@ def run_environment(device: Device | None, *, threads: int) -> dict[str, str]:
     return environment
 
 
-def find_device(name: str, devices: Sequence[Device]) -> Device | None:
-    """Find a device by its number, UUID or key; None if there is no such one."""
-    for device in devices:
-        if name in (device.key, str(device.index), device.label):
-            return device
-    return None
+def find_device(name: str) -> Device | None:
+    """Find a device of this machine by its name.
+
+    Parameters
+    ----------
+    name : a GPU's number or UUID, or "cpu" (or "cpu" and a number); "" gives None.
+
+    Raises
+    ------
+    QueueError
+        If there is no such GPU; those that there are are named.
+    """
+    if not name:
+        return None
+    if name.startswith("cpu"):
+        return replace(list_cpu_places(1)[0], key=name)
+    gpus = list_gpus()
+    for gpu in gpus:
+        if name in (gpu.key, str(gpu.index)):
+            return gpu
+    there = ", ".join(f"{gpu.index} ({gpu.name}, {gpu.key})" for gpu in gpus) or "none"
+    raise QueueError(f"there is no device {name!r}: use 'cpu' or one of the GPUs: {there}")

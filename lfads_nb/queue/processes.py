@@ -1,4 +1,4 @@
-"""Processes by what they are, not only by number: a pid is reused, a pid with its start time is not.
+"""Processes by what they are: a pid is used again, a pid with its start time is not.
 
 Every process that works for a run carries the run's folder in its environment, so that what a
 crash leaves behind can be found and ended, whoever its parent was.

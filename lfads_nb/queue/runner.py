@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lfads_nb.errors import LfadsError, RunFolderError
-from lfads_nb.queue.devices import find_device, list_cpu_places, list_gpus, run_environment
+from lfads_nb.queue.devices import find_device, run_environment, usable_cores
 from lfads_nb.queue.execution import Failure, NotebookExecution, skip_slow_imports
 from lfads_nb.queue.notebook import default_template, render, set_banner
 from lfads_nb.queue.outputs import damaged_outputs
@@ -33,6 +33,7 @@ from lfads_nb.queue.status import (
     reserve_path,
     write_status,
 )
+from lfads_nb.queue.stopping import forget_stop
 from lfads_nb.queue.watching import RunWatch
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
@@ -123,7 +124,7 @@ def print_header(record: RunRecord, status: RunStatus, options: RunnerOptions) -
     line = "=" * 78
     sys.stdout.write(
         f"\n{line}\n{local_now().isoformat(timespec='seconds')}  {record.name}  "
-        f"attempt {status.attempt}  device {options.device or 'default'}  "
+        f"attempt {status.attempt}  device {options.device}  "
         f"threads {os.environ.get('OMP_NUM_THREADS', 'default')}  pid {os.getpid()} "
         f"on {status.host}\n{line}\n"
     )
@@ -155,6 +156,7 @@ def _end(
         peak_memory_mb=watch.peak_memory_mb,
     )
     reserve_path(folder).unlink(missing_ok=True)
+    forget_stop(folder)
     sys.stdout.write(f"{local_now().isoformat(timespec='seconds')}  {state.value}\n")
     sys.stdout.flush()
     return state
@@ -192,21 +194,23 @@ def _save_notebook(folder: RunFolder, execution: NotebookExecution) -> None:
     write_text(folder.notebook, nbformat.writes(notebook))
 
 
-def prepare_process(folder: RunFolder, options: RunnerOptions) -> None:
-    """Send what is printed to the log, and set the environment that the kernel inherits."""
+def prepare_process(folder: RunFolder, options: RunnerOptions) -> str:
+    """Send what is printed to the log, and set the environment that the kernel inherits.
+
+    Returns
+    -------
+    The device's name for people.
+    """
     log = os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
-    gpus = list_gpus()
-    device = None
-    if options.device:
-        device = find_device(options.device, gpus) or list_cpu_places(1)[0]
-    threads = options.threads or max(1, len(os.sched_getaffinity(0)))
-    os.environ.update(run_environment(device, threads=threads))
+    device = find_device(options.device)
+    os.environ.update(run_environment(device, threads=options.threads or usable_cores()))
     os.environ[RUN_MARK] = str(folder.path)
+    return device.label if device else "default"
 
 
 def parse_arguments(arguments: list[str]) -> tuple[RunFolder, RunnerOptions]:
@@ -228,7 +232,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if not folder.path.is_dir():
             raise RunFolderError(f"{folder.path} is no folder")
-        prepare_process(folder, options)
+        options = replace(options, device=prepare_process(folder, options))
         skip_slow_imports()
         return EXIT_CODES[execute_run(folder, options)]
     except RunIsTakenError:

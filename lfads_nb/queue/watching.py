@@ -16,6 +16,7 @@ from lfads_nb.errors import LfadsError
 from lfads_nb.queue.devices import MIB
 from lfads_nb.queue.processes import end_processes_of
 from lfads_nb.queue.status import RunState, local_now, read_status, write_status
+from lfads_nb.queue.stopping import asked_to_stop
 from lfads_nb.sweep.folders import RunFolder
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ _BEAT_S = 10.0
 
 _CANCELS = (signal.SIGINT,)
 _INTERRUPTS = (signal.SIGTERM, signal.SIGHUP)
+_REASONS = {RunState.CANCELLED: "it was cancelled", RunState.INTERRUPTED: "the queue stopped it"}
 
 
 class RunWatch:
@@ -68,7 +70,7 @@ class RunWatch:
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
         if signum in _CANCELS:
-            self.stop(RunState.CANCELLED, "it was cancelled")
+            self.stop(RunState.CANCELLED, _REASONS[RunState.CANCELLED])
         else:
             name = signal.Signals(signum).name
             self.stop(RunState.INTERRUPTED, f"its process was asked to end ({name})")
@@ -86,6 +88,9 @@ class RunWatch:
             now = time.monotonic()
             if self._parent is not None and os.getppid() != self._parent:
                 self.stop(RunState.INTERRUPTED, "the queue that ran it ended")
+            note = asked_to_stop(self._folder)
+            if note is not None:
+                self.stop(note, _REASONS.get(note, "it was asked to end"))
             if self.stop_state is not None:
                 self._stop_kernel()
                 return

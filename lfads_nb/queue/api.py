@@ -1,0 +1,338 @@
+"""Launching runs, and `Queue`: a view of them that every process can open at any time.
+
+Views ask; the server and the runs do. Nothing here keeps state that matters: the runs go on when
+this process ends.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lfads_nb.errors import QueueError
+from lfads_nb.queue.batches import Batch, LaunchOptions, passed_on
+from lfads_nb.queue.clusters import describe_cluster, probe_folders
+from lfads_nb.queue.devices import Device, list_devices
+from lfads_nb.queue.ends import cancel_without_server, find_dead
+from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.memory import MemoryBook
+from lfads_nb.queue.outputs import damaged_outputs
+from lfads_nb.queue.plan import Wish, never_fits
+from lfads_nb.queue.processes import RUN_MARK
+from lfads_nb.queue.progress_view import show_progress
+from lfads_nb.queue.reading import StatusReader
+from lfads_nb.queue.run_lock import read_holder
+from lfads_nb.queue.starting import ServerKeeper, ensure_server
+from lfads_nb.queue.status import RunState, RunStatus, local_now, read_status, write_status
+from lfads_nb.queue.stopping import forget_stop
+from lfads_nb.queue.table import make_table
+from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.run_record import RunRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lfads_nb.sweep.run import Run
+
+
+def launch(
+    runs: Iterable[Run],
+    *,
+    run_idx: Sequence[int] | None = None,
+    cluster: Any = None,
+    **options: Any,
+) -> Queue:
+    """Queue runs for execution in the background, and return at once.
+
+    Runs that are done are left alone unless `rerun`; runs that are queued or running are not
+    queued twice. What is not prepared is prepared.
+
+    Parameters
+    ----------
+    runs : in the order in which they should start.
+    run_idx : positions of those to launch, in the order in which they should start.
+    cluster : another dask cluster to run on: the address of its scheduler, a `Client`, or a cluster
+        object such as `dask_jobqueue.SLURMCluster`; the run folders must be on a file system that
+        it shares.
+    **options : see `lfads_nb.queue.batches.LaunchOptions`: gpu_list, one_task_per_gpu,
+        gpu_memory_required, max_tasks_simultaneously, rerun, mode, priority, retries, template,
+        resources.
+
+    Raises
+    ------
+    QueueError
+        An option is wrong, a run folder cannot be written to, or a run can never fit: then nothing
+        has been queued.
+    """
+    chosen = list(runs)
+    if run_idx is not None:
+        chosen = [chosen[index] for index in run_idx]
+    for run in chosen:
+        run.prepare()
+    queue = Queue([run.folder for run in chosen], names=[run.name for run in chosen])
+    queue.launch(cluster=cluster, **options)
+    return queue
+
+
+class Queue:
+    """A view of some runs in the queue.
+
+    Parameters
+    ----------
+    folders : the runs' folders.
+    names : what to call them; by default as their records say.
+    home : the queue's own folder; by default this user's.
+    """
+
+    def __init__(
+        self,
+        folders: Iterable[RunFolder],
+        *,
+        names: Sequence[str] | None = None,
+        home: QueueHome | None = None,
+    ) -> None:
+        self.folders = [RunFolder(folder.path.absolute()) for folder in folders]
+        self.names = list(names) if names is not None else [_name(f) for f in self.folders]
+        self.home = home or QueueHome.find()
+        self._reader = StatusReader(self.folders, self.home)
+
+    # ------------------------------------------------------------------------------- launching
+
+    def launch(self, *, cluster: Any = None, **options: Any) -> None:
+        """Queue the runs that are not done; see `launch`."""
+        unknown = set(options) - set(LaunchOptions.__dataclass_fields__)
+        if unknown:
+            raise QueueError(
+                f"unknown option {', '.join(sorted(unknown))}; the options of a launch are: "
+                f"run_idx, cluster, {', '.join(LaunchOptions.__dataclass_fields__)}"
+            )
+        if "gpu_list" in options and options["gpu_list"] is not None:
+            options["gpu_list"] = tuple(int(index) for index in options["gpu_list"])
+        described = describe_cluster(cluster, self.home)
+        chosen = LaunchOptions(**{"environment": passed_on(), "cluster": described, **options})
+        wanted = [f for f in self.folders if _is_wanted(f, chosen)]
+        if described is None:
+            self._refuse_what_never_fits(wanted, chosen)
+        else:
+            probe_folders(described, wanted)
+        with self.home.exclusive("launch"):
+            queued = [folder.path for folder in wanted if _mark_queued(folder, chosen)]
+            if queued:
+                Batch.new(queued, chosen).save(self.home)
+            if queued or any(s.state.is_active for s in self._reader.read()):
+                ensure_server(self.home)
+
+    def _refuse_what_never_fits(self, folders: list[RunFolder], options: LaunchOptions) -> None:
+        devices, book = list_devices(), MemoryBook(self.home)
+        for folder in folders:
+            run = str(folder.path)
+            wish = Wish(
+                run,
+                "",
+                lambda kind, run=run: options.gpu_memory_required or book.needed_mb(run, kind),
+                options.gpu_list,
+            )
+            problem = never_fits(wish, devices)
+            if problem:
+                raise QueueError(f"{_name(folder)} can never start here: {problem}")
+
+    # ---------------------------------------------------------------------------------- looking
+
+    def states(self) -> list[RunStatus]:
+        """Return every run's status, reading only what has changed."""
+        return self._reader.read()
+
+    def status(self) -> pd.DataFrame:
+        """Return one row for each run; see `lfads_nb.queue.table.status_table`."""
+        return make_table(self.names, self._reader)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the queue's server is running."""
+        return self.home.server_process() is not None
+
+    @staticmethod
+    def devices() -> list[Device]:
+        """List this machine's devices and what is free on them now."""
+        return list_devices()
+
+    def wait(self, timeout_s: float | None = None) -> pd.DataFrame:
+        """Show progress until every run has ended; stopping to wait does not stop the runs.
+
+        Parameters
+        ----------
+        timeout_s : wait no longer than this.
+
+        Returns
+        -------
+        The last table.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        keeper = ServerKeeper(self.home)
+        with show_progress(self.names) as view:
+            while True:
+                statuses = self._reader.read()
+                view.update(statuses, self._reader.waits())
+                if not any(status.state.is_active for status in statuses):
+                    break
+                if deadline is not None and time.monotonic() > deadline:
+                    break
+                if any(status.state is RunState.QUEUED for status in statuses):
+                    keeper.keep()
+                time.sleep(0.5)
+        return self.status()
+
+    # ----------------------------------------------------------------------------------- acting
+
+    def cancel(self, runs: Any = None) -> None:
+        """End runs for good, running or waiting; None for all of this view.
+
+        A running one is interrupted, saves its notebook as far as it came, and is gone within ten
+        seconds.
+        """
+        folders = self._chosen(runs)
+        if self.is_served:
+            self.home.post("cancel", runs=_paths(folders))
+        else:
+            for folder in folders:
+                cancel_without_server(folder)
+
+    def pause(self, runs: Any = None) -> None:
+        """Hold runs back; one that is running stops and will go on from its last checkpoint."""
+        self._ask("pause", runs)
+
+    def resume(self, runs: Any = None) -> None:
+        """Let paused runs go on."""
+        self._ask("resume", runs)
+
+    def set_priority(self, runs: Any, priority: int) -> None:
+        """Move waiting runs forward (higher) or back (lower); launches begin with 0."""
+        self._ask("priority", runs, priority=int(priority))
+
+    def retry(self, runs: Any = None, **options: Any) -> None:
+        """Queue again what failed, was cancelled or was interrupted; None for all of this view."""
+        folders = self._chosen(runs)
+        names = dict(zip(self.folders, self.names, strict=True))
+        again = [f for f in folders if read_status(f).state.is_ended and not f.done.exists()]
+        Queue(again, names=[names[f] for f in again], home=self.home).launch(**options)
+
+    def pause_all(self) -> None:
+        """Start no more runs of any collection; those that are running go on."""
+        self.home.post("pause", runs=None)
+
+    def resume_all(self) -> None:
+        """Undo `pause_all`, and let every paused run go on."""
+        self.home.post("resume", runs=None)
+
+    def stop_server(self, timeout_s: float = 20.0) -> None:
+        """End the server; running runs are interrupted and go on when it is started again."""
+        server = self.home.server_process()
+        if server is None:
+            return
+        self.home.post("stop")
+        deadline = time.monotonic() + timeout_s
+        while server.is_alive and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def _ask(self, verb: str, runs: Any, **content: Any) -> None:
+        self.home.post(verb, runs=_paths(self._chosen(runs)), **content)
+
+    def _chosen(self, runs: Any) -> list[RunFolder]:
+        """Return folders for runs given as names, positions, `Run`s or folders."""
+        if runs is None:
+            return list(self.folders)
+        if isinstance(runs, str | int | RunFolder) or hasattr(runs, "folder"):
+            runs = [runs]
+        return [self._find(run) for run in runs]
+
+    def _find(self, run: Any) -> RunFolder:
+        if isinstance(run, int):
+            return self.folders[run]
+        if isinstance(run, str):
+            if run not in self.names:
+                raise QueueError(
+                    f"there is no run {run!r} here; there are: {', '.join(self.names)}"
+                )
+            return self.folders[self.names.index(run)]
+        return run if isinstance(run, RunFolder) else run.folder
+
+    def __repr__(self) -> str:
+        counts: dict[str, int] = {}
+        for status in self.states():
+            counts[status.state.value] = counts.get(status.state.value, 0) + 1
+        text = ", ".join(f"{n} {state}" for state, n in counts.items())
+        return f"<Queue of {len(self.folders)} runs: {text}>"
+
+
+# ------------------------------------------------------------------------------------- one by one
+
+
+def run_here(run_dir: str | Path, *, device: str | None = None) -> int:
+    """Execute one run now, without the queue's server, and wait for its end.
+
+    Parameters
+    ----------
+    run_dir : the run's folder.
+    device : "cpu", or a GPU by number or UUID; by default what the environment offers.
+
+    Returns
+    -------
+    0 if it is done, else another exit code; `lfads.out` and the status tell why.
+    """
+    folder = RunFolder(Path(run_dir).resolve())
+    RunRecord.load(folder)
+    forget_stop(folder)
+    command = [sys.executable, "-m", "lfads_nb.queue.runner", str(folder.path)]
+    command += [f"--device={device}"] if device else []
+    environment = {**os.environ, **passed_on(), RUN_MARK: str(folder.path)}
+    with subprocess.Popen(command, env=environment, start_new_session=True) as process:
+        try:
+            with show_progress([_name(folder)]) as view:
+                while process.poll() is None:
+                    view.update([read_status(folder)], [""])
+                    time.sleep(0.5)
+                view.update([read_status(folder)], [""])
+        except KeyboardInterrupt:
+            process.send_signal(2)
+            process.wait()
+        return process.returncode
+
+
+def _name(folder: RunFolder) -> str:
+    return RunRecord.load(folder).name
+
+
+def _paths(folders: Iterable[RunFolder]) -> list[str]:
+    return [str(folder.path) for folder in folders]
+
+
+def _is_wanted(folder: RunFolder, options: LaunchOptions) -> bool:
+    """Whether a launch should queue a run: not done, unless it is to be run again."""
+    if not folder.done.exists() or options.rerun or options.mode != "all":
+        return True
+    return bool(damaged_outputs(folder, RunRecord.load(folder)))
+
+
+def _mark_queued(folder: RunFolder, options: LaunchOptions) -> bool:
+    """Write that a run is queued; return False if a process works on it already."""
+    holder = read_holder(folder)
+    if holder is not None and (not holder.is_here or holder.is_alive):
+        return False
+    status = find_dead(folder, read_status(folder))
+    forget_stop(folder)
+    if status.state is not RunState.QUEUED:
+        if status.state.is_running:
+            status = RunStatus(RunState.INTERRUPTED, finished_stages=status.finished_stages)
+        write_status(
+            folder,
+            status.moved(
+                RunState.QUEUED, now=local_now(), progress={}, stage="", reason="", detail="",
+                mode=options.mode,
+            ),
+        )  # fmt: skip
+    return True

@@ -1,0 +1,129 @@
+"""What was asked of the queue: launches, as files that outlive every process.
+
+A batch says which runs, in which order and how. What became of them stands in their folders: a
+server that starts anew reads both and goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lfads_nb.errors import QueueError
+from lfads_nb.queue.home import QueueHome, new_id, put_json, read_json_file
+from lfads_nb.queue.runner import MODES
+
+SCHEMA = 1
+
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "CONDA_PREFIX", "VIRTUAL_ENV")
+
+
+@dataclass(frozen=True)
+class LaunchOptions:
+    """How the runs of one launch are to be executed.
+
+    Parameters
+    ----------
+    gpu_list : numbers of the GPUs that may be used, in PCI order; None for all.
+    one_task_per_gpu : leave a GPU to one run of this queue at a time.
+    gpu_memory_required : MiB that must be free for each run; None to estimate it from its shape
+        and from earlier runs.
+    max_tasks_simultaneously : runs of this launch at once, at most; None for what the machine
+        serves.
+    rerun : run what is done again; training goes on from the newest checkpoint.
+    mode : "all", or "posterior_mean_only" to sample again from a trained model.
+    priority : higher ones start first; equal ones in the order of the launch.
+    retries : how often a failed run is tried again.
+    template : another notebook to render, for all runs of the launch.
+    cluster : address of another dask scheduler, with its security; None for this machine.
+    resources : dask resources that each run takes there.
+    python, environment : the interpreter and the variables to run with.
+    runner : the module that executes a run.
+    """
+
+    gpu_list: tuple[int, ...] | None = None
+    one_task_per_gpu: bool = True
+    gpu_memory_required: float | None = None
+    max_tasks_simultaneously: int | None = None
+    rerun: bool = False
+    mode: str = "all"
+    priority: int = 0
+    retries: int = 0
+    template: str | None = None
+    cluster: dict[str, Any] | None = None
+    resources: dict[str, float] | None = None
+    python: str = sys.executable
+    environment: dict[str, str] = field(default_factory=dict)
+    runner: str = "lfads_nb.queue.runner"
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise QueueError(f"mode {self.mode!r} is not known: it is one of {', '.join(MODES)}")
+        for name in ("max_tasks_simultaneously", "gpu_memory_required"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise QueueError(f"{name} must be positive or None, got {value}")
+        if self.retries < 0:
+            raise QueueError(f"retries must be 0 or more, got {self.retries}")
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> LaunchOptions:
+        values = dict(content)
+        if values.get("gpu_list") is not None:
+            values["gpu_list"] = tuple(values["gpu_list"])
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One launch: run folders in the order in which they should start, and how."""
+
+    key: str
+    runs: tuple[str, ...]
+    options: LaunchOptions
+
+    @classmethod
+    def new(cls, runs: list[Path], options: LaunchOptions) -> Batch:
+        return cls(new_id(), tuple(str(run) for run in runs), options)
+
+    def save(self, home: QueueHome) -> None:
+        put_json(
+            home.batches / f"{self.key}.json",
+            {"schema": SCHEMA, "runs": list(self.runs), "options": asdict(self.options)},
+        )
+
+    def remove(self, home: QueueHome) -> None:
+        (home.batches / f"{self.key}.json").unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: Path) -> Batch | None:
+        """Read a batch; None if the file is damaged or of another version."""
+        content = read_json_file(path)
+        if content.get("schema") != SCHEMA:
+            return None
+        try:
+            options = LaunchOptions.from_json(content["options"])
+            return cls(path.stem, tuple(content["runs"]), options)
+        except (KeyError, TypeError, QueueError):
+            return None
+
+
+def passed_on(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the variables of the launching process that its runs need.
+
+    A server may have been started from another Python environment than that of this launch.
+    """
+    kept = {k: environment[k] for k in _PASSED_ON if k in environment}
+    kept |= {k: v for k, v in environment.items() if k.startswith(("TF_", "XLA_", "KERAS_"))}
+    package_root = str(Path(__file__).parents[2])
+    installed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    if package_root not in installed:
+        # Not installed but imported from a checkout: the run's kernel must find it too.
+        paths = [package_root, *filter(None, [kept.get("PYTHONPATH")])]
+        kept["PYTHONPATH"] = os.pathsep.join(paths)
+    return kept

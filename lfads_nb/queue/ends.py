@@ -1,0 +1,63 @@
+"""How a run that is no longer worked on ended, when it could not say so itself.
+
+Used by the server and by every view: whoever finds a run whose process is gone writes it down.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from lfads_nb.errors import LfadsError
+from lfads_nb.queue.processes import ProcessId, end_processes_of
+from lfads_nb.queue.run_lock import read_holder
+from lfads_nb.queue.status import RunState, RunStatus, local_now, read_status, write_status
+from lfads_nb.queue.stopping import ask_to_stop, forget_stop
+from lfads_nb.sweep.folders import RunFolder
+
+RESUMES = "launch it again: it goes on from its last checkpoint"
+
+
+def find_dead(folder: RunFolder, status: RunStatus) -> RunStatus:
+    """Return a run's status, corrected to `interrupted` if its process on this host is gone.
+
+    Parameters
+    ----------
+    status : as it was just read.
+    """
+    if not status.state.is_running or status.pid is None or status.pid_started is None:
+        return status
+    runner = ProcessId(status.pid, status.pid_started, status.host)
+    if not runner.is_here or runner.is_alive:
+        return status
+    again = read_status(folder)
+    if not again.state.is_running or again.pid != status.pid:
+        return again  # it ended properly in between
+    return record_end(
+        folder, RunState.INTERRUPTED, f"its process died during {again.stage}; {RESUMES}"
+    )
+
+
+def record_end(folder: RunFolder, state: RunState, reason: str) -> RunStatus:
+    """Write the end of a run that has no process of its own any more.
+
+    A folder that cannot be written to stays as it is.
+    """
+    forget_stop(folder)
+    status = read_status(folder)
+    if status.state.is_ended:
+        return status
+    if status.state.is_running:
+        end_processes_of(folder.path)
+    status = status.moved(state, now=local_now(), reason=reason, kernel_pid=None)
+    with suppress(LfadsError):
+        write_status(folder, status)
+    return status
+
+
+def cancel_without_server(folder: RunFolder) -> None:
+    """Cancel a run that no server knows: waiting, or executed by hand."""
+    holder = read_holder(folder)
+    if holder is not None and (not holder.is_here or holder.is_alive):
+        ask_to_stop(folder, RunState.CANCELLED)
+    elif read_status(folder).state.is_active:
+        record_end(folder, RunState.CANCELLED, "it was cancelled before it started")

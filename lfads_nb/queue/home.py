@@ -1,0 +1,165 @@
+"""The queue's own folder: one per user and machine, readable by its owner alone.
+
+It holds what is asked for (batches, requests) and what the server says of itself; where a run is
+stands in the run's folder. Deleting the whole home loses no result, only what was still queued.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from lfads_nb.errors import QueueError
+from lfads_nb.queue.processes import ProcessId, this_host
+
+HOME_VARIABLE = "LFADS_NB_HOME"
+
+
+@dataclass(frozen=True)
+class QueueHome:
+    """Every path of the queue's own folder."""
+
+    path: Path
+
+    @classmethod
+    def find(cls, environment: Mapping[str, str] = os.environ) -> QueueHome:
+        """Return this user's home on this machine, made if need be.
+
+        Raises
+        ------
+        QueueError
+            If it cannot be made private.
+        """
+        chosen = environment.get(HOME_VARIABLE)
+        root = Path(chosen).expanduser() if chosen else platformdirs.user_state_path("lfads_nb")
+        # Home folders are often shared by machines; each has a queue of its own.
+        home = cls(root.absolute() / f"queue-{this_host()}")
+        home.make()
+        return home
+
+    def make(self) -> None:
+        """Make the folders, for their owner only."""
+        try:
+            for folder in (self.path, self.batches, self.inbox, self.credentials, self.scratch):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                if folder.stat().st_uid != os.getuid():
+                    raise QueueError(f"{folder} belongs to another user: set {HOME_VARIABLE}")
+                folder.chmod(0o700)
+        except OSError as error:
+            raise QueueError(
+                f"the queue's folder {self.path} cannot be made ({error.strerror}): set "
+                f"{HOME_VARIABLE} to a folder of your own"
+            ) from error
+
+    @property
+    def batches(self) -> Path:
+        """What was launched: one file for each launch, until all of its runs ended."""
+        return self.path / "batches"
+
+    @property
+    def inbox(self) -> Path:
+        """What views ask the server for."""
+        return self.path / "inbox"
+
+    @property
+    def credentials(self) -> Path:
+        return self.path / "tls"
+
+    @property
+    def scratch(self) -> Path:
+        return self.path / "scratch"
+
+    @property
+    def server_json(self) -> Path:
+        """Which process the server is."""
+        return self.path / "server.json"
+
+    @property
+    def news_json(self) -> Path:
+        """What the server knows and no run folder tells: why runs wait, what is paused."""
+        return self.path / "news.json"
+
+    @property
+    def held_json(self) -> Path:
+        """What is paused, kept over a restart of the server."""
+        return self.path / "held.json"
+
+    @property
+    def memory_json(self) -> Path:
+        """How much memory runs of each shape took."""
+        return self.path / "memory.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "server.log"
+
+    @contextmanager
+    def exclusive(self, name: str, *, wait: bool = True) -> Iterator[bool]:
+        """Hold one of the home's locks; the system lets go of it when the process dies.
+
+        Yields
+        ------
+        Whether it was got, which without `wait` it may not be.
+        """
+        with (self.path / f"{name}.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+    def server_process(self) -> ProcessId | None:
+        """Return the living server, or None."""
+        content = read_json_file(self.server_json)
+        try:
+            server = ProcessId(content["pid"], content["started"], content["host"])
+        except KeyError:
+            return None
+        return server if server.is_alive else None
+
+    def post(self, verb: str, **content: Any) -> None:
+        """Ask the server for something."""
+        put_json(self.inbox / f"{new_id()}.json", {"verb": verb, **content})
+
+
+def new_id() -> str:
+    """Return a name that sorts by time and is never used twice."""
+    return f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
+
+
+def put_json(path: Path, content: Any) -> None:
+    """Write a private JSON file, whole or not at all.
+
+    Raises
+    ------
+    QueueError
+        If the queue's folder cannot be written to.
+    """
+    beside = path.with_name(f".writing-{uuid.uuid4().hex}")
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(content, file)
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise QueueError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def read_json_file(path: Path) -> dict[str, Any]:
+    """Read a JSON table; empty if it is missing or damaged."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,147 @@
+"""The server's list of runs that are to be done: their order, what is held back, what runs.
+
+It knows no process, no dask and no clock; a run leaves it when it has ended.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lfads_nb.queue.batches import Batch, LaunchOptions
+from lfads_nb.queue.status import RunState
+from lfads_nb.sweep.folders import RunFolder
+
+
+@dataclass
+class Entry:
+    """A run that was asked for and has not ended.
+
+    `stop` is how it shall end once it was told to stop, `held` whether it was paused by name,
+    `failures` and `resumes` count what went wrong since the launch, `not_before` (on the server's
+    clock) delays another try, and the rest says where it runs.
+    """
+
+    run: str
+    batch: str
+    options: LaunchOptions
+    number: int
+    priority: int
+    held: bool = False
+    running: bool = False
+    stop: RunState | None = None
+    failures: int = 0
+    resumes: int = 0
+    not_before: float = 0.0
+    waits_for: str = ""
+    device: str = ""
+    memory_mb: float = 0.0
+    started: float = 0.0
+
+    @property
+    def folder(self) -> RunFolder:
+        return RunFolder(Path(self.run))
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Sorts higher priorities first, then earlier launches."""
+        return (-self.priority, self.number)
+
+
+class Ledger:
+    """All runs that are to be done, in their order."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._waiting: list[tuple[tuple[int, int], str]] = []
+        self._running: dict[str, Entry] = {}
+        self._left = Counter[str]()
+        self._numbers = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, run: str) -> bool:
+        return run in self._entries
+
+    def get(self, run: str) -> Entry | None:
+        return self._entries.get(run)
+
+    def add(self, batch: Batch, runs: Iterable[str]) -> list[Entry]:
+        """Add a batch's runs; one that is there already is not added twice."""
+        added = []
+        for run in runs:
+            if run in self._entries:
+                continue
+            self._numbers += 1
+            entry = Entry(run, batch.key, batch.options, self._numbers, batch.options.priority)
+            self._entries[run] = entry
+            self._left[batch.key] += 1
+            self._insert(entry)
+            added.append(entry)
+        return added
+
+    def waiting(self) -> Iterator[Entry]:
+        """Go through the runs that wait, the next one first; held ones are left out."""
+        for _, run in self._waiting:
+            entry = self._entries[run]
+            if not entry.held:
+                yield entry
+
+    def running(self) -> list[Entry]:
+        return list(self._running.values())
+
+    @property
+    def n_waiting(self) -> int:
+        return len(self._waiting)
+
+    def start(self, entry: Entry) -> None:
+        """Note that a run was given to a worker."""
+        self._take_out(entry)
+        entry.running, entry.stop = True, None
+        self._running[entry.run] = entry
+
+    def put_back(self, entry: Entry, *, not_before: float = 0.0, why: str = "") -> None:
+        """Note that a run is to be started again."""
+        self._running.pop(entry.run, None)
+        entry.running, entry.stop, entry.device = False, None, ""
+        entry.not_before, entry.waits_for = not_before, why
+        self._insert(entry)
+
+    def end(self, entry: Entry) -> bool:
+        """Forget a run that ended; return whether it was the last of its batch."""
+        if not entry.running:
+            self._take_out(entry)
+        self._running.pop(entry.run, None)
+        del self._entries[entry.run]
+        self._left[entry.batch] -= 1
+        if self._left[entry.batch] == 0:
+            del self._left[entry.batch]
+            return True
+        return False
+
+    def set_priority(self, entry: Entry, priority: int) -> None:
+        """Move a run forward or back."""
+        if entry.running:
+            entry.priority = priority
+            return
+        self._take_out(entry)
+        entry.priority = priority
+        self._insert(entry)
+
+    def chosen(self, runs: Iterable[str] | None) -> list[Entry]:
+        """Return the entries of these runs, or all."""
+        if runs is None:
+            return list(self._entries.values())
+        return [self._entries[run] for run in runs if run in self._entries]
+
+    def _insert(self, entry: Entry) -> None:
+        bisect.insort(self._waiting, (entry.rank, entry.run))
+
+    def _take_out(self, entry: Entry) -> None:
+        index = bisect.bisect_left(self._waiting, (entry.rank, entry.run))
+        if index < len(self._waiting) and self._waiting[index][1] == entry.run:
+            del self._waiting[index]

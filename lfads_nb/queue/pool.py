@@ -1,0 +1,177 @@
+"""The processes that runs are placed on: one dask worker for each device, or another dask cluster.
+
+Nothing listens in the clear and nothing beyond loopback: scheduler and workers speak TLS with a
+certificate that is made for this server and kept in the queue's private folder. dask's web pages
+are off.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dask
+from distributed import Client, Nanny, Scheduler, Security, Worker
+from distributed.deploy.spec import SpecCluster
+
+from lfads_nb.queue.devices import Device, run_environment
+from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.task import RunTask, execute_task
+
+_CONFIG = {
+    "distributed.scheduler.allowed-failures": 0,  # what becomes of a run is decided by the server
+    "distributed.scheduler.work-stealing": False,
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.terminate": False,
+    "distributed.worker.daemon": True,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.tick.limit": "60s",
+    "distributed.admin.system-monitor.interval": "60s",
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.comm.timeouts.connect": "60s",
+}
+
+
+class SilentScheduler(Scheduler):
+    """A scheduler without web pages, hence without a port in the clear."""
+
+    def start_http_server(self, *_: Any, **__: Any) -> None:
+        """Leave the web pages out."""
+
+
+class SilentWorker(Worker):
+    """A worker without web pages."""
+
+    def start_http_server(self, *_: Any, **__: Any) -> None:
+        """Leave the web pages out."""
+
+
+class LocalPool:
+    """One worker process for each device of this machine.
+
+    Parameters
+    ----------
+    home : where the credentials are kept.
+    devices : what to make workers for.
+    """
+
+    def __init__(self, home: QueueHome, devices: Sequence[Device]) -> None:
+        self._home, self.devices = home, list(devices)
+        self._cluster: SpecCluster | None = None
+        self._client: Client | None = None
+
+    async def start(self) -> None:
+        """Start scheduler and workers."""
+        dask.config.set(_CONFIG)
+        security = make_credentials(self._home.credentials)
+        address = {"protocol": "tls://", "host": "127.0.0.1", "security": security}
+        self._cluster = await SpecCluster(
+            scheduler={
+                "cls": SilentScheduler,
+                "options": {**address, "port": 0, "dashboard": False, "dashboard_address": None},
+            },
+            workers={device.key: self._worker(device, address) for device in self.devices},
+            security=security,
+            asynchronous=True,
+            silence_logs=30,
+            name="lfads_nb",
+        )
+        self._client = await Client(self._cluster, asynchronous=True, security=security)
+
+    def _worker(self, device: Device, address: dict[str, Any]) -> dict[str, Any]:
+        options = {
+            **address,
+            "name": device.key,
+            "nthreads": device.slots,
+            "memory_limit": None,
+            "worker_class": SilentWorker,
+            "dashboard": False,
+            "local_directory": str(self._home.scratch),
+            "env": run_environment(device, threads=1),
+        }
+        return {"cls": Nanny, "options": options}
+
+    def submit(self, task: RunTask, *, key: str, priority: int) -> Any:
+        """Place a run on its device; return dask's future of the exit code."""
+        assert self._client is not None, "the pool has not been started"
+        return self._client.submit(
+            execute_task, task, key=key, workers=[task.device], priority=priority, pure=False
+        )
+
+    async def close(self) -> None:
+        """End scheduler and workers."""
+        if self._client is not None:
+            await self._client.close()
+        if self._cluster is not None:
+            await self._cluster.close()
+
+
+class ForeignPool:
+    """A dask cluster that somebody else runs.
+
+    Parameters
+    ----------
+    address : of its scheduler.
+    security : fields of `distributed.Security` as `distributed` takes them; empty for none.
+    resources : dask resources that each run takes.
+    """
+
+    def __init__(
+        self, address: str, security: dict[str, Any], resources: dict[str, float] | None
+    ) -> None:
+        self.address, self._resources = address, resources
+        self._security = Security(**security) if security else None
+        self._client: Client | None = None
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises
+        ------
+        OSError
+            If nobody answers there.
+        """
+        self._client = await Client(
+            self.address, asynchronous=True, security=self._security, timeout=20
+        )
+
+    def submit(self, task: RunTask, *, key: str, priority: int) -> Any:
+        """Give a run to the cluster; return dask's future of the exit code."""
+        assert self._client is not None, "the pool has not been started"
+        return self._client.submit(
+            execute_task, task, key=key, priority=priority, resources=self._resources, pure=False
+        )
+
+    async def close(self) -> None:
+        """Leave the cluster; it goes on without us."""
+        if self._client is not None:
+            await self._client.close()
+
+
+def make_credentials(folder: Path) -> Security:
+    """Make a key and certificate for one server, and keep them where only the owner reads."""
+    temporary = Security.temporary()
+    paths = {}
+    for name, content in (
+        ("key", temporary.tls_scheduler_key),
+        ("cert", temporary.tls_scheduler_cert),
+        ("ca", temporary.tls_ca_file),
+    ):
+        path = folder / f"{name}.pem"
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(content)
+        paths[name] = str(path)
+    roles = {
+        f"tls_{role}_{part}": paths[part]
+        for role in ("client", "scheduler", "worker")
+        for part in ("key", "cert")
+    }
+    return Security(require_encryption=True, tls_ca_file=paths["ca"], **roles)

@@ -1,0 +1,77 @@
+"""Reading where many runs are, again and again, at the cost of those that changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from lfads_nb.queue.ends import find_dead
+from lfads_nb.queue.home import QueueHome, read_json_file
+from lfads_nb.queue.status import RunState, RunStatus, read_status
+from lfads_nb.sweep.folders import RunFolder
+
+_Stamp = tuple[int, int, int] | None
+
+
+class StatusReader:
+    """Reads the status of runs; a file is opened only when it has changed.
+
+    Parameters
+    ----------
+    folders : the runs, in the order in which they are shown.
+    home : the queue's folder, for why runs wait.
+    """
+
+    def __init__(self, folders: Sequence[RunFolder], home: QueueHome | None = None) -> None:
+        self.folders, self._home = list(folders), home
+        self._paths = [str(folder.status_json) for folder in self.folders]
+        self._stamps: list[_Stamp] = [(-1, -1, -1)] * len(self.folders)
+        self._read: list[RunStatus] = [RunStatus(RunState.NEW)] * len(self.folders)
+        self.n_files_read = 0
+
+    def read(self) -> list[RunStatus]:
+        """Return every run's status, in the order of the folders.
+
+        A run whose process on this host is gone is written down as interrupted.
+        """
+        for index, path in enumerate(self._paths):
+            stamp = _stamp(path)
+            if stamp != self._stamps[index] or stamp is None:
+                self._stamps[index] = stamp
+                self._read[index] = read_status(self.folders[index])
+                self.n_files_read += 1
+            if self._read[index].state.is_running:
+                self._read[index] = find_dead(self.folders[index], self._read[index])
+        return list(self._read)
+
+    def waits(self) -> list[str]:
+        """Return for every run why it waits; "" for one that does not, as far as was last read."""
+        home = self._home
+        if not any(status.state is RunState.QUEUED for status in self._read):
+            return [""] * len(self._read)
+        news = read_json_file(home.news_json) if home else {}
+        server = home.server_process() if home else None
+        return [
+            self._wait(folder, news, has_server=server is not None)
+            if status.state is RunState.QUEUED
+            else ""
+            for folder, status in zip(self.folders, self._read, strict=True)
+        ]
+
+    def _wait(self, folder: RunFolder, news: dict, *, has_server: bool) -> str:
+        if not has_server:
+            return "the queue is not running: launch again to go on"
+        if news.get("problem"):
+            return str(news["problem"])
+        if news.get("paused"):
+            return "the queue is paused"
+        waits = news.get("waits", {})
+        return str(waits.get(str(folder.path), "waits for its turn"))
+
+
+def _stamp(path: str) -> _Stamp:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,71 @@
+"""The queue as a table: one row for each run, the same columns for every view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.reading import StatusReader
+from lfads_nb.queue.status import RunStatus, local_now
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lfads_nb.sweep.run import Run
+
+COLUMNS = (
+    "state", "stage", "fraction", "epoch", "total_train", "total_valid", "learning_rate", "eta_s",
+    "elapsed_s", "device", "attempt", "reason",
+)  # fmt: skip
+
+
+def status_table(runs: Iterable[Run]) -> pd.DataFrame:
+    """Return where runs are, one row for each by its name.
+
+    Costs are nats per trial, times seconds; `reason` says why a run failed, or why it waits.
+    """
+    runs = list(runs)
+    reader = StatusReader([run.folder for run in runs], QueueHome.find())
+    return make_table([run.name for run in runs], reader)
+
+
+def make_table(names: Sequence[str], reader: StatusReader) -> pd.DataFrame:
+    """Read and tabulate; see `status_table`."""
+    import pandas as pd
+
+    now = local_now()
+    statuses = reader.read()
+    rows = [
+        table_row(status, wait, now=now)
+        for status, wait in zip(statuses, reader.waits(), strict=True)
+    ]
+    return pd.DataFrame(rows, index=pd.Index(names, name="run"), columns=list(COLUMNS))
+
+
+def table_row(status: RunStatus, wait: str, *, now: datetime) -> dict[str, Any]:
+    """Return the values of a run's row, None where there is nothing to say."""
+    progress = status.progress
+    row = {name: progress.get(name) for name in COLUMNS[2:8]}
+    return {
+        **row,
+        "state": status.state.value,
+        "stage": status.stage,
+        "elapsed_s": elapsed_s(status, now=now),
+        "device": status.device,
+        "attempt": status.attempt,
+        "reason": wait or status.reason,
+    }
+
+
+def elapsed_s(status: RunStatus, *, now: datetime) -> float | None:
+    """Return how long a run has been or was executed, in seconds."""
+    try:
+        began = datetime.fromisoformat(status.times["started"])
+        ended = now
+        if status.state.is_ended and "ended" in status.times:
+            ended = datetime.fromisoformat(status.times["ended"])
+        return max(0.0, (ended - began).total_seconds())
+    except (KeyError, ValueError, TypeError):
+        return None

@@ -1,0 +1,127 @@
+"""What dask runs on a worker: one run, as a process of its own, from its start to its last child.
+
+The worker does nothing but wait. If it dies, the run's process sees it and stops by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from lfads_nb.queue.devices import list_gpus, usable_cores
+from lfads_nb.queue.processes import RUN_MARK, end_processes_of
+from lfads_nb.queue.stopping import asked_to_stop
+from lfads_nb.sweep.folders import RunFolder
+
+_POLL_S = 0.5
+_PATIENCE_S = 9.0
+_STOPPED_BEFORE_START = -1000
+
+
+@dataclass(frozen=True)
+class RunTask:
+    """Everything that a worker needs to know to execute a run.
+
+    `device` is "" on another cluster, where the worker's own environment says what to use;
+    `memory_mb` is then what must be free on a GPU that the worker sees.
+    """
+
+    folder: str
+    device: str
+    threads: int
+    mode: str
+    rerun: bool
+    template: str | None
+    python: str
+    runner: str
+    environment: dict[str, str]
+    memory_mb: float = 0.0
+
+
+def execute_task(task: RunTask) -> int:
+    """Execute a run in a process of its own; return that process' exit code.
+
+    Raises
+    ------
+    distributed.Reschedule
+        If the GPUs of this worker have too little free memory now.
+    """
+    folder = RunFolder(Path(task.folder))
+    if asked_to_stop(folder) is not None:
+        return _STOPPED_BEFORE_START
+    if not task.device:
+        _wait_for_memory(task.memory_mb)
+    process = subprocess.Popen(
+        runner_command(task),
+        env={**os.environ, **task.environment, RUN_MARK: task.folder},
+        cwd=task.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return _wait(process, folder)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            _wait_at_most(process, _PATIENCE_S)
+        if process.returncode != 0:
+            end_processes_of(folder.path)
+
+
+def runner_command(task: RunTask) -> list[str]:
+    """Return the command line of a run's process."""
+    command = [task.python, "-m", task.runner, task.folder, f"--parent={os.getpid()}"]
+    command += [f"--threads={task.threads or _share_of_cores()}", f"--mode={task.mode}"]
+    if task.device:
+        command += [f"--device={task.device}"]
+    if task.rerun:
+        command += ["--rerun"]
+    if task.template:
+        command += [f"--template={task.template}"]
+    return command
+
+
+def _share_of_cores() -> int:
+    """The threads of one run on a cluster's worker: its cores, shared by its dask threads."""
+    from distributed import get_worker
+
+    try:
+        runs = get_worker().state.nthreads
+    except ValueError:
+        runs = 1
+    return max(1, usable_cores() // runs)
+
+
+def _wait(process: subprocess.Popen[bytes], folder: RunFolder) -> int:
+    asked_at: float | None = None
+    while True:
+        code = _wait_at_most(process, _POLL_S if asked_at is None else 0.02)
+        if code is not None:
+            return code
+        if asked_at is None and asked_to_stop(folder) is not None:
+            asked_at = time.monotonic()
+        elif asked_at is not None and time.monotonic() - asked_at > _PATIENCE_S:
+            process.kill()
+            end_processes_of(folder.path)
+
+
+def _wait_at_most(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    try:
+        return process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _wait_for_memory(needed_mb: float) -> None:
+    from distributed import Reschedule
+
+    gpus = list_gpus()
+    if needed_mb and gpus and max(gpu.free_mb for gpu in gpus) < needed_mb:
+        time.sleep(5.0)
+        raise Reschedule
