@@ -9,6 +9,7 @@ function el(tag, className, text) {
 }
 
 const textOf = (cell) => (cell === null || cell === undefined ? "" : typeof cell === "object" ? cell.text ?? "" : String(cell));
+const wordsOf = (cell) => textOf(cell) + " " + (cell?.sub ?? "");
 const sortOf = (cell) => {
   const value = cell !== null && typeof cell === "object" ? cell.sort ?? cell.text ?? null : cell ?? null;
   return value === "" ? null : value;
@@ -58,6 +59,7 @@ function fill(td, cell, column) {
   span.append(rich.text ?? "");
   td.append(span);
   if (rich.spark) td.append(spark(rich.spark));
+  if (rich.sub) td.append(el("span", "lf-sub", rich.sub));
 }
 
 function applyPatch(model, message) {
@@ -150,6 +152,7 @@ function render({ model, el: root }) {
     }
     for (const column of columns()) {
       const td = el("td", [column.align === "right" ? "lf-right" : "", column.kind === "code" ? "lf-code" : "", column.wrap ? "lf-wrap" : ""].join(" "));
+      if (column.width) td.style.maxWidth = column.width;
       node.tds.push(td);
       node.keys.push(undefined);
       tr.append(td);
@@ -196,7 +199,7 @@ function render({ model, el: root }) {
     for (const [k, box] of facetBoxes) if (box.value && textOf(row.cells[k]) !== box.value) return false;
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     if (!words.length) return true;
-    const text = columns().map((c) => textOf(row.cells[c.key])).join(" ").toLowerCase();
+    const text = columns().map((c) => wordsOf(row.cells[c.key])).join(" ").toLowerCase();
     return words.every((word) => text.includes(word));
   }
 

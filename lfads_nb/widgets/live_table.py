@@ -57,6 +57,7 @@ def cell(
     title: str | None = None,
     fraction: float | None = None,
     spark: Sequence[float | None] | None = None,
+    sub: str = "",
 ) -> dict[str, Any]:
     """Describe a cell that is more than its text.
 
@@ -68,10 +69,11 @@ def cell(
     title : shown on hovering.
     fraction : 0..1, drawn as a bar.
     spark : drawn as a small curve behind the text.
+    sub : a second, smaller line.
     """
     extras = {
         "sort": sort, "tone": tone, "icon": icon or None, "title": title, "fraction": fraction,
-        "spark": list(spark) if spark is not None else None,
+        "spark": list(spark) if spark is not None else None, "sub": sub or None,
     }  # fmt: skip
     return {"text": text, **{name: value for name, value in extras.items() if value is not None}}
 

@@ -30,10 +30,10 @@ SIGNS: dict[RunState, tuple[str, Tone]] = {
 _ORDER = {state: place for place, state in enumerate(RunState)}
 
 
-def state_cell(state: RunState, *, title: str | None = None) -> dict[str, Any]:
-    """Describe a state for a table: sign, word, colour."""
+def state_cell(state: RunState, *, title: str | None = None, sub: str = "") -> dict[str, Any]:
+    """Describe a state for a table: sign, word, colour, and why below it."""
     sign, tone = SIGNS[state]
-    return cell(state.value, icon=sign, tone=tone, sort=_ORDER[state], title=title)
+    return cell(state.value, icon=sign, tone=tone, sort=_ORDER[state], title=title, sub=sub)
 
 
 def counts_text(states: Iterable[RunState]) -> str:

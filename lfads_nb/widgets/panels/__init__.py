@@ -2,6 +2,7 @@
 
 from lfads_nb.widgets.panels.datasets import DatasetsPanel
 from lfads_nb.widgets.panels.parameters import ParametersPanel
+from lfads_nb.widgets.panels.queue import QueuePanel
 from lfads_nb.widgets.panels.runs import RunsPanel
 
-__all__ = ["DatasetsPanel", "ParametersPanel", "RunsPanel"]
+__all__ = ["DatasetsPanel", "ParametersPanel", "QueuePanel", "RunsPanel"]

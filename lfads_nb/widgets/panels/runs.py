@@ -217,8 +217,8 @@ class RunsPanel(Panel):
             found.append("work is going on, see below")
         if not to_launch:
             found.append(
-                f"{'the' if len(runs) == 1 else 'all'} {plural(len(runs), 'run')} are done or under "
-                "way already (options: train again)"
+                f"nothing is left to do: of {plural(len(runs), 'run')}, all are done or under way "
+                "(launch options: train again)"
             )
         return found + _data_problems(to_launch)
 

@@ -1,0 +1,145 @@
+"""The costs of the chosen runs, overlaid, one colour for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import ipywidgets as w
+import numpy as np
+
+from lfads_nb.results import FitLog
+from lfads_nb.widgets.panels.loss_history import thin
+from lfads_nb.widgets.theme import html, row, stack
+
+MAX_RUNS = 40
+MAX_POINTS = 20_000  # a figure stays fluid up to that
+_CHOICES = {
+    "validation cost": "total_valid", "training cost": "total_train",
+    "validation reconstruction": "recon_valid", "training reconstruction": "recon_train",
+    "validation KL": "kl_valid", "learning rate": "learning_rate", "L2 penalty": "l2",
+}  # fmt: skip
+
+
+class LossCurves(w.VBox):
+    """Overlays one figure of the fit logs of several runs against the epoch."""
+
+    def __init__(self) -> None:
+        self.which = w.Dropdown(
+            options=list(_CHOICES), description="Show", style={"description_width": "initial"},
+            layout=w.Layout(width="250px"),
+        )  # fmt: skip
+        self.log_scale = w.Checkbox(
+            False, description="log scale", indent=False, layout=w.Layout(width="auto")
+        )
+        self._legend = html()
+        self._words = html('<span class="lfads-dim">Select runs to see their curves.</span>')
+        self._box = w.VBox()
+        self._logs: list[tuple[str, str, FitLog]] = []
+        self._drawn: Any = None
+        self._bq: Any = None
+        for widget in (self.which, self.log_scale):
+            widget.observe(lambda _change: self._draw(), "value")
+        super().__init__([
+            row(self.which, self.log_scale), self._words, self._box, stack(self._legend),
+        ])  # fmt: skip
+
+    def show(self, logs: Sequence[tuple[str, str, FitLog]], n_without: int = 0) -> None:
+        """Draw the logs of runs: (name, label, log) each.
+
+        Parameters
+        ----------
+        logs : what to draw.
+        n_without : chosen runs that have no log yet.
+        """
+        self._logs = list(logs[:MAX_RUNS])
+        words = ""
+        if not logs:
+            words = (
+                "The selected runs have not finished an epoch yet."
+                if n_without
+                else "Select runs in the table to see their curves."
+            )
+        elif len(logs) > MAX_RUNS:
+            words = f"The first {MAX_RUNS} of {len(logs)} selected runs."
+        elif n_without:
+            words = f"{n_without} of the selected runs have not finished an epoch yet."
+        self._words.value = f'<span class="lfads-dim">{escape(words)}</span>'
+        self._draw()
+
+    def _make_figure(self) -> None:
+        import bqplot as bq
+
+        self._bq = bq
+        self._x, self._y = bq.LinearScale(), bq.LinearScale()
+        self._y_log = bq.LogScale()
+        self._x_axis = bq.Axis(scale=self._x, label="epoch", grid_lines="none")
+        self._y_axis = bq.Axis(
+            scale=self._y, orientation="vertical", label_offset="50px", grid_lines="none"
+        )
+        self.figure = bq.Figure(
+            marks=[], axes=[self._x_axis, self._y_axis], animation_duration=0,
+            fig_margin={"top": 10, "bottom": 40, "left": 66, "right": 12},
+            layout=w.Layout(width="100%", height="300px", min_width="0"),
+        )  # fmt: skip
+        self.figure.add_class("lfads-curves")
+        self._box.children = [self.figure]
+
+    def _draw(self) -> None:
+        key = (
+            self.which.value,
+            self.log_scale.value,
+            tuple((name, len(log)) for name, _, log in self._logs),
+        )
+        if key == self._drawn:
+            return
+        self._drawn = key
+        self._box.layout.display = "" if self._logs else "none"
+        if not self._logs:
+            self._legend.value = ""
+            return
+        if self._bq is None:
+            self._make_figure()
+        self._replace_marks()
+
+    def _replace_marks(self) -> None:
+        from lfads_nb.widgets.palette import categorical
+
+        colours = categorical(len(self._logs))
+        column = _CHOICES[self.which.value]
+        y_scale = self._y_log if self.log_scale.value else self._y
+        old = list(self.figure.marks)
+        budget = MAX_POINTS // len(self._logs)
+        marks, legend = [], []
+        for (_name, label, log), colour in zip(self._logs, colours, strict=True):
+            values = log.columns.get(column)
+            if values is None:
+                continue
+            place = thin(np.arange(len(values)), budget)
+            y = values[place].astype(np.float64)
+            if self.log_scale.value:
+                y = np.where(y > 0, y, np.nan)
+            marks.append(
+                self._bq.Lines(
+                    x=(place + 1).astype(np.float32), y=y.astype(np.float32),
+                    scales={"x": self._x, "y": y_scale}, colors=[colour], stroke_width=1.6,
+                )
+            )  # fmt: skip
+            legend.append(_legend_item(label, colour, values))
+        with self.figure.hold_sync():
+            self._y_axis.scale = y_scale
+            self._y_axis.label = self.which.value
+            self.figure.marks = marks
+        self._legend.value = f'<div class="lf-links">{"".join(legend)}</div>'
+        for mark in old:
+            mark.close()
+
+
+def _legend_item(label: str, colour: str, values: np.ndarray) -> str:
+    known = values[np.isfinite(values)]
+    last = f" {known[-1]:.5g}" if len(known) else ""
+    return (
+        f'<span><b aria-hidden="true" style="color:{colour}">━</b> '
+        f"{escape(label)}<b>{escape(last)}</b></span>"
+    )

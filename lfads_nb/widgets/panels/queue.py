@@ -1,0 +1,239 @@
+"""The queue panel: every run live, what was asked of it, its curves, its log, its end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as w
+
+from lfads_nb.errors import CollectionError
+from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.sweep import Run
+from lfads_nb.sweep.params import format_value
+from lfads_nb.widgets.background import Progress, TaskBar
+from lfads_nb.widgets.bench import Source
+from lfads_nb.widgets.links import Links, page_link
+from lfads_nb.widgets.live_table import LiveTable
+from lfads_nb.widgets.panel import Panel
+from lfads_nb.widgets.panels.device_load import DeviceLoad
+from lfads_nb.widgets.panels.loss_curves import LossCurves
+from lfads_nb.widgets.panels.loss_history import LossHistory, spark
+from lfads_nb.widgets.panels.queue_rows import COLUMNS, note_of, queue_row
+from lfads_nb.widgets.panels.run_details import RunDetails
+from lfads_nb.widgets.panels.runs import UNSEEN_S
+from lfads_nb.widgets.panels.settings_table import shared_values
+from lfads_nb.widgets.run_states import StatusReader, counts_text
+from lfads_nb.widgets.theme import button, html, plural, row, section, stack, title
+
+FRESH_LOGS_PER_TICK = 25
+_AGAIN = (RunState.FAILED, RunState.INTERRUPTED, RunState.CANCELLED)
+
+
+class QueuePanel(Panel):
+    """Shows the runs of a collection live, and tells the queue what to do with them.
+
+    Parameters
+    ----------
+    source : a run collection, its folder, or a bench.
+    """
+
+    def __init__(self, source: Source = None) -> None:
+        super().__init__(source)
+        self._reader, self._history = StatusReader(), LossHistory()
+        self._statuses: dict[str, RunStatus] = {}
+        self._tick_lock = threading.Lock()
+        self.devices = DeviceLoad()
+        self.table = LiveTable(
+            COLUMNS, "Runs", selectable="many", filterable=True, facets=["state", "run"],
+            max_height="400px", empty="No runs yet: make some in Runs.",
+        )  # fmt: skip
+        self.pause = button("Pause", tip="Hold runs that wait; running ones go on", icon="pause")
+        self.resume = button("Resume", tip="Let held runs start again", icon="play")
+        self.cancel = button("Cancel", tip="Stop running ones, take waiting ones out", icon="stop")
+        self.retry = button("Retry", tip="Go on from the last checkpoint", icon="refresh")
+        self.retry_all = button("Retry all failed")
+        self.first = button("First in line", tip="Higher priority than all others")
+        self.last = button("Last in line", tip="Lower priority than all others")
+        self.tensorboard = button("TensorBoard", tip="Curves of all runs in a page of their own")
+        self.task = TaskBar()
+        self.curves = LossCurves()
+        self.details = RunDetails()
+        self._count = html()
+        self._about = html()
+        self._tensorboard_link = Links()
+        self._lay_out()
+        self._connect()
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        left, right = stack(title("Costs"), self.curves), stack(title("Run"), self.details)
+        left.layout = w.Layout(flex="1 1 50%", min_width="0")
+        right.layout = w.Layout(flex="1 1 50%", min_width="0")
+        below = w.HBox([left, right])
+        below.add_class("lfads-columns")
+        self.fill(
+            title("Queue", "Runs go on when this page is closed; it finds them again."),
+            self._count,
+            self.devices,
+            self.table,
+            row(self.pause, self.resume, self.cancel, self.retry, self.first, self.last,
+                self._about),
+            row(self.retry_all, self.tensorboard, self._tensorboard_link),
+            self.task,
+            self.notice,
+            section(below),
+        )  # fmt: skip
+
+    def _connect(self) -> None:
+        for control, verb in (
+            (self.pause, "pause"), (self.resume, "resume"), (self.cancel, "cancel"),
+            (self.retry, "retry"),
+        ):  # fmt: skip
+            self.on_click(control, lambda verb=verb: self._ask(verb, self._chosen()))
+        self.on_click(self.first, lambda: self._prioritise(+1))
+        self.on_click(self.last, lambda: self._prioritise(-1))
+        self.on_click(self.retry_all, lambda: self._ask("retry", self._ended_badly()))
+        self.on_click(self.tensorboard, self._open_tensorboard)
+        self.table.observe(self.guard(lambda _change: self._show_selected()), "selected")
+        self.bench.on_change(self.refresh)
+        self.bench.on_tick(self.tick)
+
+    # -------------------------------------------------------------------------------- showing
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs of the collection."""
+        return self.bench.collection.runs if self.bench.collection is not None else []
+
+    def refresh(self) -> None:
+        """Read where the runs are and show it."""
+        runs = self.runs
+        with self._tick_lock:
+            self._statuses = self._reader.read(runs)
+            self._show_rows(runs)
+        self._show_counts()
+        self._show_selected()
+
+    def tick(self) -> bool:
+        """Look again, if anybody sees it; return whether anything is going on."""
+        if self.table.seconds_unseen < UNSEEN_S:
+            self.refresh()
+            self.devices.update(self._statuses.values())
+        return any(status.state.is_active for status in self._statuses.values())
+
+    def _show_rows(self, runs: list[Run]) -> None:
+        shared = shared_values([run.params for run in runs])
+        waiting, now = self._waiting(), time.time()
+        budget = FRESH_LOGS_PER_TICK
+        rows = []
+        for run in runs:
+            status = self._statuses[run.name]
+            curve: list[float | None] = []
+            if not self._history.is_fresh(run):
+                budget -= 1
+            if budget >= 0 or self._history.is_fresh(run):
+                log = self._history.log(run)
+                curve = spark(log.total_valid) if log is not None else []
+            own = {k: v for k, v in run.params.non_defaults().items() if k not in shared}
+            differs = " ".join(f"{name}={format_value(value)}" for name, value in own.items())
+            note = note_of(status, waiting, str(run.folder.path))
+            rows.append(queue_row(run, status, differs=differs, spark=curve, note=note, now=now))
+        self.table.update_rows(rows)
+
+    def _waiting(self) -> dict[str, str]:
+        if not any(s.state is RunState.QUEUED for s in self._statuses.values()):
+            return {}
+        return waiting_reasons()
+
+    def _show_counts(self) -> None:
+        states = [status.state for status in self._statuses.values()]
+        words = f"{plural(len(states), 'run')}: {counts_text(states)}" if states else "No runs yet"
+        self._count.value = f'<div class="lfads-count" role="status">{words}</div>'
+        badly = self._ended_badly()
+        self.retry_all.disabled = not badly
+        self.retry_all.description = (
+            f"Retry all {len(badly)} that failed" if badly else "Retry all failed"
+        )
+        self.tensorboard.disabled = not states
+
+    def _show_selected(self) -> None:
+        runs = self._chosen()
+        states = {self._statuses[run.name].state for run in runs if run.name in self._statuses}
+        queued, active = RunState.QUEUED in states, any(state.is_active for state in states)
+        self.pause.disabled = self.resume.disabled = not queued
+        self.first.disabled = self.last.disabled = not queued
+        self.cancel.disabled = not active
+        self.retry.disabled = not states & set(_AGAIN)
+        words = plural(len(runs), "run") + " selected" if runs else "Select runs to act on them."
+        self._about.value = f'<span class="lfads-dim">{words}</span>'
+        logs = [(run, self._history.log(run)) for run in runs]
+        known = [(run.name, _label(run), log) for run, log in logs if log is not None]
+        self.curves.show(known, n_without=len(logs) - len(known))
+        last = runs[-1] if runs else None
+        self.details.show(last, self._statuses.get(last.name) if last else None)
+
+    def _chosen(self) -> list[Run]:
+        chosen = set(self.table.selected)
+        return [run for run in self.runs if run.name in chosen]
+
+    def _ended_badly(self) -> list[Run]:
+        bad = (RunState.FAILED, RunState.INTERRUPTED)
+        return [
+            run
+            for run in self.runs
+            if run.name in self._statuses and self._statuses[run.name].state in bad
+        ]
+
+    # --------------------------------------------------------------------------------- doing
+
+    def _ask(self, verb: str, runs: list[Run], **options: Any) -> None:
+        if not runs:
+            raise CollectionError("select runs in the table first")
+        for control in (self.pause, self.resume, self.cancel, self.retry, self.retry_all):
+            control.disabled = True
+
+        def work(_progress: Progress) -> None:
+            from lfads_nb.queue import Queue
+
+            getattr(Queue(runs), verb)(**options)
+
+        self._start(f"{verb.replace('_', ' ').capitalize()} {plural(len(runs), 'run')}", work)
+
+    def _prioritise(self, direction: int) -> None:
+        # later calls outbid earlier ones
+        self._ask("set_priority", self._chosen(), priority=direction * int(time.time() - 1.7e9))
+
+    def _open_tensorboard(self) -> None:
+        self.tensorboard.disabled = True
+        collection = self.bench.collection
+        if collection is None:
+            raise CollectionError("open or make a collection first")
+
+        def show(url: str) -> None:
+            self._tensorboard_link.links = [page_link("Open TensorBoard", url)]
+
+        self._start("Starting TensorBoard", lambda _p: collection.launch_tensorboard().url, show)
+
+    def _start(
+        self,
+        what: str,
+        work: Callable[[Progress], Any],
+        on_done: Callable[[Any], Any] | None = None,
+    ) -> None:
+        if not self.task.start(what, work, on_done=on_done, on_end=self.refresh):
+            self.notice.say("warning", "Other work is still going on; try again when it has ended.")
+
+
+def _label(run: Run) -> str:
+    return f"{run.spec.name} {run.params.param_hash}"
+
+
+def waiting_reasons() -> dict[str, str]:
+    """Return why runs wait, by run folder, as the queue's server says."""
+    from lfads_nb.queue.home import QueueHome, read_json_file
+
+    waits = read_json_file(QueueHome.find().news_json).get("waits", {})
+    return {str(run): str(why) for run, why in waits.items()}

@@ -1,0 +1,131 @@
+"""A run as a row of the queue's table."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from lfads_nb.queue.live import duration_text
+from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.sweep import Run
+from lfads_nb.widgets.live_table import Row, Tone, cell, column
+from lfads_nb.widgets.run_states import state_cell
+
+COLUMNS = [
+    column("run", "Run spec", kind="code", width="150px"),
+    column("setting", "Setting", kind="code"),
+    column("differs", "Differs in", width="150px"),
+    column("state", "State", width="170px"),
+    column("device", "Device"),
+    column("progress", "Progress"),
+    column("epoch", "Epoch", kind="number"),
+    column("train", "Cost", kind="number", hint="of training trials, nats per trial"),
+    column("valid", "Validation", hint="cost of validation trials, nats per trial; and its course"),
+    column("rate", "Rate", kind="number", hint="learning rate"),
+    column("elapsed", "Elapsed", kind="number"),
+    column("eta", "Left", kind="number", hint="about; by the stopping rule and the recent pace"),
+]
+
+
+def queue_row(
+    run: Run,
+    status: RunStatus,
+    *,
+    differs: str,
+    spark: Sequence[float | None],
+    note: str,
+    now: float,
+) -> Row:
+    """Describe a run and where it is.
+
+    Parameters
+    ----------
+    differs : in what its setting differs from the others.
+    spark : the course of its validation cost.
+    note : why it waits, how it failed.
+    now : seconds since the epoch.
+    """
+    progress = status.progress
+    seconds = elapsed_s(status, now)
+    eta = progress.get("eta_s") if status.state is RunState.TRAINING else None
+    return {
+        "id": run.name,
+        "label": run.name,
+        "cells": {
+            "run": run.spec.name,
+            "setting": cell(run.params.param_hash, title=run.params.differences_text()),
+            "differs": differs,
+            "state": state_cell(status.state, title=note or None, sub=note),
+            "device": status.device or "",
+            "progress": _bar(status),
+            "epoch": progress.get("epoch"),
+            "train": _number(progress.get("total_train")),
+            "valid": _valid(progress.get("total_valid"), spark),
+            "rate": _number(progress.get("learning_rate"), digits=2),
+            "elapsed": cell(duration_text(seconds), sort=seconds) if seconds is not None else None,
+            "eta": cell(duration_text(eta), sort=eta) if eta else None,
+        },
+    }
+
+
+def elapsed_s(status: RunStatus, now: float) -> float | None:
+    """Return how long a run has been (or was) at work, in seconds."""
+    begin = status.times.get("training") or status.times.get("sampling")
+    if not begin or status.state is RunState.QUEUED:
+        return None
+    try:
+        start = datetime.fromisoformat(begin).timestamp()
+        end = status.times.get("ended")
+        stop = datetime.fromisoformat(end).timestamp() if end and status.state.is_ended else now
+    except ValueError:
+        return None
+    return max(float(round(stop - start)), 0.0)
+
+
+_TONES: dict[RunState, Tone] = {
+    RunState.DONE: "good", RunState.FAILED: "bad", RunState.INTERRUPTED: "warn",
+    RunState.CANCELLED: "warn",
+}  # fmt: skip
+
+
+def _bar(status: RunStatus) -> Any:
+    if status.state in (RunState.NEW, RunState.PREPARED, RunState.QUEUED):
+        return None
+    fraction = 1.0 if status.state is RunState.DONE else _finite(status.progress.get("fraction"))
+    fraction = round(min(max(fraction or 0.0, 0.0), 1.0), 3)
+    return cell(
+        f"{fraction:.0%}", fraction=fraction, sort=fraction, tone=_TONES.get(status.state, "run")
+    )
+
+
+def _valid(value: Any, spark: Sequence[float | None]) -> Any:
+    number = _finite(value)
+    if number is None:
+        return None
+    return cell(f"{number:.5g}", sort=number, spark=spark if len(spark) > 1 else None)
+
+
+def _number(value: Any, digits: int = 5) -> Any:
+    number = _finite(value)
+    return None if number is None else cell(f"{number:.{digits}g}", sort=number)
+
+
+def _finite(value: Any) -> float | None:
+    if isinstance(value, int | float) and math.isfinite(value):
+        return float(value)
+    return None
+
+
+def note_of(status: RunStatus, waiting: Mapping[str, str], name: str) -> str:
+    """Say why a run waits, or how it ended."""
+    if status.state is RunState.QUEUED:
+        return waiting.get(name, "")
+    if status.state in (RunState.FAILED, RunState.INTERRUPTED, RunState.CANCELLED):
+        return status.reason
+    silent = time.time() - status.heartbeat if status.heartbeat else 0.0
+    if status.state.is_running and silent > 60:
+        return f"no sign of life for {duration_text(silent)}"
+    return ""

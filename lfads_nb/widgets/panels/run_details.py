@@ -1,0 +1,104 @@
+"""What there is to know of the run that was clicked: how it stands, why it failed, its log."""
+
+from __future__ import annotations
+
+from html import escape
+
+import ipywidgets as w
+
+from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.sweep import Run
+from lfads_nb.widgets.guard import notice_html
+from lfads_nb.widgets.links import Links, file_link
+from lfads_nb.widgets.theme import html, stack
+
+TAIL_BYTES = 16_000
+TAIL_LINES = 80
+
+
+class RunDetails(w.VBox):
+    """Shows one run; `show` again whenever its folder may have changed."""
+
+    def __init__(self) -> None:
+        self._title = html()
+        self._state = html()
+        self._links = Links()
+        self._facts = html()
+        self._log = html()
+        self._shown: tuple[object, ...] = ()
+        super().__init__([
+            stack(self._title, self._state, self._links, self._facts, self._log)
+        ])  # fmt: skip
+
+    def show(self, run: Run | None, status: RunStatus | None) -> None:
+        """Show a run, or a hint if there is none."""
+        if run is None or status is None:
+            self._shown = ()
+            self._title.value = '<span class="lfads-dim">Click a run to see its log.</span>'
+            for part in (self._state, self._facts, self._log):
+                part.value = ""
+            self._links.links = []
+            return
+        tail = log_tail(run)
+        now = (run.name, status, tail, run.folder.notebook.exists())
+        if now == self._shown:
+            return
+        self._shown = now
+        self._title.value = f"<b><code>{escape(run.name)}</code></b>"
+        self._state.value = _state_html(status)
+        self._facts.value = _facts_html(run, status)
+        self._log.value = (
+            f"<details open><summary>End of the log</summary>"
+            '<div class="lfads-log-box" tabindex="0" role="region" aria-label="End of the log">'
+            f'<pre class="lfads-log">{escape(tail)}</pre></div></details>'
+            if tail
+            else '<span class="lfads-dim">No log yet.</span>'
+        )
+        links = []
+        if run.folder.notebook.exists():
+            what = "Open the report" if status.state.is_ended else "Open the running notebook"
+            links.append(file_link(what, run.folder.notebook))
+        if run.folder.log.exists():
+            links.append(file_link("Whole log", run.folder.log))
+        self._links.links = links
+
+
+def log_tail(run: Run) -> str:
+    """Return the last lines that a run printed, empty if there is no log."""
+    try:
+        with run.folder.log.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(size - TAIL_BYTES, 0))
+            text = file.read().decode("utf-8", errors="replace")
+    except OSError:
+        return ""
+    # progress bars rewrite their line; only its last state counts
+    lines = [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").splitlines()]
+    return "\n".join(lines[-TAIL_LINES:])
+
+
+def _state_html(status: RunStatus) -> str:
+    if status.state is RunState.FAILED:
+        return notice_html(
+            "error", f"Failed: {status.reason or 'for no known reason'}", details=status.detail
+        )
+    if status.state in (RunState.INTERRUPTED, RunState.CANCELLED):
+        word = status.state.value.capitalize()
+        text = f"{word}: {status.reason}" if status.reason else word
+        return notice_html(
+            "warning", f"{text}. Retry goes on from the last checkpoint.", details=status.detail
+        )
+    return ""
+
+
+def _facts_html(run: Run, status: RunStatus) -> str:
+    facts = [("Folder", str(run.folder.path)), ("Setting", run.params.differences_text())]
+    if status.attempt > 1:
+        facts.append(("Attempt", str(status.attempt)))
+    if status.peak_memory_mb:
+        facts.append(("Memory", f"{status.peak_memory_mb / 1024:.1f} GB at most"))
+    best = status.progress.get("best_epoch")
+    if best is not None:
+        facts.append(("Best epoch", str(best)))
+    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts)
+    return f'<dl class="lfads-facts">{items}</dl>'
