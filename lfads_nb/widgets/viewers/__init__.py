@@ -1,13 +1,24 @@
-"""Viewers of what runs inferred: each a widget of its own, all sharing one selection."""
+"""Viewers of what runs inferred: each a widget of its own, all sharing one selection.
 
+from lfads_nb.widgets.viewers import RatesViewer, Viewers
+
+RatesViewer(run.posterior_means())      # one of them
+Viewers(rc.runs)                        # all of them, in tabs
+"""
+
+from lfads_nb.widgets.viewers.alignment import AlignmentViewer
 from lfads_nb.widgets.viewers.factors import FactorsViewer
+from lfads_nb.widgets.viewers.fit import FitViewer
 from lfads_nb.widgets.viewers.initial_conditions import InitialConditionsViewer
 from lfads_nb.widgets.viewers.inputs import InputsViewer
 from lfads_nb.widgets.viewers.rates import RatesViewer
 from lfads_nb.widgets.viewers.selection import Selection
+from lfads_nb.widgets.viewers.sweep import SweepViewer
+from lfads_nb.widgets.viewers.tabs import Viewers
 from lfads_nb.widgets.viewers.trial import TrialViewer
+from lfads_nb.widgets.viewers.weights import WeightsViewer
 
 __all__ = [
-    "FactorsViewer", "InitialConditionsViewer", "InputsViewer", "RatesViewer", "Selection",
-    "TrialViewer",
+    "AlignmentViewer", "FactorsViewer", "FitViewer", "InitialConditionsViewer", "InputsViewer",
+    "RatesViewer", "Selection", "SweepViewer", "TrialViewer", "Viewers", "WeightsViewer",
 ]  # fmt: skip

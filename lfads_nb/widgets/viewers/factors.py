@@ -120,7 +120,7 @@ class FactorsViewer(Viewer):
         self.space.name(f"factors_pca_{pm.name}", self.call(factor=factor))
         trials = viewed.trials()
         if not len(trials):
-            self._show_only(viewed.why_no_trials())
+            self.show_only(viewed.why_no_trials())
             return
         spread = (lambda: source.column("factors_sd", factor)) if pm.has("factors_sd") else None
         self.bundle.draw(
@@ -164,7 +164,7 @@ class FactorsViewer(Viewer):
             self.laid_over.show(flat[-1][..., 0], flat[-1][..., 1], [TEXT] * len(shown))
             kinds.append("reference")
             note += f" Dashed: {name}, laid over these (R² {fit.r2:.2f})."
-        self._set_home(np.concatenate(flat), axes, plane)
+        self._set_home(np.concatenate(flat), plane)
         if len(everyone) > 1:
             note += f" Thin: {len(everyone) - 1} other sessions."
         self.space.say(note)
@@ -226,7 +226,7 @@ class FactorsViewer(Viewer):
         parts = [f"PC {i + 1} holds {100 * axes.explained[i]:.0f}%" for i in plane]
         return f"{' and '.join(parts)} of the variance of the condition averages."
 
-    def _set_home(self, points: np.ndarray, axes: PrincipalAxes, plane: list[int]) -> None:
+    def _set_home(self, points: np.ndarray, plane: list[int]) -> None:
         self.space.x_axis.label, self.space.y_axis.label = (f"PC {i + 1}" for i in plane)
         low, high = np.nanmin(points, axis=(0, 1)), np.nanmax(points, axis=(0, 1))
         # One unit is as long on both axes: a circle looks like one.

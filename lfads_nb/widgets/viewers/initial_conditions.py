@@ -71,7 +71,7 @@ class InitialConditionsViewer(Viewer):
         self.plot.name(f"initial_conditions_{pm.name}", self.call())
         trials = viewed.trials()
         if not len(trials):
-            self._show_only(viewed.why_no_trials())
+            self.show_only(viewed.why_no_trials())
             return
         values = pm.field(field).load()
         axes = principal_axes(values[viewed.source.chosen(self.selection)], 3)

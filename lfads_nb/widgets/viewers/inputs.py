@@ -50,14 +50,14 @@ class InputsViewer(Viewer):
         n_inputs = source.width("controller_outputs")
         self.use.layout.display = None if n_inputs else "none"
         if not n_inputs:
-            self._show_only(NO_INPUTS)
+            self.show_only(NO_INPUTS)
             return
         self.input.show([f"{i} of {n_inputs}" for i in range(n_inputs)], self.input.index)
         at = self.input.index
         self.plot.name(f"input{at}_{pm.name}", self.call())
         trials = viewed.trials()
         if not len(trials):
-            self._show_only(viewed.why_no_trials())
+            self.show_only(viewed.why_no_trials())
             return
         spread = None
         if pm.has("controller_outputs_sd"):

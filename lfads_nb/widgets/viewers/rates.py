@@ -77,7 +77,7 @@ class RatesViewer(Viewer):
         self.raster.name(f"spikes_neuron{neuron}_{pm.name}", self.call(neuron=neuron))
         trials = viewed.trials()
         if not len(trials):
-            self._show_only(viewed.why_no_trials())
+            self.show_only(viewed.why_no_trials())
             return
         overlays = {}
         if pm.has("true_rates"):

@@ -111,7 +111,7 @@ class TrialViewer(Viewer):
         ):
             plot.name(f"{what}_trial{trial}_{pm.name}", self.call(trial=trial))
         if not pm.field("factors").present[trial]:
-            self._show_only(f"The run has no outputs for {viewed.name_of_trial(trial)}.")
+            self.show_only(f"The run has no outputs for {viewed.name_of_trial(trial)}.")
             return
         averages = source.averages("rates", source.chosen(self.selection), viewed.conditions)
         self._order = order_neurons(averages, self.order.value)

@@ -111,7 +111,7 @@ class TrialBundle:
         self._bands, self._kinds = [], []
         if "± s.d. of samples" in self.toggles:
             self.toggles["± s.d. of samples"].disabled = spread is None
-        note = self._draw_trials(values, trials, time, bins, prior)
+        note = self._draw_trials(values, trials, time, bins)
         self._add_prior(prior, bins)
         self._add_spread(values, spread, bins)
         self._draw_averages(values, trials, time, bins)
@@ -127,7 +127,7 @@ class TrialBundle:
     # -------------------------------------------------------------------------------- parts
 
     def _draw_trials(
-        self, values: np.ndarray, trials: np.ndarray, time: np.ndarray, bins: slice, prior: Any
+        self, values: np.ndarray, trials: np.ndarray, time: np.ndarray, bins: slice
     ) -> str:
         viewed = self.viewed
         conditions = viewed.conditions

@@ -33,11 +33,10 @@ class Viewed:
         if self.selection.dataset not in self.sources:
             self.selection.dataset = next(iter(self.sources))
         self.selection.observe(self._start_conditions, ["dataset", "colour_by", "scheme"])
-        if selection is None:
-            columns = self.source.colour_columns
-            first = "condition" if "condition" in columns else None
-            self.selection.colour_by = chosen.pop("colour_by", first)
-            self._start_conditions()
+        if self.selection.colour_by is None and "colour_by" not in chosen:
+            has_conditions = "condition" in self.source.colour_columns
+            self.selection.colour_by = "condition" if has_conditions else None
+        self._start_conditions()
         for name, value in chosen.items():
             if not self.selection.has_trait(name):
                 raise TypeError(

@@ -1,0 +1,87 @@
+"""The table of a sweep as numbers on axes: parameters and figures, text as positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+METRICS = {
+    "best_recon_valid": "validation cost of the spikes (nats)",
+    "best_total_valid": "total validation cost (nats)",
+    "best_kl_valid": "KL, validation (nats)",
+    "bits_per_spike": "bits per spike",
+    "co_bps": "co-bps (held-out neurons)",
+    "fp_bps": "fp-bps (forward)",
+    "r2_psth": "R² of condition averages",
+    "r2_truth": "R² of the true rates",
+    "epochs": "epochs",
+    "best_epoch": "best epoch",
+    "train_seconds": "training time (s)",
+    "n_parameters": "weights",
+}
+LOWER_IS_BETTER = {"best_recon_valid", "best_total_valid", "train_seconds"}
+_NOT_AXES = {"state", "problem"}
+
+
+@dataclass(frozen=True)
+class SweepAxis:
+    """One column: `values` (runs,) numbers, NaN unknown; `ticks` maps positions of text to it."""
+
+    name: str
+    label: str
+    values: np.ndarray
+    ticks: dict[float, str]
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Lowest and highest known value, a little apart if they are equal."""
+        known = self.values[np.isfinite(self.values)]
+        if not len(known):
+            return 0.0, 1.0
+        low, high = float(known.min()), float(known.max())
+        return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+    def fractions(self) -> np.ndarray:
+        """Return the values from 0 (lowest) to 1 (highest)."""
+        low, high = self.limits
+        return (self.values - low) / (high - low)
+
+    def text(self, value: float) -> str:
+        """Return a position in words."""
+        return self.ticks.get(float(value), f"{value:.4g}")
+
+
+def sweep_axes(table: pd.DataFrame) -> dict[str, SweepAxis]:
+    """Return the columns that vary or were measured, parameters first.
+
+    Parameters
+    ----------
+    table : as `lfads_nb.results.compare` returns it.
+    """
+    axes = {}
+    for name in table.columns:
+        if name in _NOT_AXES or (name in METRICS and table[name].isna().all()):
+            continue
+        axis = _axis(name, table[name])
+        if name in METRICS or len(np.unique(axis.values[np.isfinite(axis.values)])) > 1:
+            axes[name] = axis
+    order = sorted(axes, key=lambda name: name in METRICS)
+    return {name: axes[name] for name in order}
+
+
+def parameters_of(axes: dict[str, SweepAxis]) -> list[str]:
+    """Return the names of the axes that were set, not measured."""
+    measured = {*METRICS, "r2_psth_by_channel", "r2_truth_by_channel", "spec", "setting"}
+    return [name for name in axes if name not in measured]
+
+
+def _axis(name: str, column: pd.Series) -> SweepAxis:
+    label = METRICS.get(name, name)
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return SweepAxis(name, label, column.to_numpy(dtype=float), {})
+    texts = column.map(str)
+    distinct = sorted(texts.unique())
+    codes = texts.map(distinct.index).to_numpy(dtype=float)
+    return SweepAxis(name, label, codes, {float(i): text for i, text in enumerate(distinct)})
