@@ -441,7 +441,11 @@ class PosteriorMeans:
     def time_ms(self) -> np.ndarray:
         """(bins,) left edge of each bin in ms, as in the data; from 0 where that is not known."""
         info = self._files[0].info
-        return np.arange(self.n_bins) * self.bin_ms if info is None else info.time_ms(self.n_bins)
+        if info is None:
+            return np.arange(self.n_bins) * self.bin_ms
+        # Counting raw bins would go wrong where a tail was too short for a last bin.
+        ratio = max(round(self.bin_ms / info.raw_bin_ms), 1)
+        return info.raw_time_ms[::ratio][: self.n_bins]
 
     # ------------------------------------------------------------------------------ other forms
 
