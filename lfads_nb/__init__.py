@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lfads_nb.queue import Queue, launch
     from lfads_nb.results import FitLog, PosteriorMeans, TrainedParams, compare
     from lfads_nb.sweep import Range, Run, RunCollection, RunParams, RunSpec
+    from lfads_nb.widgets import app
 
 _HOMES = {
     "Counts": "datasets",
@@ -30,6 +31,7 @@ _HOMES = {
     "RunParams": "sweep",
     "RunSpec": "sweep",
     "TrainedParams": "results",
+    "app": "widgets",
     "compare": "results",
     "generate_demo_datasets": "datasets",
     "launch": "queue",
@@ -37,7 +39,7 @@ _HOMES = {
 
 __all__ = [
     "Counts", "Dataset", "DatasetCollection", "FitLog", "PosteriorMeans", "Queue", "Range", "Run",
-    "RunCollection", "RunParams", "RunSpec", "TrainedParams", "__version__", "compare",
+    "RunCollection", "RunParams", "RunSpec", "TrainedParams", "__version__", "app", "compare",
     "generate_demo_datasets", "launch",
 ]  # fmt: skip
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from statistics import median
 
 from lfads_nb.datasets import DatasetInfo
-from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.queue.memory import estimate_mb, shape_of
+from lfads_nb.queue.status import RunState, RunStatus, local_now
+from lfads_nb.queue.table import elapsed_s
 from lfads_nb.sweep import RunParams
 
 _FLOAT = 4  # bytes
@@ -56,21 +57,21 @@ def _gru(n_inputs: int, n_units: int) -> int:
     return 3 * n_units * (n_inputs + n_units + 1)
 
 
-def seconds_taken(status: RunStatus) -> float | None:
-    """Return how long a run that is done took, from its times."""
-    begin, end = status.times.get("training"), status.times.get("ended")
-    if status.state is not RunState.DONE or not begin or not end:
-        return None
-    try:
-        seconds = (datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds()
-    except ValueError:
-        return None
-    return seconds if seconds > 0 else None
+def memory_mb(params: RunParams, infos: Sequence[DatasetInfo], kind: str) -> float:
+    """Estimate a run's peak memory on a "gpu" or the "cpu", in MiB, as the queue does."""
+    sizes = [
+        (info.n_trials, max(int(info.n_bins * info.bin_ms / params.spike_bin_ms), 1),
+         info.n_channels)
+        for info in infos
+    ]  # fmt: skip
+    return estimate_mb(shape_of(params, sizes), kind)
 
 
 def seconds_per_run(statuses: Iterable[RunStatus]) -> float | None:
     """Return the median time of the runs that are done, None while there is none."""
-    known = [seconds for status in statuses if (seconds := seconds_taken(status)) is not None]
+    now = local_now()
+    done = [status for status in statuses if status.state is RunState.DONE]
+    known = [seconds for status in done if (seconds := elapsed_s(status, now=now))]
     return median(known) if known else None
 
 

@@ -5,13 +5,14 @@ Only files are asked, so any number of panels, kernels and browsers see the same
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from lfads_nb.queue.status import RunState, RunStatus, read_status
-from lfads_nb.sweep import Run
+from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.reading import StatusReader
+from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.sweep import Run, RunFolder
 from lfads_nb.widgets.live_table import Tone, cell
 from lfads_nb.widgets.theme import plural
 
@@ -43,38 +44,28 @@ def counts_text(states: Iterable[RunState]) -> str:
     return ", ".join(f"{numbers[state]} {state.value}" for state in order)
 
 
-class StatusReader:
-    """Reads the status of many runs again and again, but only those that changed."""
+class RunStatuses:
+    """Reads where runs are, again and again, as the queue's own views do."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[Any, RunStatus]] = {}
+        self._reader: StatusReader | None = None
+        self._folders: list[RunFolder] = []
 
     def read(self, runs: Sequence[Run]) -> dict[str, RunStatus]:
         """Return the status of each run, by the run's name."""
-        return {run.name: self._read_one(run) for run in runs}
+        reader = self._reader_of(runs)
+        return {run.name: status for run, status in zip(runs, reader.read(), strict=True)}
 
-    def _read_one(self, run: Run) -> RunStatus:
-        key = str(run.folder.path)
-        mark = _file_mark(run)
-        known = self._known.get(key)
-        if known is not None and known[0] == mark:
-            return known[1]
-        status = read_status(run.folder)
-        self._known[key] = (mark, status)
-        return status
+    def waits(self, runs: Sequence[Run]) -> dict[str, str]:
+        """Return why each run waits, as far as was last read; "" for one that does not."""
+        reader = self._reader_of(runs)
+        return {run.name: why for run, why in zip(runs, reader.waits(), strict=True)}
 
-
-def _file_mark(run: Run) -> tuple[Any, ...]:
-    """What changes when the run's state does; a folder's own time moves when files come and go."""
-    return (_stat(run.folder.status_json), _stat(run.folder.path))
-
-
-def _stat(path: Any) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    def _reader_of(self, runs: Sequence[Run]) -> StatusReader:
+        folders = [run.folder for run in runs]
+        if self._reader is None or folders != self._folders:
+            self._reader, self._folders = StatusReader(folders, QueueHome.find()), folders
+        return self._reader
 
 
 def run_counts(statuses: Iterable[RunStatus]) -> tuple[int, int, int]:

@@ -18,7 +18,7 @@ class LaunchOptions(w.VBox):
         self.gpu_list = text_box("GPUs", width="200px", hint="all; or 0, 2")
         self.at_once = text_box("Runs at once", width="190px", hint="as many as fit")
         self.memory = text_box("GPU memory per run (MB)", width="260px", hint="estimated")
-        self.alone = _tick("only one run on each GPU")
+        self.shared = _tick("several runs on one GPU, as memory allows")
         self.rerun = _tick("train again what is done")
         self.sample_only = _tick("only sample and export again, with the trained weights")
         self.retries = w.BoundedIntText(
@@ -29,7 +29,7 @@ class LaunchOptions(w.VBox):
             [
                 stack(
                     row(self.gpu_list, self.at_once, self.memory, self.retries),
-                    row(self.alone, self.rerun, self.sample_only),
+                    row(self.shared, self.rerun, self.sample_only),
                 )
             ],
             selected_index=None,
@@ -52,17 +52,17 @@ class LaunchOptions(w.VBox):
         """
         found: dict[str, Any] = {
             "rerun": self.rerun.value,
-            "one_task_per_gpu": self.alone.value,
-            "posterior_mean_only": self.sample_only.value,
+            "mode": "posterior_mean_only" if self.sample_only.value else "",
             "retries": self.retries.value,
         }
         if self.gpu_list.value.strip():
-            found["gpu_list"] = [part.strip() for part in self.gpu_list.value.split(",")]
+            found["gpu_list"] = _whole_numbers(self.gpu_list)
         if self.at_once.value.strip():
-            found["max_tasks_simultaneously"] = int(_number(self.at_once))
+            found["max_tasks_simultaneously"] = max(int(_number(self.at_once)), 1)
         if self.memory.value.strip():
             found["gpu_memory_required"] = _number(self.memory)
-        return {name: value for name, value in found.items() if value}
+        chosen = {name: value for name, value in found.items() if value}
+        return {**chosen, "one_task_per_gpu": False} if self.shared.value else chosen
 
 
 def _number(box: w.Text) -> float:
@@ -73,6 +73,15 @@ def _number(box: w.Text) -> float:
     if not value > 0:
         raise QueueError(f"{box.description}: give a number above 0, not {box.value!r}")
     return value
+
+
+def _whole_numbers(box: w.Text) -> list[int]:
+    try:
+        return [int(part) for part in box.value.split(",")]
+    except ValueError:
+        raise QueueError(
+            f"{box.description}: give their numbers, such as 0, 2, not {box.value!r}"
+        ) from None
 
 
 def _tick(text: str) -> w.Checkbox:

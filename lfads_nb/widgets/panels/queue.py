@@ -10,7 +10,9 @@ from typing import Any
 import ipywidgets as w
 
 from lfads_nb.errors import CollectionError
-from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.queue import Queue
+from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.status import RunState, RunStatus, local_now
 from lfads_nb.sweep import Run
 from lfads_nb.sweep.params import format_value
 from lfads_nb.widgets.background import Progress, TaskBar
@@ -25,7 +27,7 @@ from lfads_nb.widgets.panels.queue_rows import COLUMNS, note_of, queue_row
 from lfads_nb.widgets.panels.run_details import RunDetails
 from lfads_nb.widgets.panels.runs import UNSEEN_S
 from lfads_nb.widgets.panels.settings_table import shared_values
-from lfads_nb.widgets.run_states import StatusReader, counts_text
+from lfads_nb.widgets.run_states import RunStatuses, counts_text
 from lfads_nb.widgets.theme import button, html, plural, row, section, stack, title
 
 FRESH_LOGS_PER_TICK = 25
@@ -42,7 +44,7 @@ class QueuePanel(Panel):
 
     def __init__(self, source: Source = None) -> None:
         super().__init__(source)
-        self._reader, self._history = StatusReader(), LossHistory()
+        self._reader, self._history = RunStatuses(), LossHistory()
         self._statuses: dict[str, RunStatus] = {}
         self._tick_lock = threading.Lock()
         self.devices = DeviceLoad()
@@ -50,7 +52,9 @@ class QueuePanel(Panel):
             COLUMNS, "Runs", selectable="many", filterable=True, facets=["state", "run"],
             max_height="400px", empty="No runs yet: make some in Runs.",
         )  # fmt: skip
-        self.pause = button("Pause", tip="Hold runs that wait; running ones go on", icon="pause")
+        self.pause = button(
+            "Pause", tip="Hold them back; running ones stop and go on later", icon="pause"
+        )
         self.resume = button("Resume", tip="Let held runs start again", icon="play")
         self.cancel = button("Cancel", tip="Stop running ones, take waiting ones out", icon="stop")
         self.retry = button("Retry", tip="Go on from the last checkpoint", icon="refresh")
@@ -64,6 +68,8 @@ class QueuePanel(Panel):
         self._count = html()
         self._about = html()
         self._tensorboard_link = Links()
+        self.restart = button("Start the queue again", style="primary")
+        self._stalled = row(html("<b>The queue is not running, and runs wait.</b>"), self.restart)
         self._lay_out()
         self._connect()
         self.refresh()
@@ -83,6 +89,7 @@ class QueuePanel(Panel):
                 self._about),
             row(self.retry_all, self.tensorboard, self._tensorboard_link),
             self.task,
+            self._stalled,
             self.notice,
             section(below),
         )  # fmt: skip
@@ -96,6 +103,7 @@ class QueuePanel(Panel):
         self.on_click(self.first, lambda: self._prioritise(+1))
         self.on_click(self.last, lambda: self._prioritise(-1))
         self.on_click(self.retry_all, lambda: self._ask("retry", self._ended_badly()))
+        self.on_click(self.restart, lambda: self._ask("launch", self._queued()))
         self.on_click(self.tensorboard, self._open_tensorboard)
         self.table.observe(self.guard(lambda _change: self._show_selected()), "selected")
         self.bench.on_change(self.refresh)
@@ -126,7 +134,7 @@ class QueuePanel(Panel):
 
     def _show_rows(self, runs: list[Run]) -> None:
         shared = shared_values([run.params for run in runs])
-        waiting, now = self._waiting(), time.time()
+        waits, now = self._reader.waits(runs), local_now()
         budget = FRESH_LOGS_PER_TICK
         rows = []
         for run in runs:
@@ -139,14 +147,9 @@ class QueuePanel(Panel):
                 curve = spark(log.total_valid) if log is not None else []
             own = {k: v for k, v in run.params.non_defaults().items() if k not in shared}
             differs = " ".join(f"{name}={format_value(value)}" for name, value in own.items())
-            note = note_of(status, waiting, str(run.folder.path))
+            note = note_of(status, waits[run.name])
             rows.append(queue_row(run, status, differs=differs, spark=curve, note=note, now=now))
         self.table.update_rows(rows)
-
-    def _waiting(self) -> dict[str, str]:
-        if not any(s.state is RunState.QUEUED for s in self._statuses.values()):
-            return {}
-        return waiting_reasons()
 
     def _show_counts(self) -> None:
         states = [status.state for status in self._statuses.values()]
@@ -158,12 +161,14 @@ class QueuePanel(Panel):
             f"Retry all {len(badly)} that failed" if badly else "Retry all failed"
         )
         self.tensorboard.disabled = not states
+        stalled = bool(self._queued()) and QueueHome.find().server_process() is None
+        self._stalled.layout.display = "" if stalled else "none"
 
     def _show_selected(self) -> None:
         runs = self._chosen()
         states = {self._statuses[run.name].state for run in runs if run.name in self._statuses}
         queued, active = RunState.QUEUED in states, any(state.is_active for state in states)
-        self.pause.disabled = self.resume.disabled = not queued
+        self.pause.disabled, self.resume.disabled = not active, not queued
         self.first.disabled = self.last.disabled = not queued
         self.cancel.disabled = not active
         self.retry.disabled = not states & set(_AGAIN)
@@ -187,6 +192,14 @@ class QueuePanel(Panel):
             if run.name in self._statuses and self._statuses[run.name].state in bad
         ]
 
+    def _queued(self) -> list[Run]:
+        waiting = RunState.QUEUED
+        return [
+            run
+            for run in self.runs
+            if run.name in self._statuses and self._statuses[run.name].state is waiting
+        ]
+
     # --------------------------------------------------------------------------------- doing
 
     def _ask(self, verb: str, runs: list[Run], **options: Any) -> None:
@@ -196,15 +209,16 @@ class QueuePanel(Panel):
             control.disabled = True
 
         def work(_progress: Progress) -> None:
-            from lfads_nb.queue import Queue
-
-            getattr(Queue(runs), verb)(**options)
+            queue = Queue([run.folder for run in runs], names=[run.name for run in runs])
+            getattr(queue, verb)(**options)
 
         self._start(f"{verb.replace('_', ' ').capitalize()} {plural(len(runs), 'run')}", work)
 
     def _prioritise(self, direction: int) -> None:
         # later calls outbid earlier ones
-        self._ask("set_priority", self._chosen(), priority=direction * int(time.time() - 1.7e9))
+        self._ask(
+            "set_priority", self._chosen(), runs=None, priority=direction * int(time.time() - 1.7e9)
+        )
 
     def _open_tensorboard(self) -> None:
         self.tensorboard.disabled = True
@@ -229,11 +243,3 @@ class QueuePanel(Panel):
 
 def _label(run: Run) -> str:
     return f"{run.spec.name} {run.params.param_hash}"
-
-
-def waiting_reasons() -> dict[str, str]:
-    """Return why runs wait, by run folder, as the queue's server says."""
-    from lfads_nb.queue.home import QueueHome, read_json_file
-
-    waits = read_json_file(QueueHome.find().news_json).get("waits", {})
-    return {str(run): str(why) for run, why in waits.items()}

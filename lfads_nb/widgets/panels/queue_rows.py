@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from lfads_nb.queue.live import duration_text
 from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.queue.table import elapsed_s
 from lfads_nb.sweep import Run
 from lfads_nb.widgets.live_table import Row, Tone, cell, column
 from lfads_nb.widgets.run_states import state_cell
+
+SILENT_S = 120.0
 
 COLUMNS = [
     column("run", "Run spec", kind="code", width="150px"),
@@ -37,7 +40,7 @@ def queue_row(
     differs: str,
     spark: Sequence[float | None],
     note: str,
-    now: float,
+    now: datetime,
 ) -> Row:
     """Describe a run and where it is.
 
@@ -46,10 +49,10 @@ def queue_row(
     differs : in what its setting differs from the others.
     spark : the course of its validation cost.
     note : why it waits, how it failed.
-    now : seconds since the epoch.
+    now : the time, with its offset from UTC.
     """
     progress = status.progress
-    seconds = elapsed_s(status, now)
+    seconds = elapsed_s(status, now=now)
     eta = progress.get("eta_s") if status.state is RunState.TRAINING else None
     return {
         "id": run.name,
@@ -69,20 +72,6 @@ def queue_row(
             "eta": cell(duration_text(eta), sort=eta) if eta else None,
         },
     }
-
-
-def elapsed_s(status: RunStatus, now: float) -> float | None:
-    """Return how long a run has been (or was) at work, in seconds."""
-    begin = status.times.get("training") or status.times.get("sampling")
-    if not begin or status.state is RunState.QUEUED:
-        return None
-    try:
-        start = datetime.fromisoformat(begin).timestamp()
-        end = status.times.get("ended")
-        stop = datetime.fromisoformat(end).timestamp() if end and status.state.is_ended else now
-    except ValueError:
-        return None
-    return max(float(round(stop - start)), 0.0)
 
 
 _TONES: dict[RunState, Tone] = {
@@ -119,13 +108,13 @@ def _finite(value: Any) -> float | None:
     return None
 
 
-def note_of(status: RunStatus, waiting: Mapping[str, str], name: str) -> str:
+def note_of(status: RunStatus, wait: str) -> str:
     """Say why a run waits, or how it ended."""
     if status.state is RunState.QUEUED:
-        return waiting.get(name, "")
+        return wait
     if status.state in (RunState.FAILED, RunState.INTERRUPTED, RunState.CANCELLED):
         return status.reason
     silent = time.time() - status.heartbeat if status.heartbeat else 0.0
-    if status.state.is_running and silent > 60:
+    if status.state.is_running and silent > SILENT_S:
         return f"no sign of life for {duration_text(silent)}"
     return ""

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from html import escape
 from typing import Any
 
 import ipywidgets as w
 
+from lfads_nb.datasets import DatasetInfo
 from lfads_nb.errors import CollectionError, LfadsError
+from lfads_nb.queue.live import duration_text
+from lfads_nb.queue.plan import gigabytes
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.sweep import Run, RunCollection, RunParams, check_params
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.bench import Source
-from lfads_nb.widgets.estimates import bytes_text, run_size, seconds_per_run
+from lfads_nb.widgets.estimates import bytes_text, memory_mb, run_size, seconds_per_run
 from lfads_nb.widgets.guard import Notice
 from lfads_nb.widgets.panel import Panel
 from lfads_nb.widgets.panels.launch_options import LaunchOptions
 from lfads_nb.widgets.panels.settings_table import SettingsTable
 from lfads_nb.widgets.panels.spec_maker import SpecMaker
-from lfads_nb.widgets.run_states import StatusReader, progress_sentence
+from lfads_nb.widgets.run_states import RunStatuses, progress_sentence
 from lfads_nb.widgets.theme import button, html, plural, row, section, stack, title
 
 UNSEEN_S = 60.0  # a table that no browser has shown for so long is not kept up to date
@@ -44,7 +49,7 @@ class RunsPanel(Panel):
     ) -> None:
         super().__init__(source)
         self._on_launched = on_launched
-        self._reader = StatusReader()
+        self._reader = RunStatuses()
         self.specs = SpecMaker(self.bench)
         self.settings = SettingsTable(self.bench, on_edit)
         self.options = LaunchOptions()
@@ -167,7 +172,7 @@ class RunsPanel(Panel):
         )
 
     def _to_launch(self, runs: list[Run], statuses: dict[str, RunStatus]) -> list[Run]:
-        again = self.options.rerun.value
+        again = self.options.rerun.value or self.options.sample_only.value
         return [
             run
             for run in runs
@@ -178,25 +183,21 @@ class RunsPanel(Panel):
     def _cost_text(self, runs: list[Run]) -> str:
         if not runs:
             return ""
-        inputs: dict[str, int] = {}
-        outputs = 0
-        for run in runs:
-            try:
-                size = run_size(run.params, [dataset.info for dataset in run.datasets])
-            except LfadsError:
-                continue
-            outputs += size.outputs
-            if not run.is_prepared:
-                inputs[str(run.data_folder)] = size.inputs
-        parts = [f"about {bytes_text(outputs + sum(inputs.values()))} of disk"]
-        all_statuses = self.statuses().values()
-        per_run = seconds_per_run(all_statuses)
-        if per_run is None:
-            parts.append("time not known until a first run of this collection has ended")
-        else:
-            from lfads_nb.queue.live import duration_text
-
-            parts.append(f"about {duration_text(per_run * len(runs))} of one device's time")
+        infos = _infos(runs)
+        known = [run for run in runs if infos.get(run.spec.name)]
+        sizes = [(run, run_size(run.params, infos[run.spec.name])) for run in known]
+        inputs = {str(run.data_folder): s.inputs for run, s in sizes if not run.is_prepared}
+        disk = sum(size.outputs for _, size in sizes) + sum(inputs.values())
+        memory = [memory_mb(run.params, infos[run.spec.name], "gpu") for run in known]
+        parts = [f"about {bytes_text(disk)} of disk"]
+        if memory:
+            parts.append(f"up to {gigabytes(max(memory))} of memory for a run")
+        per_run = seconds_per_run(self.statuses().values())
+        parts.append(
+            "time not known until a first run has ended"
+            if per_run is None
+            else f"about {duration_text(per_run * len(runs))} of one device's time"
+        )
         return "; ".join(parts)
 
     def blockers(self, runs: list[Run], to_launch: list[Run]) -> list[str]:
@@ -324,21 +325,24 @@ def _prepared_text(n: int) -> str:
     return f"{plural(n, 'run')} ready to launch."
 
 
-def _data_problems(runs: list[Run]) -> list[str]:
+def _infos(runs: Sequence[Run]) -> dict[str, list[DatasetInfo]]:
+    """Describe the datasets of each run spec, by name, without those that cannot be read."""
+    found: dict[str, list[DatasetInfo]] = {}
+    for spec in {run.spec.name: run.spec for run in runs}.values():
+        with suppress(LfadsError):
+            found[spec.name] = [dataset.info for dataset in spec.datasets]
+    return found
+
+
+def _data_problems(runs: Sequence[Run]) -> list[str]:
     """Say what of the runs would crash, once for each kind of problem."""
-    found: dict[str, int] = {}
-    infos: dict[str, Any] = {}
+    infos, found = _infos(runs), Counter[str]()
     for run in runs:
         if run.spec.name not in infos:
-            try:
-                infos[run.spec.name] = [(d.name, d.info) for d in run.datasets]
-            except LfadsError as error:
-                infos[run.spec.name] = None
-                found[str(error)] = 1
-        if infos[run.spec.name] is None:
+            found[f"a dataset of {run.spec.name} cannot be read, see Datasets"] += 1
             continue
-        for problem in check_params(run.params, infos[run.spec.name]):
+        named = list(zip(run.spec.dataset_names, infos[run.spec.name], strict=True))
+        for problem in check_params(run.params, named):
             if problem.severity == "error":
-                text = f"{problem.field}: {problem.message}"
-                found[text] = found.get(text, 0) + 1
+                found[f"{problem.field}: {problem.message}"] += 1
     return [text + (f" (in {n} runs)" if n > 1 else "") for text, n in found.items()]

@@ -1,0 +1,141 @@
+"""The line at the top: which collection is open, make one, open another, show the code."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as w
+
+from lfads_nb.errors import CollectionError
+from lfads_nb.widgets.bench import Source
+from lfads_nb.widgets.code_view import CodeView
+from lfads_nb.widgets.panel import Panel
+from lfads_nb.widgets.recent import recent_collections, remember
+from lfads_nb.widgets.script import script_of
+from lfads_nb.widgets.theme import button, html, plural, row, stack, text_box
+
+DEFAULT_ROOT = "~/lfads_nb/runs"
+
+
+class CollectionBar(Panel):
+    """Opens and makes collections; every change is saved by itself.
+
+    Parameters
+    ----------
+    source : a bench, or what it starts with.
+    folder : offered as the place of new collections.
+    """
+
+    def __init__(self, source: Source = None, *, folder: str | Path = DEFAULT_ROOT) -> None:
+        super().__init__(source)
+        self._about = html()
+        self.new = w.ToggleButton(description="New …", layout=w.Layout(width="auto"))
+        self.open = w.ToggleButton(description="Open …", layout=w.Layout(width="auto"))
+        self.code = w.ToggleButton(description="Show me the code", layout=w.Layout(width="auto"))
+        self.root = text_box("In folder", str(folder), width="430px")
+        self.name = text_box("Name", "example", width="220px")
+        self.make = button("Make collection", style="primary")
+        self.path = text_box("Folder", width="460px", hint="folder of a collection")
+        self.recent = w.Dropdown(
+            description="or lately used", style={"description_width": "initial"},
+            layout=w.Layout(width="430px"),
+        )  # fmt: skip
+        self.load = button("Open collection", style="primary")
+        self.script = CodeView()
+        self._new_box = stack(row(self.root, self.name, self.make))
+        self._open_box = stack(row(self.path, self.recent, self.load))
+        self._code_box = stack(self.script)
+        self._boxes = {
+            self.new: self._new_box, self.open: self._open_box, self.code: self._code_box,
+        }  # fmt: skip
+        self.fill(
+            row(self._about, self.new, self.open, self.code),
+            self._new_box, self._open_box, self._code_box, self.notice,
+        )  # fmt: skip
+        for toggle in self._boxes:
+            toggle.observe(self.guard(self._fold), "value")
+        self.on_click(self.make, self.make_collection)
+        self.on_click(self.load, self.open_collection)
+        self.recent.observe(self.guard(self._choose_recent), "value")
+        self.bench.on_change(self.refresh)
+        self._fold_all()
+        self.refresh()
+        if self.bench.collection is None:
+            self.new.value = True
+
+    # -------------------------------------------------------------------------------- showing
+
+    def refresh(self) -> None:
+        """Show which collection is open."""
+        collection = self.bench.collection
+        self.code.disabled = collection is None
+        if collection is None:
+            self._about.value = "<b>No collection open.</b>"
+            return
+        remember(collection.path)
+        facts = (
+            f"{plural(len(collection.dataset_collection), 'dataset')}, "
+            f"{plural(len(collection.params), 'setting')}, "
+            f"{plural(len(collection.run_specs), 'run spec')}, {plural(collection.n_runs, 'run')}"
+        )
+        self._about.value = (
+            f"<b>{escape(collection.name)}</b> <span class='lfads-dim'>{escape(facts)} · saved in "
+            f"{escape(str(collection.path))}</span>"
+        )
+        if self.code.value:
+            self.script.code = script_of(collection)
+
+    def _fold(self, change: Any) -> None:
+        toggle = change["owner"]
+        if change["new"]:
+            for other in self._boxes:
+                if other is not toggle:
+                    other.value = False
+            if toggle is self.open:
+                self._offer_recent()
+            if toggle is self.code and self.bench.collection is not None:
+                self.script.code = script_of(self.bench.collection)
+        self._fold_all()
+
+    def _fold_all(self) -> None:
+        for toggle, box in self._boxes.items():
+            box.layout.display = "" if toggle.value else "none"
+
+    def _offer_recent(self) -> None:
+        paths = [str(path) for path in recent_collections()]
+        self.recent.options = [("choose …", ""), *((path, path) for path in paths)]
+
+    def _choose_recent(self, change: Any) -> None:
+        if change["new"]:
+            self.path.value = change["new"]
+
+    # --------------------------------------------------------------------------------- doing
+
+    def make_collection(self) -> None:
+        """Make a collection under the name that was typed, and open it."""
+        self.make.disabled = True
+        try:
+            root = Path(self.root.value.strip() or DEFAULT_ROOT).expanduser()
+            self._refuse_while_busy()
+            self.bench.create(root, self.name.value.strip(), root.parent / "datasets")
+            self.new.value = False
+        finally:
+            self.make.disabled = False
+
+    def open_collection(self) -> None:
+        """Open the folder that was typed or chosen."""
+        self.load.disabled = True
+        try:
+            if not self.path.value.strip():
+                raise CollectionError("type or choose the folder of a collection")
+            self._refuse_while_busy()
+            self.bench.open(self.path.value.strip())
+            self.open.value = False
+        finally:
+            self.load.disabled = False
+
+    def _refuse_while_busy(self) -> None:
+        if self.bench.busy:
+            raise CollectionError("inputs are being prepared: wait for that, or cancel it, first")
