@@ -13,6 +13,7 @@ import numpy as np
 Scheme = Literal["categories", "numbers", "angles"]
 
 TEXT = "var(--jp-content-font-color1, #222)"
+NEUTRAL = "#888888"
 PAPER = "var(--jp-layout-color0, #fff)"
 
 # Petroff (2021), "Accessible Color Sequences for Data Visualization", ten colours.

@@ -30,9 +30,10 @@ _CHROMIUM_FLAGS = [
     "--disable-component-update", "--disable-sync", "--no-first-run", "--mute-audio",
 ]  # fmt: skip
 
-# Messages of JupyterLab itself that say nothing about our widgets.
+# Messages of JupyterLab, and of bqplot's figures in hidden tabs, that say nothing of our widgets.
 _HARMLESS = (
     "favicon", "Failed to load resource", "ResizeObserver loop", "net::ERR", "deprecated",
+    "A negative value is not valid",
 )  # fmt: skip
 
 

@@ -70,9 +70,8 @@ class AlignmentViewer(LinkedView):
         return (self.plot,)
 
     def draw(self) -> None:
-        self.plot.name(
-            f"alignment_{self.run.name}", call_of(self, f"RunFolder({str(self.run.folder.path)!r})", {})
-        )  # fmt: skip
+        folder = f"RunFolder({str(self.run.folder.path)!r})"
+        self.plot.name(f"alignment_{self.run.name}", call_of(self, folder, {}))
         check = self.check
         n_conditions, _, n_factors = check.global_pcs.shape
         self.factors.show(_pages(n_factors), self.factors.index)

@@ -18,15 +18,16 @@ Style = Literal["solid", "dashed", "dotted", "dash_dotted"]
 class AverageLines:
     """A bqplot `Lines` mark with a curve per condition, filled anew instead of made anew.
 
-    A `halo` in the colour of the paper lifts the curves off the single trials below them.
+    A `halo` in the colour of the paper, so many pixels wider, lifts the curves off what lies below
+    them; with 0 it is as wide as they are, so that dashes show even on a curve of the same colour.
     """
 
     def __init__(
-        self, plot: Plot, *, width: float = 2.5, style: Style = "solid", halo: bool = False
+        self, plot: Plot, *, width: float = 2.5, style: Style = "solid", halo: float | None = None
     ) -> None:
         self._marks = [_lines(plot, width, style)]
-        if halo:
-            self._marks.insert(0, _lines(plot, width + 2.5, style))
+        if halo is not None:
+            self._marks.insert(0, _lines(plot, width + halo, "solid"))
         self.every = 1
         plot.figure.marks = [*plot.figure.marks, *self._marks]
 
@@ -35,7 +36,9 @@ class AverageLines:
         """The curves themselves."""
         return self._marks[-1]
 
-    def show(self, x: np.ndarray, y: np.ndarray, colours: Sequence[str]) -> None:
+    def show(
+        self, x: np.ndarray, y: np.ndarray, colours: Sequence[str], *, opacity: float = 1.0
+    ) -> None:
         """Draw curves.
 
         Parameters
@@ -43,6 +46,7 @@ class AverageLines:
         x : (bins,) or (curves, bins).
         y : (curves, bins).
         colours : of the curves.
+        opacity : less than 1 where they must not hide what is highlighted below them.
         """
         known = np.isfinite(y).any(axis=-1) if y.size else np.zeros(len(y), dtype=bool)
         if not known.any():
@@ -56,6 +60,7 @@ class AverageLines:
                 mark.x = (x[known] if x.ndim == 2 else x)[..., taken].astype(np.float32)
                 mark.y = y[known][:, taken].astype(np.float32)
                 mark.colors = shown if mark is self.mark else [PAPER]
+                mark.opacities = [opacity]
                 mark.visible = True
 
     def hide(self) -> None:

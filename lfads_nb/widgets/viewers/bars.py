@@ -26,7 +26,7 @@ class BarPlot(w.VBox):
             colors=[categorical(1)[0]],
         )  # fmt: skip
         self.figure = Figure(
-            marks=[self.bars], axes=[Axis(scale=x_scale), self.y_axis],
+            marks=[self.bars], axes=[Axis(scale=x_scale, grid_lines="none"), self.y_axis],
             fig_margin={"top": 8, "right": 8, "bottom": 30, "left": 58}, display_toolbar=False,
             background_style={"fill": "transparent"},
             layout={"width": f"{width}px", "height": f"{height}px"},

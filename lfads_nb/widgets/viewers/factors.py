@@ -88,8 +88,8 @@ class FactorsViewer(Viewer):
         self.space = Plot("PC 1", "PC 2", height=_SPACE_HEIGHT)
         self.space.layout.width = f"{_SPACE_WIDTH}px"
         self.others = AverageLines(self.space, width=1.0)
-        self.laid_over = AverageLines(self.space, width=1.4, style="dashed")
-        self.trajectories = AverageLines(self.space, width=2.2, halo=True)
+        self.laid_over = AverageLines(self.space, width=1.4, style="dashed", halo=0.0)
+        self.trajectories = AverageLines(self.space, width=2.2, halo=2.0)
         self.starts = Scatter(
             x=[0.0], y=[0.0], scales={"x": self.space.x_scale, "y": self.space.y_scale},
             default_size=50, stroke=PAPER, visible=False,

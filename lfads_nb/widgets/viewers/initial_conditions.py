@@ -23,7 +23,7 @@ from lfads_nb.widgets.viewers.viewer import Viewer
 
 _FIELDS = {"post_g0_mean": "posterior mean of g0", "generator_ics": "generator's first state"}
 _PLANES = {"PC 1 and 2": (0, 1), "PC 1 and 3": (0, 2), "PC 2 and 3": (1, 2)}
-_MOST_BARS = 24
+_MOST_BARS = 12
 
 
 class InitialConditionsViewer(Viewer):

@@ -21,6 +21,9 @@ _TITLES = {
 }  # fmt: skip
 
 
+_SHARES = {"bits_per_spike", "co_bps", "fp_bps", "r2_psth", "r2_truth"}
+
+
 def make_leaderboard(table: pd.DataFrame, names: dict[str, str]) -> LiveTable:
     """Return a table with a row per run.
 
@@ -59,6 +62,6 @@ def _cell(name: str, value: object) -> object:
         return cell("–", sort=None)
     if name == "train_seconds":
         return cell(f"{value / 60:.1f} min" if value >= 60 else f"{value:.0f} s", sort=value)
-    if name.startswith(("r2_", "bits", "co_", "fp_")):
+    if name in _SHARES:
         return cell(f"{value:.3f}", sort=value)
     return cell(f"{value:,.6g}" if value < 1e6 else f"{value:,.0f}", sort=value)

@@ -16,6 +16,7 @@ from lfads_nb.widgets.viewers.plot_tools import PlotTools
 from lfads_nb.widgets.viewers.raster_layer import RasterLayer
 
 Margins = tuple[int, int, int, int]
+_LOW = 200  # pixels; a lower plot has room for few ticks
 
 
 class Plot(w.VBox):
@@ -27,6 +28,8 @@ class Plot(w.VBox):
     height : of the figure in pixels.
     margins : top, right, bottom, left, in pixels.
     y_ticks : whether the y axis has any.
+    x_scale : another plot's, to pan and zoom together.
+    has_tools : whether there are buttons above it.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Plot(w.VBox):
         margins: Margins = (8, 14, 40, 62),
         y_ticks: bool = True,
         x_scale: LinearScale | None = None,
+        has_tools: bool = True,
     ) -> None:
         top, right, bottom, left = margins
         self.x_scale = x_scale or LinearScale(min=0.0, max=1.0, allow_padding=False)
@@ -47,7 +51,7 @@ class Plot(w.VBox):
         )
         self.y_axis = Axis(
             scale=self.y_scale, label=y_label, orientation="vertical", grid_lines="none",
-            label_offset="46px",
+            label_offset="46px", num_ticks=3 if height < _LOW else None,
         )  # fmt: skip
         self.figure = Figure(
             axes=[self.x_axis, self.y_axis] if y_ticks else [self.x_axis],
@@ -86,7 +90,7 @@ class Plot(w.VBox):
         head = w.HBox([self._key, self.tools], layout={"overflow": "visible"})
         head.add_class("lfads-bar")
         super().__init__(
-            [head, stage, self._note],
+            [*([head] if has_tools else []), stage, self._note],
             layout={"width": "100%", "min_width": "0", "overflow": "visible"},
         )
         self.add_class("lfads-plot")

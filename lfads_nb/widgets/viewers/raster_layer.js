@@ -79,17 +79,20 @@ class Picture {
     const place = { x0, y1, sx: width / (x1 - x0), sy: height / (y1 - y0) };
     context.lineJoin = "round";
     if (this.image.length) this.drawImage(context, place);
-    if (this.nLines) this.drawLines(context, place, this.binsInView(x0, x1));
-    if (this.bandGroup.length) this.drawBands(context, place, this.binsInView(x0, x1));
+    const inView = this.binsInView(x0, x1);
+    const below = this.model.get("bands_below");
+    this.drawBands(context, place, inView, 0, below);
+    if (this.nLines) this.drawLines(context, place, inView);
+    this.drawBands(context, place, inView, below, this.bandGroup.length);
   }
 
-  drawBands(context, { x0, y1, sx, sy }, [first, last]) {
+  drawBands(context, { x0, y1, sx, sy }, [first, last], from, to) {
     const colours = this.colours();
     context.globalAlpha = this.model.get("band_alpha");
-    this.bandGroup.forEach((group, band) => {
+    for (let band = from; band < to; band++) {
       const at = band * this.nBins;
       const px = (bin) => (this.x[bin] - x0) * sx;
-      context.fillStyle = colours[group] || "#888";
+      context.fillStyle = colours[this.bandGroup[band]] || "#888";
       context.beginPath();
       for (let bin = first; bin < last; bin++) {
         const value = this.bandHigh[at + bin];
@@ -100,7 +103,7 @@ class Picture {
         if (value === value) context.lineTo(px(bin), (y1 - value) * sy);
       }
       context.fill();
-    });
+    }
     context.globalAlpha = 1;
   }
 
@@ -110,15 +113,23 @@ class Picture {
     const alpha = this.model.get("alpha");
     const width = this.model.get("line_width");
     for (const pass of lit.size ? [false, true] : [false]) {
-      context.globalAlpha = pass ? 1 : lit.size ? alpha * 0.45 : alpha;
+      context.globalAlpha = pass ? 1 : lit.size ? alpha * 0.4 : alpha;
       context.lineWidth = pass ? Math.max(2.5, width * 2) : width;
+      const edge = pass ? resolved("var(--jp-content-font-color1, #222)", this.el) : null;
       let colour = null;
       for (let line = 0; line < this.nLines; line++) {
         if (lit.has(line) !== pass) continue;
         const wanted = colours[this.group[line]] || "#888";
-        if (wanted !== colour) context.strokeStyle = colour = wanted;
-        context.beginPath();
-        if (this.isDots()) this.dot(context, place, line, pass ? 6 : 3.5);
+        if (pass && lit.size <= 12) {
+          // What is highlighted has an edge in the colour of the text.
+          context.strokeStyle = edge;
+          context.lineWidth += 2;
+          if (this.isDots()) this.dot(context, place, line, 7);
+          else this.trace(context, place, line, first, last);
+          context.lineWidth -= 2;
+        }
+        if (pass || wanted !== colour) context.strokeStyle = colour = wanted;
+        if (this.isDots()) this.dot(context, place, line, pass ? 5.5 : 3.5);
         else this.trace(context, place, line, first, last);
       }
     }
@@ -133,6 +144,7 @@ class Picture {
   dot(context, { x0, y1, sx, sy }, line, radius) {
     const x = this.x[this.sharedX ? 0 : line];
     context.fillStyle = context.strokeStyle;
+    context.beginPath();
     context.arc((x - x0) * sx, (y1 - this.y[line]) * sy, radius, 0, 2 * Math.PI);
     context.fill();
   }
@@ -141,6 +153,7 @@ class Picture {
     const at = line * this.nBins;
     const xAt = this.sharedX ? 0 : at;
     let open = false;
+    context.beginPath();
     for (let bin = first; bin < last; bin++) {
       const value = this.y[at + bin];
       if (value !== value) {

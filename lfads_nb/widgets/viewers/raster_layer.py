@@ -47,6 +47,7 @@ class RasterLayer(anywidget.AnyWidget):
     band_low = t.Bytes().tag(sync=True)
     band_high = t.Bytes().tag(sync=True)
     band_group = t.Bytes().tag(sync=True)
+    bands_below = t.Int(0).tag(sync=True)
     band_alpha = t.Float(0.25).tag(sync=True)
 
     image = t.Bytes().tag(sync=True)
@@ -94,17 +95,21 @@ class RasterLayer(anywidget.AnyWidget):
             self.alpha = alpha if alpha is not None else fading(n_lines)
             self.line_width = line_width
 
-    def show_bands(self, low: np.ndarray, high: np.ndarray, group: np.ndarray) -> None:
+    def show_bands(
+        self, low: np.ndarray, high: np.ndarray, group: np.ndarray, *, below: int = 0
+    ) -> None:
         """Fill between curves over the bins of the lines.
 
         Parameters
         ----------
         low, high : (bands, bins).
         group : (bands,) position of each in the lines' colours.
+        below : how many of them, the first ones, lie under the lines.
         """
         with self.hold_sync():
             self.band_low, self.band_high = _buffer(low, "<f4"), _buffer(high, "<f4")
             self.band_group = _buffer(group, "<u2")
+            self.bands_below = min(below, len(group))
 
     def show_image(
         self, values: np.ndarray, colours: np.ndarray, extent: tuple[float, float, float, float]

@@ -125,6 +125,7 @@ class Viewers(w.VBox):
         if title in self._built:
             return
         self._built.add(title)
+        self.tabs.children[index].children = [_words("Reading ...")]
         self.tabs.children[index].children = [self._make(title)]
 
     def _make(self, title: str) -> w.Widget:

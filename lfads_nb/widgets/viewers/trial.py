@@ -9,7 +9,7 @@ import ipywidgets as w
 import numpy as np
 
 from lfads_nb.widgets import palette
-from lfads_nb.widgets.palette import TEXT
+from lfads_nb.widgets.palette import NEUTRAL
 from lfads_nb.widgets.viewers.heat_map import colour_bar, heat_image
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.neuron_order import ORDERS, order_neurons
@@ -59,8 +59,10 @@ class TrialViewer(Viewer):
         self.factors = Plot("", "a.u.", height=120, margins=_MARGINS, x_scale=x_scale)
         self.inputs = Plot("", "a.u.", height=110, margins=_MARGINS, x_scale=x_scale)
         self.external = Plot("", "", height=100, margins=_MARGINS, x_scale=x_scale)
-        self.time = Plot("time (ms)", "", height=46, margins=(0, 14, 40, 62), y_ticks=False,
-                         x_scale=x_scale)  # fmt: skip
+        self.time = Plot(
+            "time (ms)", "", height=46, margins=(0, 14, 40, 62), y_ticks=False, x_scale=x_scale,
+            has_tools=False,
+        )  # fmt: skip
         for images in (self.spikes, self.rates):
             images.layer.on_click(self._choose_neuron)
         self._order = np.zeros(0, dtype=np.int64)
@@ -173,7 +175,7 @@ class TrialViewer(Viewer):
         chosen = [self.selection.factor] if field == "factors" else []
         time = self._time()
         plot.layer.show_lines(
-            time, values, np.arange(len(values)), [*colours, TEXT], alpha=0.95, line_width=1.6,
+            time, values, np.arange(len(values)), [*colours, NEUTRAL], alpha=0.95, line_width=1.6,
             names=[f"{unit} {i}" for i in range(len(values))],
             highlight=[i for i in chosen if i < len(values)] if len(values) > 1 else [],
         )  # fmt: skip
@@ -184,7 +186,7 @@ class TrialViewer(Viewer):
             # The widest prior of all inputs; the inputs' viewer has each one's own.
             sd = float(prior.max())
             edge = np.full((1, len(time)), sd)
-            plot.layer.show_bands(-edge, edge, np.array([len(colours)]))
+            plot.layer.show_bands(-edge, edge, np.array([len(colours)]), below=1)
             low, high = min(low, -sd), max(high, sd)
             kinds.append("prior ± s.d.")
         room = 0.06 * (high - low) or 0.5

@@ -12,7 +12,7 @@ import ipywidgets as w
 import numpy as np
 
 from lfads_nb.results.condition_averages import ConditionAverages, average_by_condition
-from lfads_nb.widgets.palette import TEXT
+from lfads_nb.widgets.palette import NEUTRAL
 from lfads_nb.widgets.viewers import budget
 from lfads_nb.widgets.viewers.average_lines import AverageLines
 from lfads_nb.widgets.viewers.line_keys import key_html
@@ -22,7 +22,8 @@ from lfads_nb.widgets.viewers.viewed import Viewed
 
 Reader = Callable[[], np.ndarray]
 _MOST_NAMED = 5
-_STYLES = {"true rate": ("dashed", 1.4), "smoothed data": ("dotted", 1.8)}
+_STYLES = {"true rate": ("dashed", 1.6), "smoothed data": ("dotted", 1.8)}
+_FAINT = 0.3  # averages, where single trials are picked
 
 
 class TrialBundle:
@@ -51,9 +52,9 @@ class TrialBundle:
         self.viewed = viewed
         self.plot = Plot("time (ms)", y_label, height=height)
         self.plot.layer.on_pick(self._pick)
-        self.averages = AverageLines(self.plot, halo=True)
+        self.averages = AverageLines(self.plot, width=3.0, halo=2.0)
         self.overlays = {
-            name: AverageLines(self.plot, style=_STYLES[name][0], width=_STYLES[name][1])
+            name: AverageLines(self.plot, style=_STYLES[name][0], width=_STYLES[name][1], halo=0.0)
             for name in overlays or {}
         }
         self.toggles = {
@@ -72,6 +73,8 @@ class TrialBundle:
         self._trials = np.zeros(0, dtype=np.int64)
         self._bands: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._kinds: list[str] = []
+        self._reach: list[np.ndarray] = []
+        self._every, self._opacity = 1, 1.0
 
     @property
     def controls(self) -> Sequence[w.Widget]:
@@ -111,13 +114,14 @@ class TrialBundle:
         self._bands, self._kinds = [], []
         if "± s.d. of samples" in self.toggles:
             self.toggles["± s.d. of samples"].disabled = spread is None
+        self._reach = [values[trials][:, bins]]
         note = self._draw_trials(values, trials, time, bins)
         self._add_prior(prior, bins)
         self._add_spread(values, spread, bins)
         self._draw_averages(values, trials, time, bins)
         self._draw_overlays(overlays or {}, trials, time, bins)
         self._send_bands(len(time))
-        self._set_home(values[trials][:, bins], time, prior, bins, from_zero)
+        self._set_home(time, from_zero)
         every = max(lines.every for lines in (self.averages, *self.overlays.values()))
         thinned = f" Averages are over all {len(trials):,} trials" if self._has_averages else ""
         thinned += (f", every {every} bins." if every > 1 else ".") if thinned else ""
@@ -136,9 +140,10 @@ class TrialBundle:
         show = self.is_on("single trial")
         shown = np.union1d(drawn.trials, picked) if show else picked
         self._trials, self._every = shown, drawn.every
+        self._opacity = _FAINT if len(picked) else 1.0
         self.plot.layer.show_lines(
             time[:: drawn.every], values[shown][:, bins][:, :: drawn.every],
-            conditions.group[shown], [*conditions.colours, TEXT],
+            conditions.group[shown], [*conditions.colours, NEUTRAL],
             names=[viewed.name_of_trial(trial) for trial in shown.tolist()],
             highlight=np.flatnonzero(np.isin(shown, picked)).tolist(),
         )  # fmt: skip
@@ -163,7 +168,7 @@ class TrialBundle:
             self.averages.hide()
             return
         average = self._average(values, trials, bins)
-        self.averages.show(time, average.mean, self._colours_of(average))
+        self.averages.show(time, average.mean, self._colours_of(average), opacity=self._opacity)
         self._kinds.append("average")
         if wants_sem:
             low, high = average.mean - average.sem, average.mean + average.sem
@@ -179,16 +184,14 @@ class TrialBundle:
                 lines.hide()
                 continue
             average = self._average(readers[name](), trials, bins)
-            # The truth in one colour: each curve lies over the average it is compared with.
-            alike = [TEXT] * len(average.ids)
-            lines.show(
-                time, average.mean, alike if name == "true rate" else self._colours_of(average)
-            )
+            self._reach.append(average.mean)
+            lines.show(time, average.mean, self._colours_of(average), opacity=self._opacity)
             self._kinds.append(name)
 
     def _add_spread(self, values: np.ndarray, spread: Reader | None, bins: slice) -> None:
         picked = np.intersect1d(self.viewed.selection.picked, self._trials).astype(np.int64)
-        if spread is None or not len(picked) or not self.is_on("± s.d. of samples"):
+        is_wanted = spread is not None and self.is_on("± s.d. of samples")
+        if not is_wanted or not 0 < len(picked) <= _MOST_NAMED:
             return
         centre, sd = values[picked][:, bins], spread()[picked][:, bins]
         self._bands.append((centre - sd, centre + sd, self.viewed.conditions.group[picked]))
@@ -198,6 +201,7 @@ class TrialBundle:
         if prior is None:
             return
         mean, sd = prior[0][bins], prior[1][bins]
+        self._reach += [mean - sd, mean + sd]
         neutral = np.array([len(self.viewed.conditions.colours)])
         self._bands.append(((mean - sd)[None], (mean + sd)[None], neutral))
         self._kinds.append("prior ± s.d.")
@@ -209,7 +213,8 @@ class TrialBundle:
             for parts in zip((none, none, np.zeros(0)), *self._bands, strict=True)
         )
         every = self._every
-        self.plot.layer.show_bands(low[:, ::every], high[:, ::every], group)
+        below = int("prior ± s.d." in self._kinds)
+        self.plot.layer.show_bands(low[:, ::every], high[:, ::every], group, below=below)
 
     # ------------------------------------------------------------------------------ numbers
 
@@ -223,13 +228,9 @@ class TrialBundle:
     def _colours_of(self, average: ConditionAverages) -> list[str]:
         return [self.viewed.conditions.colours[group] for group in average.ids]
 
-    def _set_home(
-        self, values: np.ndarray, time: np.ndarray, prior: Any, bins: slice, from_zero: bool
-    ) -> None:
-        low, high = float(np.nanmin(values)), float(np.nanmax(values))
-        if prior is not None:
-            mean, sd = prior[0][bins], prior[1][bins]
-            low, high = min(low, float((mean - sd).min())), max(high, float((mean + sd).max()))
+    def _set_home(self, time: np.ndarray, from_zero: bool) -> None:
+        low = min(float(np.nanmin(values)) for values in self._reach)
+        high = max(float(np.nanmax(values)) for values in self._reach)
         room = 0.05 * (high - min(low, 0) if from_zero else high - low) or 0.5
         end = float(time[-1]) + self.viewed.source.pm.bin_ms
         y = (0.0, high + room) if from_zero and low >= 0 else (low - room, high + room)

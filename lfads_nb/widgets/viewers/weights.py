@@ -1,4 +1,4 @@
-"""Learned weights as images: the generator's recurrence, read-outs, read-ins, session by session."""
+"""Learned weights as images: recurrence, read-outs and read-ins, session by session."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class WeightsViewer(LinkedView):
         self.plot.explain_key(key_html(f"{name}{session}", []) + bar_of_colours)
         norm = float(np.linalg.norm(matrix))
         self.plot.say(
-            f"{rows} x {columns}, a row per input and a column per output; Frobenius norm {norm:.3g}."
+            f"{rows} x {columns}, a row per input, a column per output; Frobenius norm {norm:.3g}."
         )
 
     def _has(self, name: str) -> bool:
