@@ -8,7 +8,10 @@ from typing import Any
 
 import ipywidgets as w
 
+from lfads_nb.datasets import generate_demo_datasets
+from lfads_nb.demo import make_demo
 from lfads_nb.errors import CollectionError
+from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.code_view import CodeView
 from lfads_nb.widgets.panel import Panel
@@ -17,6 +20,7 @@ from lfads_nb.widgets.script import script_of
 from lfads_nb.widgets.theme import button, html, plural, row, stack, text_box
 
 DEFAULT_ROOT = "~/lfads_nb/runs"
+DEMO_SESSIONS = 3
 
 
 class CollectionBar(Panel):
@@ -37,6 +41,8 @@ class CollectionBar(Panel):
         self.root = text_box("In folder", str(folder), width="430px")
         self.name = text_box("Name", "example", width="220px")
         self.make = button("Make collection", style="primary")
+        self.quick = button("Quick example", tip="Demo data and four settings, ready to launch")
+        self.task = TaskBar()
         self.path = text_box("Folder", width="460px", hint="folder of a collection")
         self.recent = w.Dropdown(
             description="or lately used", style={"description_width": "initial"},
@@ -44,7 +50,10 @@ class CollectionBar(Panel):
         )  # fmt: skip
         self.load = button("Open collection", style="primary")
         self.script = CodeView()
-        self._new_box = stack(row(self.root, self.name, self.make))
+        self._new_box = stack(
+            row(self.root, self.name, self.make, html("<span class='lfads-dim'>or</span>"),
+                self.quick)
+        )  # fmt: skip
         self._open_box = stack(row(self.path, self.recent, self.load))
         self._code_box = stack(self.script)
         self._boxes = {
@@ -52,11 +61,12 @@ class CollectionBar(Panel):
         }  # fmt: skip
         self.fill(
             row(self._about, self.new, self.open, self.code),
-            self._new_box, self._open_box, self._code_box, self.notice,
+            self._new_box, self._open_box, self._code_box, self.task, self.notice,
         )  # fmt: skip
         for toggle in self._boxes:
             toggle.observe(self.guard(self._fold), "value")
         self.on_click(self.make, self.make_collection)
+        self.on_click(self.quick, self.make_quick_example)
         self.on_click(self.load, self.open_collection)
         self.recent.observe(self.guard(self._choose_recent), "value")
         self.bench.on_change(self.refresh)
@@ -123,6 +133,30 @@ class CollectionBar(Panel):
             self.new.value = False
         finally:
             self.make.disabled = False
+
+    def make_quick_example(self) -> None:
+        """Make the demo's collection, with its data and inputs, and open it."""
+        self._refuse_while_busy()
+        self.quick.disabled = True
+        folder = Path(self.root.value.strip() or DEFAULT_ROOT).expanduser().parent
+
+        def work(progress: Progress) -> Path:
+            # session by session, so that it can be stopped
+            for made in range(1, DEMO_SESSIONS + 1):
+                progress(made - 1, DEMO_SESSIONS + 1, "making demo data")
+                generate_demo_datasets(folder / "datasets", made)
+            progress(DEMO_SESSIONS, DEMO_SESSIONS + 1, "preparing inputs")
+            return make_demo(folder).path
+
+        def done(path: Path) -> None:
+            self.bench.open(path)
+            self.new.value = False
+            self.notice.say("success", "Ready: look at the tabs, then launch the four in Runs.")
+
+        def end() -> None:
+            self.quick.disabled = False
+
+        self.task.start("Quick example", work, on_done=done, on_end=end)
 
     def open_collection(self) -> None:
         """Open the folder that was typed or chosen."""

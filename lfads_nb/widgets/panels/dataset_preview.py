@@ -100,9 +100,7 @@ class DatasetPreview(w.VBox):
         ids = counts.condition_ids
         condition = f", condition {ids[trial]}" if ids is not None else ""
         cut = f" (the first {shown} drawn)" if shown < n_spikes else ""
-        self._about_trial.value = (
-            f'<span class="lfads-dim">{escape(f"{n_spikes} spikes{condition}{cut}")}</span>'
-        )
+        self._about_trial.value = f'<span class="lfads-dim">{escape(f"{n_spikes} bins with spikes{condition}{cut}")}</span>'
 
 
 def _session_html(counts: Counts, quality: DataQuality) -> str:
@@ -137,45 +135,45 @@ class _Figures:
         import bqplot as bq
 
         from lfads_nb.widgets.palette import categorical
+        from lfads_nb.widgets.small_figure import make_figure
 
         blue, orange, *_ = categorical(2)
-        self._time = bq.LinearScale()
-        self._channel = bq.LinearScale()
+        time, channel = _fixed_scale(), _fixed_scale()
         self._spikes = bq.Scatter(
-            x=[], y=[], scales={"x": self._time, "y": self._channel}, marker="rectangle",
-            default_size=6, colors=[blue], default_skew=0.95, stroke_width=0,
+            x=[], y=[], scales={"x": time, "y": channel}, marker="rectangle", default_size=6,
+            colors=[blue], default_skew=0.95, stroke_width=0,
         )  # fmt: skip
-        self.raster = _figure(
-            "Spikes of the trial", [self._spikes], self._time, self._channel, "time (ms)",
-            "channel", 380,
+        self.raster = make_figure(
+            [self._spikes], time, channel, title="Spikes of the trial", x_label="time (ms)",
+            y_label="channel", width="380px",
         )  # fmt: skip
-        x, y = bq.LinearScale(), bq.LinearScale(min=0)
+        x, y = _fixed_scale(), _fixed_scale()
         self._rates = bq.Bars(x=[0], y=[0], scales={"x": x, "y": y}, colors=[blue], padding=0.1)
-        self.rates = _figure(
-            "Rate of each channel", [self._rates], x, y, "channel", "spikes/s", 310
-        )
-        x, y = bq.LinearScale(), bq.LinearScale(min=0)
+        self.rates = make_figure(
+            [self._rates], x, y, title="Rate of each channel", x_label="channel",
+            y_label="spikes/s", width="310px",
+        )  # fmt: skip
+        x, y = _fixed_scale(), _fixed_scale()
         self._conditions = bq.Bars(
             x=[0], y=[0], scales={"x": x, "y": y}, colors=[orange], padding=0.1
         )
-        self.conditions = _figure(
-            "Trials per condition", [self._conditions], x, y, "condition, in order", "trials", 310
-        )
+        self.conditions = make_figure(
+            [self._conditions], x, y, title="Trials per condition", x_label="condition, in order",
+            y_label="trials", width="310px",
+        )  # fmt: skip
 
     def show_session(self, counts: Counts, quality: DataQuality) -> None:
-        start = counts.time_ms[0]
-        with self._time.hold_sync(), self._channel.hold_sync():
-            self._time.min, self._time.max = (
-                float(start), float(start + counts.n_bins * counts.bin_ms),
-            )  # fmt: skip
-            self._channel.min, self._channel.max = -0.5, counts.n_channels - 0.5
-        with self._rates.hold_sync():
-            self._rates.x = np.arange(counts.n_channels)
-            self._rates.y = quality.rates_hz
+        start = float(counts.time_ms[0])
+        _set_limits(
+            self.raster,
+            (start, start + counts.n_bins * counts.bin_ms),
+            (-0.5, counts.n_channels - 0.5),
+        )
+        _set_bars(self.rates, self._rates, np.arange(counts.n_channels), quality.rates_hz)
         numbers = list(quality.trials_per_condition.values()) or [counts.n_trials]
-        with self._conditions.hold_sync():
-            self._conditions.x = np.arange(1, len(numbers) + 1)
-            self._conditions.y = np.array(numbers)
+        _set_bars(
+            self.conditions, self._conditions, np.arange(1, len(numbers) + 1), np.array(numbers)
+        )
 
     def show_trial(self, counts: Counts, trial: int) -> tuple[int, int]:
         """Draw a trial's spikes; return how many were drawn and how many there are."""
@@ -184,25 +182,26 @@ class _Figures:
         with self._spikes.hold_sync():
             self._spikes.x = counts.time_ms[bins[:MAX_SPIKES]].astype(np.float32)
             self._spikes.y = channels[:MAX_SPIKES].astype(np.float32)
-        return min(len(bins), MAX_SPIKES), int(one.sum())
+        return min(len(bins), MAX_SPIKES), len(bins)
 
 
-def _figure(
-    name: str, marks: list[Any], x: Any, y: Any, x_label: str, y_label: str, width: int
-) -> Any:
+def _fixed_scale() -> Any:
     import bqplot as bq
 
-    axes = [
-        bq.Axis(scale=x, label=x_label, grid_lines="none"),
-        bq.Axis(
-            scale=y, label=y_label, orientation="vertical", grid_lines="none", label_offset="36px"
-        ),
-    ]  # fmt: skip
-    figure = bq.Figure(
-        marks=marks, axes=axes, title=name, animation_duration=0, padding_x=0, padding_y=0,
-        fig_margin={"top": 34, "bottom": 40, "left": 52, "right": 10},
-        layout=w.Layout(width=f"{width}px", height="240px", min_width="0"),
-        title_style={"font-size": "13px"},
-    )  # fmt: skip
-    figure.add_class("lfads-figure")
-    return figure
+    return bq.LinearScale(min=0.0, max=1.0, allow_padding=False)
+
+
+def _set_bars(figure: Any, bars: Any, x: np.ndarray, y: np.ndarray) -> None:
+    highest = float(np.max(y, initial=0.0))
+    _set_limits(figure, (float(x[0]) - 0.5, float(x[-1]) + 0.5), (0.0, highest * 1.05 or 1.0))
+    with bars.hold_sync():
+        bars.x, bars.y = x, y
+
+
+def _set_limits(figure: Any, x: tuple[float, float], y: tuple[float, float]) -> None:
+    from lfads_nb.widgets.small_figure import nice_ticks
+
+    for axis, (low, high) in zip(figure.axes, (x, y), strict=True):
+        with axis.scale.hold_sync():
+            axis.scale.min, axis.scale.max = low, high
+        axis.tick_values = np.array(nice_ticks(low, high))

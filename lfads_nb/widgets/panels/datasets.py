@@ -81,9 +81,7 @@ class DatasetsPanel(Panel):
         self.refresh()
 
     def _lay_out(self) -> None:
-        self.fill(
-            title("Datasets", "Each file is one recording session: spike counts of trials."),
-            self.notice,
+        self._body = stack(
             row(self.folder, self.pattern, self.look, html("<span class='lfads-dim'>or</span>"),
                 self.demo, self.n_demo),
             self.task,
@@ -95,6 +93,11 @@ class DatasetsPanel(Panel):
             ),
             section(stack(self.preview)),
         )  # fmt: skip
+        self.fill(
+            title("Datasets", "Each file is one recording session: spike counts of trials."),
+            self.notice,
+            self._body,
+        )
 
     def _connect(self) -> None:
         self.on_click(self.look, self.scan)
@@ -112,8 +115,7 @@ class DatasetsPanel(Panel):
     def refresh(self) -> None:
         """Show the collection as it is now."""
         datasets = self.bench.datasets
-        for widget in (self.look, self.add, self.demo, self.remove, self.folder):
-            widget.disabled = datasets is None
+        self._body.layout.display = "none" if datasets is None else ""
         if datasets is None:
             self.notice.say("info", "Open or make a collection first; its datasets show here.")
             self.files.update_rows([])

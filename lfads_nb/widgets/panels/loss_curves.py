@@ -71,18 +71,14 @@ class LossCurves(w.VBox):
     def _make_figure(self) -> None:
         import bqplot as bq
 
+        from lfads_nb.widgets.small_figure import make_figure
+
         self._bq = bq
-        self._x, self._y = bq.LinearScale(), bq.LinearScale()
-        self._y_log = bq.LogScale()
-        self._x_axis = bq.Axis(scale=self._x, label="epoch", grid_lines="none")
-        self._y_axis = bq.Axis(
-            scale=self._y, orientation="vertical", label_offset="50px", grid_lines="none"
+        self._y, self._y_log = bq.LinearScale(), bq.LogScale()
+        self._x = bq.LinearScale()
+        self.figure = make_figure(
+            [], self._x, self._y, x_label="epoch", y_label="", width="100%", height="300px"
         )
-        self.figure = bq.Figure(
-            marks=[], axes=[self._x_axis, self._y_axis], animation_duration=0,
-            fig_margin={"top": 10, "bottom": 40, "left": 66, "right": 12},
-            layout=w.Layout(width="100%", height="300px", min_width="0"),
-        )  # fmt: skip
         self.figure.add_class("lfads-curves")
         self._box.children = [self.figure]
 
@@ -128,8 +124,8 @@ class LossCurves(w.VBox):
             )  # fmt: skip
             legend.append(_legend_item(label, colour, values))
         with self.figure.hold_sync():
-            self._y_axis.scale = y_scale
-            self._y_axis.label = self.which.value
+            y_axis = self.figure.axes[1]
+            y_axis.scale, y_axis.label = y_scale, self.which.value
             self.figure.marks = marks
         self._legend.value = f'<div class="lf-links">{"".join(legend)}</div>'
         for mark in old:

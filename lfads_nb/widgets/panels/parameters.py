@@ -132,7 +132,7 @@ class ParametersPanel(Panel):
         self._show_draft(SweepDraft.from_json(self.bench.draft("parameters"), names))
 
     def _offer_starts(self) -> None:
-        options: list[tuple[str, Any]] = [("choose …", None), *_START_FROM.items()]
+        options: list[tuple[str, Any]] = [("choose …", ""), *_START_FROM.items()]
         if self.bench.collection is not None:
             options += [
                 (f"{p.param_name} {p.differences_text()}"[:90], p)
@@ -145,7 +145,7 @@ class ParametersPanel(Panel):
             self._loading = False
 
     def _start(self, change: Any) -> None:
-        if change["new"] is not None and not self._loading:
+        if change["new"] and not self._loading:
             self.load(change["new"])
             self.start_from.index = 0
 

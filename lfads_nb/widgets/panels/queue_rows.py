@@ -21,7 +21,7 @@ COLUMNS = [
     column("run", "Run spec", kind="code", width="150px"),
     column("setting", "Setting", kind="code"),
     column("differs", "Differs in", width="150px"),
-    column("state", "State", width="170px"),
+    column("state", "State", width="210px"),
     column("device", "Device"),
     column("progress", "Progress"),
     column("epoch", "Epoch", kind="number"),
