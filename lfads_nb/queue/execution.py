@@ -36,10 +36,17 @@ class Failure:
 
 
 class _WholeFiles:
-    """Papermill's way to a file, with a temporary name and a move instead of writing in place."""
+    """Papermill's way to a file, with a temporary name and a move instead of writing in place.
 
-    @staticmethod
-    def write(text: str, path: str) -> None:
+    `last` is what was written last: papermill works on a copy of the notebook that it is given,
+    and this is the only way to that copy when the execution ends early.
+    """
+
+    def __init__(self) -> None:
+        self.last: str | None = None
+
+    def write(self, text: str, path: str) -> None:
+        self.last = text
         try:
             write_text(Path(path.removeprefix(_SCHEME)), text)
         except OSError as error:
@@ -58,7 +65,7 @@ class NotebookExecution:
 
     Parameters
     ----------
-    notebook : rendered; it fills with outputs.
+    notebook : rendered; replaced by the executed one, as far as it came, when `run` ends.
     path : where it is saved after every cell, and every few seconds within one.
     output : gets everything that the notebook prints.
     """
@@ -80,12 +87,22 @@ class NotebookExecution:
 
     def run(self) -> Failure | None:
         """Execute every cell; return why it ended early, or None."""
+        import nbformat
+
+        files = _WholeFiles()
+        try:
+            return self._execute(files)
+        finally:
+            if files.last is not None:
+                self.notebook = nbformat.reads(files.last, as_version=4)
+
+    def _execute(self, files: _WholeFiles) -> Failure | None:
         import papermill
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillExecutionError
         from papermill.iorw import papermill_io
 
-        papermill_io.register(_SCHEME, _WholeFiles())
+        papermill_io.register(_SCHEME, files)
         try:
             papermill.execute_notebook(
                 self.notebook,

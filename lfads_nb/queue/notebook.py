@@ -90,10 +90,11 @@ def _check_names(
 
 def markdown_text(text: str) -> str:
     """Return a user's text so that markdown shows it as it stands."""
-    escaped = html.escape(text)
-    for mark in "\\`*_[]#|$~":
-        escaped = escaped.replace(mark, f"&#{ord(mark)};")
-    return escaped.replace("\n", " ")
+    return html.escape(text).translate(_MARKS).replace("\n", " ")
+
+
+# Not `#`: it means something only at the start of a line, and these texts come after a mark.
+_MARKS = {ord(mark): f"&#{ord(mark)};" for mark in "\\`*_[]|$~"}
 
 
 def set_banner(notebook: nbformat.NotebookNode, heading: str, reason: str, detail: str) -> None:

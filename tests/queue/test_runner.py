@@ -56,7 +56,7 @@ def test_cancelling_saves_the_notebook_and_leaves_no_process(folder, tmp_path):
         tmp_path / "slow.ipynb",
         training="import time, subprocess, sys\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-        "print('here I am', flush=True)\n"
+        "print('here', 'I', 'am', flush=True)\n"
         "def train(run, params, datasets): time.sleep(600)\n"
         "run_stage(run_dir, 'training', train)",
     )
