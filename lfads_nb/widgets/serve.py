@@ -1,0 +1,97 @@
+"""The bench as a web page of its own: Voila on loopback, for its owner alone.
+
+The page needs a token; it never stands on a command line, which other users of the machine could
+read. Each visit gets a kernel of its own and finds everything again in the collection's folder.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import webbrowser
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from lfads_nb.errors import QueueError
+from lfads_nb.queue.tensorboard import free_port
+
+HOST = "127.0.0.1"
+
+
+def serve_app(
+    folder: str | Path | None = None,
+    port: int | None = None,
+    *,
+    open_browser: bool = True,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the bench until the process is interrupted.
+
+    Parameters
+    ----------
+    folder : a collection, or a folder to make collections in; by default the one open last.
+    port : on which port of 127.0.0.1; by default a free one.
+    open_browser : open the page in a browser.
+    announce : called with the page's address, token included.
+
+    Raises
+    ------
+    QueueError
+        If Voila is not installed.
+    """
+    try:
+        from voila.app import Voila
+    except ImportError:
+        raise QueueError("Voila is not installed: pip install 'lfads-nb[voila]'") from None
+    with tempfile.TemporaryDirectory(prefix="lfads_nb-") as place:
+        server, url = make_server(Voila, Path(place), folder, port or free_port())
+        if announce is not None:
+            announce(url)
+        if open_browser:
+            _open_in_browser(Path(place), url)
+        server.start()
+
+
+def make_server(
+    voila_class: Any, place: Path, folder: str | Path | None, port: int
+) -> tuple[Any, str]:
+    """Set a server up and return it with its address; `place` is a private temporary folder."""
+    token = secrets.token_urlsafe(24)
+    notebook = place / "bench.ipynb"
+    nbformat.write(bench_notebook(folder), notebook)
+    server = voila_class(
+        ip=HOST, port=port, port_retries=0, open_browser=False, connection_dir_root=str(place)
+    )
+    server.initialize([str(notebook)])
+    server.token = token
+    server.voila_configuration.strip_sources = True
+    server.voila_configuration.show_tracebacks = False
+    return server, f"http://{HOST}:{port}/?token={token}"
+
+
+def bench_notebook(folder: str | Path | None) -> nbformat.NotebookNode:
+    """Make the notebook that shows the bench and nothing else."""
+    where = repr(str(Path(folder).expanduser().absolute())) if folder is not None else ""
+    code = f"import lfads_nb\nlfads_nb.app({where})"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    notebook.metadata["kernelspec"] = {
+        "name": "python3", "display_name": "Python 3", "language": "python",
+    }  # fmt: skip
+    notebook.metadata["title"] = "lfads_nb"
+    return notebook
+
+
+def _open_in_browser(place: Path, url: str) -> None:
+    # by way of a private file, so that the token is on no command line
+    page = place / "open.html"
+    page.touch(mode=0o600)
+    page.write_text(
+        f'<!doctype html><meta http-equiv="refresh" content="1; url={escape(url)}">'
+        f'<p>Opening <a href="{escape(url)}">the bench</a> …</p>',
+        encoding="utf-8",
+    )
+    webbrowser.open(page.as_uri())
