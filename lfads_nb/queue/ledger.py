@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lfads_nb.queue.batches import Batch, LaunchOptions
+from lfads_nb.queue.devices import Device
 from lfads_nb.queue.status import RunState
 from lfads_nb.sweep.folders import RunFolder
 
@@ -20,9 +21,9 @@ from lfads_nb.sweep.folders import RunFolder
 class Entry:
     """A run that was asked for and has not ended.
 
-    `stop` is how it shall end once it was told to stop, `held` whether it was paused by name,
-    `failures` and `resumes` count what went wrong since the launch, `not_before` (on the server's
-    clock) delays another try, and the rest says where it runs.
+    `stop` is how it shall end once it was told to stop, `held` whether it was paused by name.
+    `tries`, `failures` and `resumes` count what was started and what went wrong since the launch;
+    `not_before` (on the server's clock) delays another try. The rest says where it runs.
     """
 
     run: str
@@ -33,11 +34,12 @@ class Entry:
     held: bool = False
     running: bool = False
     stop: RunState | None = None
+    tries: int = 0
     failures: int = 0
     resumes: int = 0
     not_before: float = 0.0
     waits_for: str = ""
-    device: str = ""
+    device: Device | None = None
     memory_mb: float = 0.0
     started: float = 0.0
 
@@ -91,6 +93,11 @@ class Ledger:
             if not entry.held:
                 yield entry
 
+    def delayed(self, now: float) -> list[Entry]:
+        """Return the runs among the next few that wait for a time to come."""
+        first = (self._entries[run] for _, run in self._waiting[:200])
+        return [entry for entry in first if entry.not_before > now]
+
     def running(self) -> list[Entry]:
         return list(self._running.values())
 
@@ -107,7 +114,7 @@ class Ledger:
     def put_back(self, entry: Entry, *, not_before: float = 0.0, why: str = "") -> None:
         """Note that a run is to be started again."""
         self._running.pop(entry.run, None)
-        entry.running, entry.stop, entry.device = False, None, ""
+        entry.running, entry.stop, entry.device = False, None, None
         entry.not_before, entry.waits_for = not_before, why
         self._insert(entry)
 

@@ -7,6 +7,7 @@ are off.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,7 +81,7 @@ class LocalPool:
             workers={device.key: self._worker(device, address) for device in self.devices},
             security=security,
             asynchronous=True,
-            silence_logs=30,
+            silence_logs=logging.WARNING,
             name="lfads_nb",
         )
         self._client = await Client(self._cluster, asynchronous=True, security=security)
@@ -93,6 +94,7 @@ class LocalPool:
             "memory_limit": None,
             "worker_class": SilentWorker,
             "dashboard": False,
+            "silence_logs": logging.WARNING,
             "local_directory": str(self._home.scratch),
             "env": run_environment(device, threads=1),
         }

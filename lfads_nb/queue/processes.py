@@ -10,8 +10,10 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,4 +123,34 @@ def stop_process(
             return True
         sleep(0.05)
     target.send(signal.SIGKILL)
+    while target.is_alive and clock() < deadline + 5.0:
+        sleep(0.05)
     return False
+
+
+def start_detached(
+    command: Sequence[str], *, log: Path, cwd: Path, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a process that outlives this one, its terminal and its session.
+
+    Parameters
+    ----------
+    command : program and arguments.
+    log : gets what it prints, readable by the owner alone.
+    """
+    file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    finally:
+        os.close(file)
+    # While this process lives it must take note of the other's end, or that stays as a zombie.
+    threading.Thread(target=process.wait, daemon=True).start()
+    return process

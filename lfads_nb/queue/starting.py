@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 
 from lfads_nb.errors import QueueError
 from lfads_nb.queue.batches import passed_on
 from lfads_nb.queue.home import HOME_VARIABLE, QueueHome
+from lfads_nb.queue.processes import start_detached
 
 _START_S = 20.0
 
@@ -19,19 +19,12 @@ def ensure_server(home: QueueHome) -> None:
     if home.server_process() is not None:
         return
     environment = {**os.environ, **passed_on(), HOME_VARIABLE: str(home.path.parent)}
-    log = os.open(home.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    try:
-        subprocess.Popen(
-            [sys.executable, "-m", "lfads_nb.queue.server"],
-            env=environment,
-            cwd=home.path,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    finally:
-        os.close(log)
+    start_detached(
+        [sys.executable, "-m", "lfads_nb.queue.server"],
+        log=home.log,
+        cwd=home.path,
+        environment=environment,
+    )
 
 
 class ServerKeeper:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from lfads_nb.atomic_files import write_text
 from lfads_nb.errors import QueueError
 from lfads_nb.queue.home import QueueHome, put_json, read_json_file
-from lfads_nb.queue.processes import ProcessId, stop_process
+from lfads_nb.queue.processes import ProcessId, start_detached, stop_process
 from lfads_nb.sweep.folders import CollectionFolder, RunFolder
 
 if TYPE_CHECKING:
@@ -125,19 +124,13 @@ def _start(
     log_path = home.path / "tensorboard.log"
     command = [sys.executable, "-m", "tensorboard.main", "--host=127.0.0.1", f"--port={port}"]
     command += [f"--logdir_spec={logdir_spec(collection, folders)}"]
-    log = os.open(log_path, os.O_WRONLY | os.O_TRUNC | os.O_CREAT, 0o600)
-    try:
-        process = subprocess.Popen(
-            command,
-            cwd=collection.path,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    finally:
-        os.close(log)
+    log_path.unlink(missing_ok=True)
+    process = start_detached(
+        command,
+        log=log_path,
+        cwd=collection.path,
+        environment={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
+    )
     deadline = time.monotonic() + _START_S
     while process.poll() is None and time.monotonic() < deadline:
         if _answers(port):

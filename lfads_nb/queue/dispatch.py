@@ -1,0 +1,260 @@
+"""From the ledger to the devices and back: starts runs on workers and sees to their ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import islice
+from typing import Any
+
+from lfads_nb.errors import LfadsError
+from lfads_nb.queue.devices import Device, list_devices, refreshed, usable_cores
+from lfads_nb.queue.ends import RESUMES, record_end
+from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.ledger import Entry, Ledger
+from lfads_nb.queue.memory import MemoryBook
+from lfads_nb.queue.plan import LOOK_AHEAD, Occupant, Wish, make_plan
+from lfads_nb.queue.pool import ForeignPool, LocalPool
+from lfads_nb.queue.run_lock import read_holder
+from lfads_nb.queue.runner import EXIT_TAKEN
+from lfads_nb.queue.status import RunState, move_status, read_status
+from lfads_nb.queue.stopping import ask_to_stop, forget_stop
+from lfads_nb.queue.task import RunTask
+
+log = logging.getLogger(__name__)
+
+# Memory that was free is looked at again so often while a run waits for it.
+LOOK_AGAIN_S = 2.0
+# A run that started less than this ago may not have taken its memory yet.
+CLAIM_S = 60.0
+# A worker that died leaves its runs this long to notice.
+NOTICE_S = 12.0
+TAKEN_AGAIN_S = 10.0
+MAX_RESUMES = 3
+MAX_ON_CLUSTER = 1000
+
+
+class Dispatcher:
+    """Gives waiting runs to workers while there is room, and decides what follows their end.
+
+    Parameters
+    ----------
+    home : the queue's folder.
+    ledger : the runs that are to be done.
+    on_end : told of a run that ended and will not be started again.
+    on_room : told that a device became free.
+    clock : seconds that never jump.
+    """
+
+    def __init__(
+        self,
+        home: QueueHome,
+        ledger: Ledger,
+        *,
+        on_end: Callable[[Entry], None],
+        on_room: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._home, self._ledger, self._clock = home, ledger, clock
+        self._on_end, self._on_room = on_end, on_room
+        self._memory = MemoryBook(home)
+        self._pool: LocalPool | None = None
+        self._clusters: dict[str, ForeignPool] = {}
+        self._followers: set[asyncio.Task[None]] = set()
+        self._looked_at = float("-inf")
+        self._closing = False
+        self.waits: dict[str, str] = {}
+
+    # --------------------------------------------------------------------------------- starting
+
+    async def start_runs(self) -> None:
+        """Start every run that may start now."""
+        now = self._clock()
+        ready = [e for e in islice(self._ledger.waiting(), LOOK_AHEAD) if e.not_before <= now]
+        await self._start_on_clusters(e for e in ready if e.options.cluster is not None)
+        here = [e for e in ready if e.options.cluster is None]
+        if here and (not self.waits or now - self._looked_at >= LOOK_AGAIN_S):
+            await self._start_here(here)
+
+    def look_soon(self) -> None:
+        """Look at the devices at the next turn, though runs wait for them."""
+        self._looked_at = float("-inf")
+
+    async def _start_here(self, entries: list[Entry]) -> None:
+        self._looked_at = self._clock()
+        if self._pool is None:
+            pool = LocalPool(self._home, await asyncio.to_thread(list_devices))
+            await pool.start()
+            self._pool = pool
+        devices = await asyncio.to_thread(refreshed, self._pool.devices)
+        wishes = (self._wish(entry) for entry in entries)
+        plan = make_plan(wishes, devices, self._occupants())
+        self.waits = plan.waits
+        for wish, device in plan.starts:
+            entry = self._ledger.get(wish.run)
+            if entry is not None and not entry.running:
+                entry.memory_mb = wish.memory_mb(device.kind)
+                self._submit(entry, self._pool, device)
+
+    def _occupants(self) -> list[Occupant]:
+        now = self._clock()
+        return [
+            Occupant(
+                entry.device.key,
+                entry.batch,
+                entry.options.one_task_per_gpu,
+                entry.memory_mb if now - entry.started < CLAIM_S else 0.0,
+            )
+            for entry in self._ledger.running()
+            if entry.device is not None
+        ]
+
+    def _wish(self, entry: Entry) -> Wish:
+        options, run = entry.options, entry.run
+
+        def memory_mb(kind: str) -> float:
+            return options.gpu_memory_required or self._memory.needed_mb(run, kind)
+
+        return Wish(
+            run,
+            entry.batch,
+            memory_mb,
+            options.gpu_list,
+            options.one_task_per_gpu,
+            options.max_tasks_simultaneously,
+        )
+
+    async def _start_on_clusters(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            running = sum(e.batch == entry.batch for e in self._ledger.running())
+            if running < (entry.options.max_tasks_simultaneously or MAX_ON_CLUSTER):
+                pool = await self._cluster_of(entry)
+                if pool is not None:
+                    self._submit(entry, pool, None)
+
+    async def _cluster_of(self, entry: Entry) -> ForeignPool | None:
+        """Return the connection to a run's cluster; without one the run has failed."""
+        cluster = entry.options.cluster or {}
+        name = f"{cluster['address']} {entry.options.resources}"
+        if name not in self._clusters:
+            pool = ForeignPool(cluster["address"], cluster["security"], entry.options.resources)
+            try:
+                await pool.start()
+            except OSError as error:
+                reason = f"no dask scheduler answers at {cluster['address']} ({error})"
+                record_end(entry.folder, RunState.FAILED, reason)
+                self._on_end(entry)
+                return None
+            self._clusters[name] = pool
+        return self._clusters[name]
+
+    def _submit(self, entry: Entry, pool: LocalPool | ForeignPool, device: Device | None) -> None:
+        options = entry.options
+        forget_stop(entry.folder)
+        self._ledger.start(entry)
+        entry.device, entry.started = device, self._clock()
+        task = RunTask(
+            folder=entry.run,
+            device=device.key if device else "",
+            threads=self._threads(entry) if device else 0,
+            mode=options.mode,
+            rerun=options.rerun and entry.tries == 0,
+            template=options.template,
+            python=options.python,
+            runner=options.runner,
+            environment=options.environment,
+            memory_mb=options.gpu_memory_required or 0.0,
+        )
+        entry.tries += 1
+        key = f"run-{entry.number}-{entry.tries}-{time.time_ns()}"
+        future = pool.submit(task, key=key, priority=entry.priority)
+        follower = asyncio.create_task(self._follow(entry, future))
+        self._followers.add(follower)
+        follower.add_done_callback(self._followers.discard)
+
+    def _threads(self, entry: Entry) -> int:
+        """Share the cores among the runs that will run at once."""
+        assert self._pool is not None, "runs start on a pool"
+        devices = self._pool.devices
+        alone = devices[0].kind == "gpu" and entry.options.one_task_per_gpu
+        places = len(devices) if alone else sum(device.slots for device in devices)
+        wanted = self._ledger.n_waiting + len(self._ledger.running())
+        at_once = min(places, entry.options.max_tasks_simultaneously or places, wanted)
+        return max(1, usable_cores() // max(1, at_once))
+
+    # ----------------------------------------------------------------------------------- ending
+
+    async def _follow(self, entry: Entry, future: Any) -> None:
+        """Wait for a run's end and see to what comes next."""
+        try:
+            code = await future
+        except Exception as error:  # noqa: BLE001  dask raises what it likes when a worker dies
+            log.warning("the worker of %s was lost: %s", entry.run, error)
+            code = None
+        future.release()
+        if code == EXIT_TAKEN:
+            holder = read_holder(entry.folder)
+            who = f"process {holder.pid} on {holder.host}" if holder else "another process"
+            self._again(entry, after_s=TAKEN_AGAIN_S, why=f"{who} works on it")
+        else:
+            await self._wait_until_free(entry)
+            self._settle(entry, worker_died=code is None)
+        self.look_soon()
+        self._on_room()
+
+    async def _wait_until_free(self, entry: Entry) -> None:
+        """Wait for a run whose worker died to notice it and to end; then end it by force."""
+        deadline = self._clock() + NOTICE_S
+        while True:
+            holder = read_holder(entry.folder)
+            if holder is None or (holder.is_here and not holder.is_alive):
+                return
+            if self._clock() > deadline:
+                if holder.is_here:
+                    holder.send(signal.SIGKILL)
+                return
+            await asyncio.sleep(0.1)
+
+    def _settle(self, entry: Entry, *, worker_died: bool) -> None:
+        """Write down how a run ended if it could not, and start it again if it should be."""
+        status = read_status(entry.folder)
+        if not status.state.is_ended:
+            reason = "it was cancelled" if entry.stop is RunState.CANCELLED else ""
+            reason = reason or f"its process died during {status.stage or 'its start'}; {RESUMES}"
+            status = record_end(entry.folder, entry.stop or RunState.INTERRUPTED, reason)
+        if entry.device is not None:
+            self._memory.learn(entry.run, entry.device.kind, status.peak_memory_mb)
+        if self._closing or entry.stop is RunState.CANCELLED:
+            self._on_end(entry)
+        elif entry.held:
+            self._again(entry, why="paused")
+        elif status.state is RunState.FAILED and entry.failures < entry.options.retries:
+            entry.failures += 1
+            self._again(entry, why=f"tried again after: {status.reason}")
+        elif status.state is RunState.INTERRUPTED and worker_died and entry.resumes < MAX_RESUMES:
+            entry.resumes += 1
+            self._again(entry, why="its worker died")
+        else:
+            self._on_end(entry)
+
+    def _again(self, entry: Entry, *, after_s: float = 0.0, why: str = "") -> None:
+        with suppress(LfadsError):
+            if read_status(entry.folder).state.is_ended:
+                move_status(entry.folder, RunState.QUEUED, progress={})
+        self._ledger.put_back(entry, not_before=self._clock() + after_s, why=why)
+
+    async def close(self) -> None:
+        """Interrupt what runs, wait for it, and end the workers."""
+        self._closing = True
+        for entry in self._ledger.running():
+            entry.stop = RunState.INTERRUPTED
+            ask_to_stop(entry.folder, RunState.INTERRUPTED)
+        if self._followers:
+            await asyncio.wait(self._followers, timeout=NOTICE_S)
+        for pool in filter(None, [self._pool, *self._clusters.values()]):
+            with suppress(OSError, asyncio.TimeoutError):
+                await pool.close()

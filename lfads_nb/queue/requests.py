@@ -1,0 +1,79 @@
+"""What views ask of the server, besides launches: one function for each verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lfads_nb.queue.ends import cancel_without_server, record_end
+from lfads_nb.queue.status import RunState
+from lfads_nb.queue.stopping import ask_to_stop
+from lfads_nb.sweep.folders import RunFolder
+
+if TYPE_CHECKING:
+    from lfads_nb.queue.server import QueueServer
+
+Request = dict[str, Any]
+
+
+def cancel(server: QueueServer, request: Request) -> None:
+    """End runs for good; those that this server does not know too."""
+    runs = request.get("runs")
+    entries = server.ledger.chosen(runs)
+    known = {entry.run for entry in entries}
+    waiting = [entry for entry in entries if not entry.running]
+    for entry in waiting:
+        server.end(entry)
+    for entry in entries:
+        if entry.running:
+            entry.stop = RunState.CANCELLED
+            ask_to_stop(entry.folder, RunState.CANCELLED)
+    for entry in waiting:
+        record_end(entry.folder, RunState.CANCELLED, "it was cancelled before it started")
+    for run in runs or ():
+        if run not in known:
+            cancel_without_server(RunFolder(Path(run)))
+
+
+def pause(server: QueueServer, request: Request) -> None:
+    """Hold runs back, or without any named, start none."""
+    runs = request.get("runs")
+    if runs is None:
+        server.paused = True
+    for entry in server.ledger.chosen(runs or ()):
+        entry.held = True
+        if entry.running:
+            entry.stop = RunState.INTERRUPTED
+            ask_to_stop(entry.folder, RunState.INTERRUPTED)
+    server.keep_held()
+
+
+def resume(server: QueueServer, request: Request) -> None:
+    """Let runs go on, or without any named, everything."""
+    runs = request.get("runs")
+    if runs is None:
+        server.paused = False
+    for entry in server.ledger.chosen(runs):
+        entry.held = False
+    server.keep_held()
+
+
+def set_priority(server: QueueServer, request: Request) -> None:
+    """Move waiting runs forward or back."""
+    for entry in server.ledger.chosen(request.get("runs")):
+        server.ledger.set_priority(entry, int(request.get("priority", 0)))
+
+
+def stop(server: QueueServer, _: Request) -> None:
+    """End the server."""
+    server.stop()
+
+
+VERBS: dict[str, Callable[[QueueServer, Request], None]] = {
+    "cancel": cancel,
+    "pause": pause,
+    "resume": resume,
+    "priority": set_priority,
+    "stop": stop,
+}

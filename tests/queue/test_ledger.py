@@ -1,0 +1,59 @@
+import pytest
+
+from lfads_nb.queue.batches import Batch, LaunchOptions
+from lfads_nb.queue.ledger import Ledger
+
+
+def batch(key, *runs, **options):
+    return Batch(key, runs, LaunchOptions(**options))
+
+
+@pytest.fixture
+def ledger():
+    ledger = Ledger()
+    first, second = batch("1", "a", "b", "c"), batch("2", "d", priority=5)
+    ledger.add(first, first.runs)
+    ledger.add(second, second.runs)
+    return ledger
+
+
+def order(ledger):
+    return [entry.run for entry in ledger.waiting()]
+
+
+def test_higher_priority_goes_first_then_the_order_of_launching(ledger):
+    assert order(ledger) == ["d", "a", "b", "c"]
+    ledger.set_priority(ledger.get("c"), 9)
+    ledger.set_priority(ledger.get("d"), -1)
+    assert order(ledger) == ["c", "a", "b", "d"]
+
+
+def test_a_run_that_is_there_already_is_not_added_twice(ledger):
+    again = batch("3", "a", "e")
+    assert [entry.run for entry in ledger.add(again, again.runs)] == ["e"]
+    assert len(ledger) == 5
+
+
+def test_held_runs_are_passed_over_and_keep_their_place(ledger):
+    ledger.get("a").held = True
+    assert order(ledger) == ["d", "b", "c"]
+    ledger.get("a").held = False
+    assert order(ledger) == ["d", "a", "b", "c"]
+
+
+def test_a_run_put_back_gets_its_old_place(ledger):
+    entry = ledger.get("a")
+    ledger.start(entry)
+    assert order(ledger) == ["d", "b", "c"]
+    assert [e.run for e in ledger.running()] == ["a"]
+    ledger.put_back(entry, not_before=3.0, why="because")
+    assert order(ledger) == ["d", "a", "b", "c"]
+    assert ledger.running() == []
+    assert [e.waits_for for e in ledger.delayed(2.0)] == ["because"]
+
+
+def test_the_last_run_of_a_launch_ends_it(ledger):
+    ledger.start(ledger.get("a"))
+    assert [ledger.end(ledger.get(run)) for run in "abc"] == [False, False, True]
+    assert order(ledger) == ["d"]
+    assert "a" not in ledger
