@@ -5,15 +5,15 @@ The rule: no other file of the model imports ``tensorflow`` or ``jax``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 
 Tensors = tuple[Any, ...]
-Step = Callable[[Tensors, Any], tuple[Tensors, Tensors]]
-Forward = Callable[..., tuple[Tensors, Tensors]]
-Backward = Callable[[Tensors, Tensors], Tensors]
+Step = Callable[[Any, Any], tuple[Any, Tensors]]
+Forward = Callable[..., tuple[Tensors, Any]]
+Backward = Callable[[Any, Tensors], tuple[Any, ...]]
 
 
 def backend_name() -> str:
@@ -22,15 +22,15 @@ def backend_name() -> str:
 
 
 def scan(
-    step: Step, carry: Tensors, xs: Any, *, n_steps: int, reverse: bool = False
-) -> tuple[Tensors, Tensors]:
+    step: Step, carry: Any, xs: Any, *, n_steps: int, reverse: bool = False
+) -> tuple[Any, Tensors]:
     """Loop over time with a carried state.
 
     Parameters
     ----------
     step : callable
-        ``step(carry, x_t) -> (carry, y_t)``; carry and y_t are tuples of tensors.
-    carry : tuple of tensors
+        ``step(carry, x_t) -> (carry, y_t)``; y_t is a tuple of tensors.
+    carry : nested tuples of tensors and None
         State before the first step.
     xs : nested tuples of tensors, shapes (bins, ...), and None
         Arrays that are read one bin per step, in the structure that `step` sees.
@@ -41,8 +41,8 @@ def scan(
 
     Returns
     -------
-    carry, ys : tuple of tensors
-        Last state; outputs of every step with shapes (bins, ...).
+    carry, ys
+        Last state; tuple of the outputs of every step with shapes (bins, ...).
     """
     scan_here = _jax_scan if backend_name() == "jax" else _tensorflow_scan
     return scan_here(step, carry, xs, n_steps, reverse)
@@ -54,9 +54,10 @@ def with_gradient(forward: Forward, backward: Backward) -> Callable[..., Tensors
     Parameters
     ----------
     forward : callable
-        ``forward(*args) -> (outputs, residuals)``, both tuples of tensors.
+        ``forward(*args) -> (outputs, residuals)``: arguments and residuals are nested tuples of
+        tensors and None, outputs a tuple of tensors.
     backward : callable
-        ``backward(residuals, d_outputs) -> d_args``, one per argument, None for constants.
+        ``backward(residuals, d_outputs) -> d_args``, nested like the arguments, None for constants.
 
     Returns
     -------
@@ -67,9 +68,7 @@ def with_gradient(forward: Forward, backward: Backward) -> Callable[..., Tensors
     return make(forward, backward)
 
 
-def _jax_scan(
-    step: Step, carry: Tensors, xs: Any, n_steps: int, reverse: bool
-) -> tuple[Tensors, Tensors]:
+def _jax_scan(step: Step, carry: Any, xs: Any, n_steps: int, reverse: bool) -> tuple[Any, Tensors]:
     import jax
 
     return jax.lax.scan(step, carry, xs, length=n_steps, reverse=reverse)
@@ -84,33 +83,32 @@ def _jax_with_gradient(forward: Forward, backward: Backward) -> Callable[..., Te
 
 
 def _tensorflow_scan(
-    step: Step, carry: Tensors, xs: Any, n_steps: int, reverse: bool
-) -> tuple[Tensors, Tensors]:
+    step: Step, carry: Any, xs: Any, n_steps: int, reverse: bool
+) -> tuple[Any, Tensors]:
     import tensorflow as tf
 
-    def step_at(index: Any, carry: Tensors) -> tuple[Tensors, Tensors]:
+    def step_at(index: Any, carry: Any) -> tuple[Any, Tensors]:
         return step(carry, tf.nest.map_structure(lambda x: None if x is None else x[index], xs))
 
-    first = n_steps - 1 if reverse else 0
-    by = -1 if reverse else 1
-    carry, ys = step_at(first, carry)
-    arrays = tuple(
-        tf.TensorArray(y.dtype, size=n_steps, element_shape=y.shape).write(first, y) for y in ys
-    )
+    # Traced once more, without being run, to learn the shapes of what it returns.
+    traced = tf.function(lambda leaves: step_at(0, _filled(carry, leaves))[1], autograph=False)
+    specs = traced.get_concrete_function(_leaves(carry)).structured_outputs
+    arrays = tuple(tf.TensorArray(y.dtype, size=n_steps, element_shape=y.shape) for y in specs)
 
-    def body(index: Any, carry: Tensors, arrays: Tensors) -> tuple[Any, Tensors, Tensors]:
-        carry, ys = step_at(index, carry)
+    def body(count: Any, leaves: Tensors, arrays: Tensors) -> tuple[Any, Tensors, Tensors]:
+        index = n_steps - 1 - count if reverse else count
+        new, ys = step_at(index, _filled(carry, leaves))
         written = tuple(array.write(index, y) for array, y in zip(arrays, ys, strict=True))
-        return index + by, carry, written
+        return count + 1, _leaves(new), written
 
-    _, carry, arrays = tf.while_loop(
-        lambda index, *_: (index >= 0) & (index < n_steps),
+    _, leaves, arrays = tf.while_loop(
+        lambda count, *_: count < n_steps,
         body,
-        (tf.constant(first + by), carry, arrays),
-        maximum_iterations=n_steps - 1,
+        (tf.constant(0), _leaves(carry), arrays),
+        maximum_iterations=n_steps,
         parallel_iterations=1,
     )
-    return carry, tuple(array.stack() for array in arrays)
+    return _filled(carry, leaves), tuple(array.stack() for array in arrays)
 
 
 def _tensorflow_with_gradient(forward: Forward, backward: Backward) -> Callable[..., Tensors]:
@@ -119,13 +117,43 @@ def _tensorflow_with_gradient(forward: Forward, backward: Backward) -> Callable[
     forward = tf.function(forward, jit_compile=True, autograph=False)
     backward = tf.function(backward, jit_compile=True, autograph=False)
 
-    @tf.custom_gradient
-    def op(*args: Any) -> tuple[Tensors, Callable[..., Tensors]]:
-        # Without this an eager tape would look into the compiled loop for a gradient of its own.
-        outputs, residuals = forward(*(tf.stop_gradient(arg) for arg in args))
-        return outputs, lambda *d_outputs: backward(residuals, d_outputs)
+    def op(*args: Any) -> Tensors:
+        @tf.custom_gradient
+        def on_leaves(*leaves: Any) -> tuple[Tensors, Callable[..., Tensors]]:
+            # Without this an eager tape would look into the compiled loop for its own gradient.
+            outputs, residuals = forward(*_filled(args, [tf.stop_gradient(x) for x in leaves]))
+
+            def gradients(*d_outputs: Any) -> Tensors:
+                return _at_leaves(args, backward(residuals, d_outputs))
+
+            return outputs, gradients
+
+        return on_leaves(*_leaves(args))
 
     return op
+
+
+def _leaves(nested: Any) -> Tensors:
+    """Tensors of nested tuples, without the None that stand for absent ones."""
+    import tensorflow as tf
+
+    return tuple(x for x in tf.nest.flatten(nested) if x is not None)
+
+
+def _filled(nested: Any, leaves: Sequence[Any]) -> Any:
+    """Nested tuples like the given ones, with other tensors in the place of theirs."""
+    import tensorflow as tf
+
+    rest = iter(leaves)
+    return tf.nest.map_structure(lambda x: None if x is None else next(rest), nested)
+
+
+def _at_leaves(nested: Any, values: Any) -> Tensors:
+    """Values, None included, at the places where the nested tuples have tensors."""
+    import tensorflow as tf
+
+    pairs = zip(tf.nest.flatten(nested), tf.nest.flatten(values), strict=True)
+    return tuple(value for x, value in pairs if x is not None)
 
 
 # ---- special functions, compiled passes, devices ------------------------------------------------

@@ -8,13 +8,13 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lfads_nb.model.recurrence import (
+from lfads_nb.model.coupled_recurrence import (
     ControlledInputs,
     ControlledStates,
     ControlledWeights,
     controlled_scan,
-    gru_scan,
 )
+from lfads_nb.model.recurrence import gru_scan
 
 SIZES = st.integers(1, 5)
 CLIPS = st.sampled_from([5.0, 1.0, 0.4])

@@ -1,0 +1,343 @@
+"""The loop over time in which controller, inferred inputs, generator and factors feed each other.
+
+One loop with its own backward pass (lfads_model.md 4.5, 4.6), made of the steps in `gru_cell.py`;
+like `recurrence.py` it sums the weights' gradients as it goes back. Arrays are time-major.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, NamedTuple
+
+from keras import ops, tree
+
+from lfads_nb.model.backend import scan, with_gradient
+from lfads_nb.model.gru_cell import (
+    CellWeights,
+    Gates,
+    StepBack,
+    joint_weights,
+    step,
+    step_back,
+    transposed,
+)
+from lfads_nb.model.recurrence import summed_like
+
+Tensor = Any
+MAX_LOG_RATE = 80.0
+
+
+class ControlledInputs(NamedTuple):
+    """What the coupled loop reads besides its weights.
+
+    Shapes use T bins, B trials, K controller units, G generator units, U inferred inputs, and F
+    fed-back values (factors, or channels if rates are fed back).
+    """
+
+    con_gates_x: Tensor
+    """(T, B, 3K): projected controller input [r | u | c], bias and +1 on u included."""
+    gen_gates_x: Tensor
+    """(T or 1, B or 1, 3G): projected external input and bias of the generator, likewise."""
+    con_h0: Tensor
+    """(B, K): controller state before the first bin."""
+    gen_h0: Tensor
+    """(B, G): generator state before the first bin."""
+    noise: Tensor | None = None
+    """(T, B, U): standard normal draws; None takes the posterior means."""
+    feedback_masks: Tensor | None = None
+    """(T, B, F): dropout multipliers (0 or 1/p) of the feedback."""
+    gen_masks: Tensor | None = None
+    """(T, B, G): dropout multipliers of the generator on its way to the factors."""
+
+
+class ControlledWeights(NamedTuple):
+    """Weights of the coupled loop, inputs x outputs."""
+
+    w_con_ru: Tensor
+    """(K, 2K)"""
+    w_con_c: Tensor
+    """(K, K)"""
+    w_co_mean: Tensor
+    """(K, U)"""
+    b_co_mean: Tensor
+    """(U,)"""
+    w_co_logvar: Tensor
+    """(K, U)"""
+    b_co_logvar: Tensor
+    """(U,)"""
+    w_u_gen: Tensor
+    """(U, 3G): inferred inputs to the generator's gates."""
+    w_gen_ru: Tensor
+    """(G, 2G)"""
+    w_gen_c: Tensor
+    """(G, G)"""
+    w_fac: Tensor
+    """(G, factors): columns already of unit norm."""
+    w_f_con: Tensor | None = None
+    """(F, 3K): feedback to the controller's gates; None feeds nothing back."""
+    w_out: Tensor | None = None
+    """(factors, channels): given together with `b_out` to feed back rates, not factors."""
+    b_out: Tensor | None = None
+    """(channels,)"""
+
+
+class ControlledStates(NamedTuple):
+    """What the coupled loop returns, each (T, B, ...)."""
+
+    con_states: Tensor
+    co_mean: Tensor
+    co_logvar: Tensor
+    co: Tensor
+    """The inferred inputs that drove the generator."""
+    gen_states: Tensor
+    factors: Tensor
+
+
+def controlled_scan(
+    inputs: ControlledInputs, weights: ControlledWeights, *, clip: float
+) -> ControlledStates:
+    """Run controller, inferred inputs, generator and factors, which feed each other, over time.
+
+    Parameters
+    ----------
+    inputs, weights : what the loop reads
+        Noise and dropout multipliers are constants: no gradient flows to them.
+    clip : float
+        Bound on the absolute value of both states.
+
+    Returns
+    -------
+    ControlledStates
+    """
+    w = weights
+    feeds = w.w_f_con is not None
+    joint = _Weights(
+        con=joint_weights(w.w_f_con, w.w_con_ru, w.w_con_c),
+        heads=_Affine(
+            ops.concatenate([w.w_co_mean, w.w_co_logvar], axis=1),
+            ops.concatenate([w.b_co_mean, w.b_co_logvar], axis=0),
+        ),
+        gen=joint_weights(w.w_u_gen, w.w_gen_ru, w.w_gen_c),
+        fac=ops.convert_to_tensor(w.w_fac),
+        out=None if w.w_out is None or not feeds else _Affine(*map(_tensor, (w.w_out, w.b_out))),
+    )
+    given = ControlledInputs(*(None if x is None else _tensor(x) for x in inputs))
+    if not feeds:
+        given = given._replace(feedback_masks=None)
+    first_factors = ops.matmul(given.gen_h0, joint.fac)
+    return ControlledStates(*_controlled_op(float(clip), feeds)(given, joint, first_factors))
+
+
+def _tensor(x: Any) -> Tensor:
+    return ops.convert_to_tensor(x)
+
+
+class _Affine(NamedTuple):
+    w: Tensor
+    b: Tensor
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return ops.matmul(x, self.w) + self.b
+
+
+class _Weights(NamedTuple):
+    """Weights as the steps use them, or their gradients."""
+
+    con: CellWeights
+    heads: _Affine
+    """(K, 2U): posterior means and log variances."""
+    gen: CellWeights
+    fac: Tensor
+    out: _Affine | None
+
+
+class _Kept(NamedTuple):
+    """What the forward pass leaves for the backward pass besides the states."""
+
+    con: Tensor
+    """Before each bin, like the next two."""
+    gen: Tensor
+    factors: Tensor
+    con_gates: Gates
+    gen_gates: Gates
+
+
+class _BackInputs(NamedTuple):
+    """What one step back reads."""
+
+    d: ControlledStates
+    states: ControlledStates
+    kept: _Kept
+    feedback_masks: Tensor | None
+    gen_masks: Tensor | None
+    noise: Tensor | None
+
+
+class _BackCarry(NamedTuple):
+    """Gradients of what a step hands to the next one, and sums over the steps so far."""
+
+    con: Tensor
+    gen: Tensor
+    factors: Tensor
+    gen_gates_x: Tensor | None
+    """Summed only if the generator's own input is constant."""
+    weights: _Weights
+
+
+@cache
+def _controlled_op(clip: float, feeds: bool) -> Any:
+    def forward(x: ControlledInputs, w: _Weights, first_factors: Tensor) -> tuple:
+        states, kept = _run(x, w, first_factors, clip=clip, feeds=feeds)
+        return tuple(states), (x, w, states, kept)
+
+    def backward(residuals: tuple, d_outputs: tuple) -> tuple:
+        x, w, states, kept = residuals
+        xs = _BackInputs(
+            ControlledStates(*d_outputs), states, kept, x.feedback_masks, x.gen_masks, x.noise
+        )
+        d, (d_con_gates, *d_gen_gates) = _run_back(x, w, xs, clip=clip, feeds=feeds)
+        d_inputs = ControlledInputs(
+            con_gates_x=d_con_gates,
+            gen_gates_x=d_gen_gates[0] if d_gen_gates else d.gen_gates_x[None],
+            con_h0=d.con,
+            gen_h0=d.gen,
+        )
+        return d_inputs, d.weights, d.factors
+
+    return with_gradient(forward, backward)
+
+
+# ---- forward ------------------------------------------------------------------------------------
+
+
+def _run(
+    x: ControlledInputs, w: _Weights, first_factors: Tensor, *, clip: float, feeds: bool
+) -> tuple[ControlledStates, _Kept]:
+    constant = x.gen_gates_x.shape[0] == 1
+    n_inputs = w.heads.b.shape[0] // 2
+
+    def one_step(carry: tuple, now: ControlledInputs) -> tuple:
+        con, gen, factors = carry
+        fed = _masked(_fed_back(factors, w), now.feedback_masks) if feeds else None
+        new_con, con_gates = step(fed, con, now.con_gates_x, w.con, clip=clip)
+        heads = w.heads(new_con)
+        mean, logvar = heads[:, :n_inputs], heads[:, n_inputs:]
+        co = mean if now.noise is None else mean + now.noise * ops.exp(0.5 * logvar)
+        added = x.gen_gates_x[0] if constant else now.gen_gates_x
+        new_gen, gen_gates = step(co, gen, added, w.gen, clip=clip)
+        new_factors = ops.matmul(_masked(new_gen, now.gen_masks), w.fac)
+        states = (new_con, mean, logvar, co, new_gen, new_factors)
+        return (new_con, new_gen, new_factors), (*states, *carry, *con_gates, *gen_gates)
+
+    xs = x._replace(con_h0=None, gen_h0=None, gen_gates_x=None if constant else x.gen_gates_x)
+    carry = (x.con_h0, x.gen_h0, first_factors)
+    _, ys = scan(one_step, carry, xs, n_steps=x.con_gates_x.shape[0])
+    return ControlledStates(*ys[:6]), _Kept(*ys[6:9], Gates(*ys[9:12]), Gates(*ys[12:]))
+
+
+def _fed_back(factors: Tensor, w: _Weights) -> Tensor:
+    """Return factors, or the rates that they stand for."""
+    if w.out is None:
+        return factors
+    return ops.exp(ops.clip(w.out(factors), -MAX_LOG_RATE, MAX_LOG_RATE))
+
+
+def _masked(x: Tensor, mask: Tensor | None) -> Tensor:
+    return x if mask is None else x * mask
+
+
+# ---- back ---------------------------------------------------------------------------------------
+
+
+def _run_back(
+    x: ControlledInputs, w: _Weights, xs: _BackInputs, *, clip: float, feeds: bool
+) -> tuple[_BackCarry, tuple]:
+    """Return gradients of initial states and weights, and (of con_gates_x, of gen_gates_x).
+
+    The latter is a sum within the former if `gen_gates_x` is constant in time.
+    """
+    constant = x.gen_gates_x.shape[0] == 1
+
+    def one_step(after: _BackCarry, now: _BackInputs) -> tuple:
+        d_factors = after.factors + now.d.factors
+        gen = _generator_back(after, now, d_factors, w, clip)
+        d_heads = _heads_back(now, gen.left)
+        con = _controller_back(after, now, d_heads, w, clip)
+        d_fed, d_out = _feedback_back(now, con.left, w) if feeds else (None, None)
+        parts = _Weights(
+            con=con.weights,
+            heads=_affine_back(now.states.con_states, d_heads),
+            gen=gen.weights,
+            fac=ops.matmul(transposed(_masked(now.states.gen_states, now.gen_masks)), d_factors),
+            out=d_out,
+        )
+        d_gen_gates = summed_like(ops.concatenate(gen.added, axis=-1), x.gen_gates_x.shape[1:])
+        before = _BackCarry(
+            con=con.h,
+            gen=gen.h,
+            factors=ops.zeros_like(d_factors) if d_fed is None else d_fed,
+            gen_gates_x=after.gen_gates_x + d_gen_gates if constant else None,
+            weights=_plus(after.weights, parts),
+        )
+        d_con_gates = ops.concatenate(con.added, axis=-1)
+        return before, (d_con_gates,) if constant else (d_con_gates, d_gen_gates)
+
+    zero = _BackCarry(
+        con=ops.zeros_like(x.con_h0),
+        gen=ops.zeros_like(x.gen_h0),
+        factors=ops.zeros_like(xs.states.factors[0]),
+        gen_gates_x=ops.zeros_like(x.gen_gates_x[0]) if constant else None,
+        weights=_zeros_like(w),
+    )
+    return scan(one_step, zero, xs, n_steps=x.con_gates_x.shape[0], reverse=True)
+
+
+def _generator_back(
+    after: _BackCarry, now: _BackInputs, d_factors: Tensor, w: _Weights, clip: float
+) -> StepBack:
+    d_gen = _masked(ops.matmul(d_factors, transposed(w.fac)), now.gen_masks)
+    d_gen = d_gen + after.gen + now.d.gen_states
+    return step_back(d_gen, now.states.co, now.kept.gen, now.kept.gen_gates, w.gen, clip=clip)
+
+
+def _heads_back(now: _BackInputs, d_co: Tensor) -> Tensor:
+    """Gradient of the posterior means and log variances, (B, 2U)."""
+    d_co = d_co + now.d.co
+    d_logvar = now.d.co_logvar
+    if now.noise is not None:
+        d_logvar = d_logvar + 0.5 * d_co * (now.states.co - now.states.co_mean)
+    return ops.concatenate([now.d.co_mean + d_co, d_logvar], axis=-1)
+
+
+def _controller_back(
+    after: _BackCarry, now: _BackInputs, d_heads: Tensor, w: _Weights, clip: float
+) -> StepBack:
+    d_con = after.con + now.d.con_states + ops.matmul(d_heads, transposed(w.heads.w))
+    fed = None
+    if w.con.c.shape[0] > d_con.shape[-1]:
+        fed = _masked(_fed_back(now.kept.factors, w), now.feedback_masks)
+    return step_back(d_con, fed, now.kept.con, now.kept.con_gates, w.con, clip=clip)
+
+
+def _feedback_back(now: _BackInputs, d_fed: Tensor, w: _Weights) -> tuple[Tensor, _Affine | None]:
+    """Gradients of the factors of the bin before, and of the read-out if rates are fed back."""
+    d_fed = _masked(d_fed, now.feedback_masks)
+    if w.out is None:
+        return d_fed, None
+    log_rates = w.out(now.kept.factors)
+    inside = ops.cast(ops.abs(log_rates) <= MAX_LOG_RATE, d_fed.dtype)
+    d_log_rates = d_fed * inside * _fed_back(now.kept.factors, w)
+    d_factors = ops.matmul(d_log_rates, transposed(w.out.w))
+    return d_factors, _affine_back(now.kept.factors, d_log_rates)
+
+
+def _affine_back(x: Tensor, d: Tensor) -> _Affine:
+    return _Affine(ops.matmul(transposed(x), d), ops.sum(d, axis=0))
+
+
+def _plus(total: _Weights, part: _Weights) -> _Weights:
+    return tree.map_structure(lambda a, b: None if a is None else a + b, total, part)
+
+
+def _zeros_like(w: _Weights) -> _Weights:
+    return tree.map_structure(lambda a: None if a is None else ops.zeros_like(a), w)
