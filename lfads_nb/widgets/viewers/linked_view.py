@@ -29,11 +29,11 @@ class LinkedView(w.VBox):
 
     redraw_on: ClassVar[tuple[str, ...]] = ()
     title: ClassVar[str] = ""
+    _follows = False  # also of a view that could not be made, which is closed too
 
     def __init__(self, selection: Selection) -> None:
         self.selection = selection
         self._lock = RLock()
-        self._follows = False
         super().__init__(layout={"width": "100%"})
         self.add_class("lfads-viewer")
         self.add_class(f"lfads-{type(self).__name__}")
