@@ -21,6 +21,7 @@ from lfads_nb.results.figure_style import (
     TRUTH,
     ReportFigure,
     evenly_chosen,
+    laid_out,
     new_figure,
     report_style,
 )
@@ -175,7 +176,7 @@ def alignment_figure(run: Any, *, n_components: int = 4, n_conditions: int = 5) 
             axes[0, column].set_title(f"condition {first.condition_ids[condition]}")
             axes[-1, column].set_xlabel("time (ms)")
         _draw_r2(bars, what.alignments, colors, components)
-    return figure
+        return laid_out(figure)
 
 
 def _complete(alignments: Mapping[str, Alignment]) -> np.ndarray:

@@ -62,9 +62,7 @@ def _has_conditions(pm: PosteriorMeans) -> bool:
 def _draw_session(part: SubFigure, pm: PosteriorMeans, neurons: Any, name: str) -> None:
     ids = pm.condition_ids
     if ids is None or not _has_conditions(pm):
-        say_why_empty(
-            part.subplots(), f"{pm.datasets[0]}: the trials have no conditions to average."
-        )
+        say_why_empty(part, f"{pm.datasets[0]}: the trials have no conditions to average.")
         return
     sd_bins = smoothing_bins(pm)
     # Where a trial has no outputs its spikes are left out too, so that both average the same.

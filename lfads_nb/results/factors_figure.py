@@ -74,7 +74,7 @@ def _draw_session(part: SubFigure, pm: PosteriorMeans, name: str) -> None:
     if pm.n_factors > 1:
         _draw_plane(right.subplots(), mean, [colors[c.item()] for c in conditions])
     else:
-        say_why_empty(right.subplots(), "A single factor\nspans no plane.")
+        say_why_empty(right, "A single factor\nspans no plane.")
     what = "averages by condition (thick)" if known else "the average (thick); no conditions known"
     part.suptitle(
         f"{name}{len(trials)} of {int(present.sum())} trials (thin) and {what}. Factors are in an "

@@ -13,7 +13,6 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
@@ -83,6 +82,17 @@ def new_figure(height_in: float, title: str = "") -> ReportFigure:
     return figure
 
 
+def laid_out(figure: ReportFigure) -> ReportFigure:
+    """Work out the figure's layout for good, and return it.
+
+    Left to every drawing, the layout of colour bars in parts of a figure goes wrong the second
+    time (matplotlib 3.11).
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
+
+
 def condition_colors(ids: np.ndarray) -> dict[Any, Any]:
     """Return a colour for each condition: distinct ones for a few, a scale for many.
 
@@ -122,8 +132,6 @@ def evenly_chosen(items: np.ndarray, n: int) -> np.ndarray:
     return items[np.unique(np.linspace(0, len(items) - 1, n).round().astype(int))]
 
 
-def say_why_empty(axes: Axes, reason: str) -> None:
-    """Write into an axes why it shows nothing."""
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, reason, ha="center", va="center", wrap=True, color="#444444",
-              transform=axes.transAxes)  # fmt: skip
+def say_why_empty(part: SubFigure, reason: str) -> None:
+    """Write into a part of a figure why it shows nothing."""
+    part.text(0.5, 0.5, reason, ha="center", va="center", color="#444444")

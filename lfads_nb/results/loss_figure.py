@@ -13,6 +13,7 @@ from lfads_nb.results.figure_style import (
     VALID,
     WHITE_EDGE,
     ReportFigure,
+    laid_out,
     new_figure,
     report_style,
 )
@@ -53,7 +54,7 @@ def loss_figure(run: Any) -> ReportFigure:
             axes.margins(x=0.01)
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-    return figure
+        return laid_out(figure)
 
 
 def _has(log: FitLog, name: str) -> bool:

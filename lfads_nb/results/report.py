@@ -6,6 +6,7 @@ files only. Nothing here is drawn through pyplot.
 
 from lfads_nb.results.averages_figure import condition_average_figure
 from lfads_nb.results.factors_figure import factors_figure
+from lfads_nb.results.inputs_figure import inputs_figure
 from lfads_nb.results.loss_figure import loss_figure
 from lfads_nb.results.report_tables import data_summary, numbers_table, settings_table
 from lfads_nb.results.trials_figure import example_trials_figure
@@ -15,6 +16,7 @@ __all__ = [
     "data_summary",
     "example_trials_figure",
     "factors_figure",
+    "inputs_figure",
     "loss_figure",
     "numbers_table",
     "settings_table",

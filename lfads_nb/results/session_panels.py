@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import SubFigure
 
-from lfads_nb.results.figure_style import ReportFigure, evenly_chosen, new_figure, report_style
+from lfads_nb.results.figure_style import (
+    ReportFigure,
+    evenly_chosen,
+    laid_out,
+    new_figure,
+    report_style,
+)
 from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.results.run_view import RunView
 
@@ -47,4 +53,4 @@ def session_figure(
         for part, pm in zip(parts, sessions, strict=True):
             draw(part, pm, f"{pm.datasets[0]}: " if len(sessions) > 1 else "")
             pm.forget()
-    return figure
+        return laid_out(figure)

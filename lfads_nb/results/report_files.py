@@ -1,0 +1,123 @@
+"""A run's report as files to keep or to send: its notebook as one HTML page, its figures alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from lfads_nb.atomic_files import replacing, write_text
+from lfads_nb.errors import DataError, LfadsError, RunFolderError
+from lfads_nb.results import report
+from lfads_nb.results.figure_style import ReportFigure
+from lfads_nb.results.run_view import RunView
+
+FORMATS = ("png", "svg", "pdf")
+_DPI = 200
+
+FIGURES: dict[str, Callable[[Any], ReportFigure]] = {
+    "losses": report.loss_figure,
+    "example_trials": report.example_trials_figure,
+    "condition_averages": report.condition_average_figure,
+    "factors": report.factors_figure,
+    "inferred_inputs": report.inputs_figure,
+}
+"""The figures of a report, by the name that their files get."""
+
+
+def write_html(run: Any, path: str | Path | None = None, *, with_code: bool = False) -> Path:
+    """Write a run's executed notebook as one HTML file that needs nothing else, not even a network.
+
+    Parameters
+    ----------
+    run : its folder, or a `Run`.
+    path : the file; by default `<run>.html` beside the notebook.
+    with_code : show the code cells too.
+
+    Raises
+    ------
+    RunFolderError
+        The run has no notebook yet, or it cannot be read.
+    """
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    view = RunView.of(run)
+    notebook = view.folder.notebook
+    if not notebook.is_file():
+        raise RunFolderError(
+            f"{notebook} is missing: the notebook is written when the run starts. Launch it first."
+        )
+    try:
+        content = nbformat.read(notebook, as_version=4)
+    except (OSError, ValueError) as error:
+        raise RunFolderError(
+            f"{notebook} cannot be read ({error}). While the run is being executed it is "
+            "rewritten all the time: try again when the run has ended."
+        ) from error
+    exporter = HTMLExporter(
+        template_name="lab",
+        embed_images=True,
+        exclude_input=not with_code,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        # These would be fetched from the network, and the report needs none of them.
+        mathjax_url="",
+        require_js_url="",
+        jquery_url="",
+        jupyter_widgets_base_url="",
+        widget_renderer_url="",
+        mermaid_js_url="",
+    )
+    text, _ = exporter.from_notebook_node(content, {"metadata": {"name": view.name}})
+    path = notebook.with_name(f"{view.name}.html") if path is None else Path(path)
+    write_text(path, text)
+    return path
+
+
+def save_figure(figure: Any, path: str | Path) -> Path:
+    """Write a matplotlib figure; the ending of the name says the format.
+
+    Raises
+    ------
+    DataError
+        The ending is none of png, svg and pdf.
+    """
+    path = Path(path).expanduser()
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in FORMATS:
+        raise DataError(f"figures are saved as {', '.join(FORMATS)}, not as {path.name!r}")
+    with replacing(path) as beside:
+        figure.savefig(beside, format=kind, dpi=_DPI)
+    return path
+
+
+def save_figures(
+    run: Any, folder: str | Path, formats: Iterable[str] = ("png", "svg")
+) -> list[Path]:
+    """Write every figure of a run's report that there is something to show in.
+
+    Parameters
+    ----------
+    run : its folder, or a `Run`.
+    folder : where to; files are called `<run>_<figure>.<format>`.
+    formats : of "png", "svg" and "pdf".
+
+    Raises
+    ------
+    RunFolderError
+        There is nothing to draw yet.
+    """
+    view, formats = RunView.of(run), list(formats)
+    paths, problems = [], []
+    for name, draw in FIGURES.items():
+        try:
+            figure = draw(view)
+        except LfadsError as error:
+            problems.append(str(error))
+            continue
+        base = Path(folder).expanduser() / f"{view.name}_{name}"
+        paths += [save_figure(figure, f"{base}.{kind}") for kind in formats]
+    if not paths:
+        raise RunFolderError(problems[0])
+    return paths
