@@ -97,6 +97,7 @@ class NotebookExecution:
                 self.notebook = nbformat.reads(files.last, as_version=4)
 
     def _execute(self, files: _WholeFiles) -> Failure | None:
+        import nbformat
         import papermill
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
         from papermill.exceptions import PapermillExecutionError
@@ -125,6 +126,9 @@ class NotebookExecution:
             return Failure(_death_in_words(self.kernel_exit_code), "DeadKernelError")
         except (CellTimeoutError, RuntimeError, OSError) as error:
             return Failure(f"{type(error).__name__}: {error}", type(error).__name__)
+        finally:
+            if files.last:
+                self.notebook = nbformat.reads(files.last, as_version=4)
         return None
 
     def close(self) -> None:

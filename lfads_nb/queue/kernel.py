@@ -28,11 +28,15 @@ def make_kernel_manager() -> AsyncKernelManager:
         @property
         def kernel_spec(self) -> KernelSpec:
             return KernelSpec(
-                argv=[sys.executable, "-m", "lfads_nb.queue.kernel", "-f", "{connection_file}"],
+                argv=[
+                    sys.executable, "-m", "lfads_nb.queue.kernel", "-f", "{connection_file}",
+                    # What C code says goes to the log alone: it is no part of the report.
+                    "--IPKernelApp.capture_fd_output=False",
+                ],
                 display_name="Python 3 (lfads_nb)",
                 language="python",
                 interrupt_mode="signal",
-            )
+            )  # fmt: skip
 
     manager = RunKernelManager(kernel_name="python3", shutdown_wait_time=3.0)
     if os.name == "posix":

@@ -54,9 +54,9 @@ def test_a_stage_that_raises_is_named_and_finished_stages_are_not_done_again(fol
 def test_cancelling_saves_the_notebook_and_leaves_no_process(folder, tmp_path):
     slow = write_template(
         tmp_path / "slow.ipynb",
-        training="import time, subprocess, sys\n"
+        training="import os, time, subprocess, sys\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-        "print('here', 'I', 'am', flush=True)\n"
+        "print('here', 'I am', flush=True); os.system('echo from C')\n"
         "def train(run, params, datasets): time.sleep(600)\n"
         "run_stage(run_dir, 'training', train)",
     )
@@ -69,6 +69,8 @@ def test_cancelling_saves_the_notebook_and_leaves_no_process(folder, tmp_path):
     assert not marked_processes(folder)
     text = json.dumps(nbformat.read(folder.notebook, as_version=4))
     assert "here I am" in text
+    assert folder.log.read_text().count("here I am") == 1
+    assert folder.log.read_text().count("from C") == 1
     assert "was cancelled" in text
 
 
