@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 REPOSITORY = Path(__file__).parents[2]
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -152,6 +152,7 @@ def running_lab(folder: Path, *, width: int = 1400, height: int = 1000) -> Itera
     width, height : of the page in pixels.
     """
     chromium = find_chromium()
+    expect.set_options(timeout=15_000)
     with _server(folder) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=_CHROMIUM_FLAGS)
         try:

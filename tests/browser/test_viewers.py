@@ -1,0 +1,216 @@
+"""Viewers in a real JupyterLab: what is on screen is what the files hold."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.results.conftest import make_run  # noqa: F401
+from tests.widgets.viewers.conftest import PARAMS, write_weights
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+OPEN = """
+from lfads_nb.results.run_view import RunView
+from lfads_nb.widgets.viewers import *
+pm = RunView.of({folder!r}).posterior_means()
+"""
+
+
+@pytest.fixture
+def run(make_run):  # noqa: F811
+    made = make_run(PARAMS, posterior_sd=True, n_trials=80)
+    write_weights(made)
+    return made
+
+
+def show(lab, run, code):
+    area = lab.show(OPEN.format(folder=str(run.folder.path)) + code)
+    area.locator(".lfads-raster canvas").first.wait_for()
+    wait_for_drawing(lab, 1)
+    return area
+
+
+def wait_for_drawing(lab, n, which=0):
+    lab.page.wait_for_function(
+        "([which, n]) => Number([...document.querySelectorAll('.lfads-raster canvas')][which]"
+        "?.dataset.draws) >= n",
+        arg=[which, n],
+    )
+
+
+def canvas(lab, which=0):
+    return lab.page.locator(".lfads-raster canvas").nth(which)
+
+
+def on_canvas(lab, run, trial, bin_, neuron):
+    """Where a trial's rate lies on the page."""
+    session = run.session
+    rate = session.outputs["output_dist_params"][trial, bin_, neuron] * 1000 / PARAMS.spike_bin_ms
+    time = -100 + bin_ * PARAMS.spike_bin_ms
+    x0, x1, y0, y1 = json.loads(canvas(lab).get_attribute("data-limits"))
+    box = canvas(lab).bounding_box()
+    return (
+        box["x"] + (time - x0) / (x1 - x0) * box["width"],
+        box["y"] + (y1 - rate) / (y1 - y0) * box["height"],
+    )
+
+
+def opacity(lab, which=0):
+    """How opaque a canvas is: (rows, columns), 0 to 255."""
+    url = canvas(lab, which).evaluate("canvas => canvas.toDataURL('image/png')")
+    image = Image.open(io.BytesIO(base64.b64decode(url.split(",")[1])))
+    return np.array(image.convert("RGBA"))[..., 3]
+
+
+def test_the_line_of_a_trial_runs_where_its_rate_is(lab, run):
+    show(lab, run, "v = RatesViewer(pm, neuron=2, trials='valid'); v")
+    assert canvas(lab).get_attribute("data-lines") == str(len(run.session.inds["valid"]))
+    painted = opacity(lab)
+    box = canvas(lab).bounding_box()
+    scale = painted.shape[1] / box["width"]
+    for trial in run.session.inds["valid"][:5]:
+        for bin_ in (3, 9, 14):
+            x, y = on_canvas(lab, run, trial, bin_, 2)
+            row, column = round((y - box["y"]) * scale), round((x - box["x"]) * scale)
+            assert painted[row - 2 : row + 3, column - 2 : column + 3].max() > 0
+
+
+def test_keys_step_through_the_neurons(lab, run):
+    show(lab, run, "v = RatesViewer(pm, neuron=2); v")
+    lab.page.locator(".lfads-stage").first.click(position={"x": 300, "y": 3})
+    lab.page.keyboard.press("ArrowRight")
+    lab.wait_until("v.selection.neuron == 3")
+    lab.page.keyboard.press("ArrowLeft")
+    lab.page.keyboard.press("ArrowLeft")
+    lab.wait_until("v.selection.neuron == 1")
+    lab.page.get_by_label("neuron", exact=True).select_option(index=5)
+    lab.wait_until("v.selection.neuron == 5")
+    expect(lab.page.locator(".lfads-plot-title").first).to_have_text("Neuron 5 of dataset001")
+
+
+def test_the_legend_toggles_conditions(lab, run):
+    show(lab, run, "v = RatesViewer(pm); v")
+    entries = lab.page.locator(".lfads-legend-list [role=checkbox]")
+    assert entries.count() == 4
+    entries.nth(1).click()
+    lab.wait_until("v.selection.shown == ('0', '2', '3')")
+    lab.page.wait_for_function(
+        "document.querySelector('.lfads-raster canvas').dataset.lines === '60'"
+    )
+    assert entries.nth(1).get_attribute("aria-checked") == "false"
+    entries.nth(2).dblclick()
+    lab.wait_until("v.selection.shown == ('2',)")
+    lab.page.get_by_label("show none").click()
+    empty = lab.page.locator(".lfads-empty").first
+    empty.wait_for(state="visible")
+    assert "No condition is shown" in empty.inner_text()
+
+
+def test_a_trial_that_is_clicked_is_highlighted_in_other_viewers(lab, run):
+    show(
+        lab, run,
+        "v = RatesViewer(pm, neuron=0)\nf = FactorsViewer(pm, selection=v.selection)\n"
+        "import ipywidgets\nipywidgets.VBox([v, f])",
+    )  # fmt: skip
+    trial = int(np.argmax(run.session.outputs["output_dist_params"][:, 10, 0]))
+    lab.page.mouse.click(*on_canvas(lab, run, trial, 10, 0))
+    lab.wait_until(f"v.selection.picked == ({trial},)")
+    lab.page.wait_for_function(
+        f"""[...document.querySelectorAll('.lfads-FactorsViewer .lfads-raster canvas')]
+            .some((c) => c.dataset.highlight === '[{trial}]')"""
+    )
+
+
+def test_panning_moves_the_lines_with_the_axes(lab, run):
+    show(lab, run, "v = RatesViewer(pm); v")
+    before = json.loads(canvas(lab).get_attribute("data-limits"))
+    lab.page.get_by_role("button", name="drag to pan").first.click()
+    lab.wait_until("v.plot.figure.interaction is not None")
+    box = canvas(lab).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    lab.page.mouse.move(x, y)
+    lab.page.mouse.down()
+    lab.page.mouse.move(x + box["width"] / 4, y, steps=4)
+    lab.page.mouse.up()
+    quarter = (before[1] - before[0]) / 4
+    lab.page.wait_for_function(
+        "([start]) => Math.abs(JSON.parse(document.querySelector('.lfads-raster canvas')"
+        ".dataset.limits)[0] - start) < 2",
+        arg=[before[0] - quarter],
+    )
+    lab.page.get_by_role("button", name="show everything again").first.click()
+    lab.wait_until(f"v.plot.x_scale.min == {before[0]}")
+
+
+def test_pictures_are_saved_with_the_lines_in_them(lab, run, tmp_path):
+    show(lab, run, "v = RatesViewer(pm, neuron=1, shown=('0',)); v")
+    saved = {}
+    for ending in ("PNG", "SVG"):
+        with lab.page.expect_download() as download:
+            lab.page.get_by_role("button", name=f"save as {ending}").first.click()
+        assert download.value.suggested_filename.startswith("rates_neuron1_dataset001")
+        saved[ending] = tmp_path / download.value.suggested_filename
+        download.value.save_as(saved[ending])
+    image = np.array(Image.open(saved["PNG"]).convert("RGB")).astype(int)
+    blue = np.abs(image - [0x3F, 0x90, 0xDA]).sum(axis=-1) < 40
+    assert blue.sum() > 500  # the average, and single trials that overlap
+    svg = saved["SVG"].read_text()
+    assert "inferred rate (spikes/s)" in svg
+    lines = re.search(r'<image[^>]*href="data:image/png;base64,([^"]+)"[^>]*lfads-raster', svg)
+    layer = np.array(Image.open(io.BytesIO(base64.b64decode(lines.group(1)))).convert("RGBA"))
+    assert (layer[..., 3] > 0).mean() > 0.01
+
+
+def test_a_trial_is_scrubbed_through(lab, run):
+    show(lab, run, "v = TrialViewer(pm, trial=7); v")
+    image = opacity(lab) > 0
+    counts = run.session.counts[7]
+    share = (counts > 0).mean()
+    assert abs(image.mean() - share) < 0.02
+    lab.page.locator(".lfads-stage").first.click(position={"x": 300, "y": 50})
+    lab.page.keyboard.press("ArrowRight")
+    lab.wait_until("v.selection.trial == 8")
+
+
+def test_the_loss_curves_of_a_run(lab, run):
+    show(lab, run, f"v = FitViewer({str(run.folder.path)!r}); v")
+    assert canvas(lab).get_attribute("data-lines") == "2"
+    lab.page.get_by_label("training trials").click()
+    lab.page.wait_for_function(
+        "document.querySelector('.lfads-raster canvas').dataset.lines === '1'"
+    )
+
+
+def test_tabs_of_all_viewers(lab, run, make_run):  # noqa: F811
+    other = make_run(PARAMS.copy(factors_dim=3), n_trials=80)
+    folders = [str(each.folder.path) for each in (run, other)]
+    show(lab, run, f"v = Viewers({folders!r}); v")
+    for title in ("Factors", "Initial conditions", "Inputs", "Sweep", "Weights"):
+        tab = lab.page.locator(".lm-TabBar-tabLabel", has_text=title).last
+        tab.click()
+        lab.wait_until(f"{title!r} in v._built")
+        shown = lab.page.locator(".lfads-viewers .lfads-stage:visible").first
+        shown.wait_for()
+    lab.page.locator(".lm-TabBar-tabLabel", has_text="Sweep").last.click()
+    lab.page.locator(".lfads-SweepViewer tbody tr").nth(1).locator("td").nth(1).click()
+    lab.wait_until("len(v.selection.runs) == 1")
+    lab.wait_until("v.runs.names.index(v.selection.run) == v.run.index")
+
+
+def test_names_from_files_are_not_run_as_html(lab, make_run):  # noqa: F811
+    run = make_run(PARAMS, conditions="text")
+    show(
+        lab, run,
+        "import dataclasses\nv = RatesViewer(pm)\n"
+        "v.plot.explain_emptiness('<img src=x onerror=\"window.hacked = 1\">')\n"
+        "v.plot.say('<script>window.hacked = 1</script>')\nv",
+    )  # fmt: skip
+    assert lab.page.locator(".lfads-legend-list").first.inner_text().count("reach <0>") == 1
+    assert lab.page.evaluate("window.hacked === undefined")
