@@ -54,7 +54,8 @@ class TaskBar(w.VBox):
         self._line = row(self._text, self._cancel)
         self._line.layout.display = "none"
         self._progress: Progress | None = None
-        self._thread: threading.Thread | None = None
+        self._idle = threading.Event()
+        self._idle.set()
         self._lock = threading.Lock()
         self._busy = False
         super().__init__([stack(self._line, self.notice)])
@@ -90,6 +91,7 @@ class TaskBar(w.VBox):
             if self._busy:
                 return False
             self._busy = True
+            self._idle.clear()
         self.notice.clear()
         progress = Progress(lambda fraction, text: self._show(what, fraction, text))
         self._progress = progress
@@ -111,15 +113,16 @@ class TaskBar(w.VBox):
                 self._busy = False
                 if on_end is not None:
                     on_end()
+                with self._lock:
+                    if not self._busy:  # on_end may have started the next work
+                        self._idle.set()
 
-        self._thread = threading.Thread(target=run, name=f"lfads_nb: {what}", daemon=True)
-        self._thread.start()
+        threading.Thread(target=run, name=f"lfads_nb: {what}", daemon=True).start()
         return True
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for the work's end (for scripts and tests; a panel never waits)."""
-        if self._thread is not None:
-            self._thread.join(timeout)
+        self._idle.wait(timeout)
 
     def _show(self, what: str, fraction: float | None, text: str) -> None:
         value = "" if fraction is None else f' value="{fraction:.3f}"'

@@ -77,6 +77,11 @@ class Bench:
         return self.collection.dataset_collection if self.collection is not None else self._datasets
 
     @property
+    def path(self) -> Path | None:
+        """The collection's folder, None without a collection."""
+        return self.collection.path if self.collection is not None else None
+
+    @property
     def params_class(self) -> type[RunParams]:
         """Class of the settings."""
         if self.collection is not None and self.collection.params:

@@ -38,8 +38,11 @@ def _import_lines(collection: RunCollection) -> list[str]:
     own |= {s.run_class for s in collection.run_specs if s.run_class is not None}
     for cls in sorted(own, key=lambda cls: cls.__qualname__):
         lines.append(_import_of(reference_to(cls), cls.__qualname__))
-    loaders = {_loader_reference(d) for d in collection.dataset_collection if d.loader is not None}
-    lines += [_import_of(reference, "loader") for reference in sorted(loaders, key=str)]
+    loaders = [c for d in collection.dataset_collection if (c := loader_to_json(d.loader))]
+    references = {content["function"] for content in loaders}
+    lines += [_import_of(reference, "the loader") for reference in sorted(references, key=str)]
+    if any(content["keywords"] for content in loaders):
+        lines.insert(0, "from functools import partial\n")
     return lines
 
 
@@ -50,9 +53,13 @@ def _import_of(reference: str | None, what: str) -> str:
     return f"from {module} import {name}"
 
 
-def _loader_reference(dataset: Dataset) -> str | None:
-    content = loader_to_json(dataset.loader)
-    return content["function"] if content else None
+def _loader_text(content: dict[str, Any]) -> str:
+    if content["function"] is None:
+        return "your_loader"
+    name = content["function"].split(":")[1]
+    if not content["keywords"]:
+        return name
+    return f"partial({', '.join([name, *_arguments(content['keywords'])])})"
 
 
 def _dataset_lines(datasets: DatasetCollection) -> list[str]:
@@ -67,9 +74,8 @@ def _dataset_line(dataset: Dataset) -> str:
     extras = []
     if dataset.name != dataset.rel_path.stem.replace(",", "_"):
         extras.append(f"name={dataset.name!r}")
-    if dataset.loader is not None:
-        reference = _loader_reference(dataset)
-        extras.append(f"loader={reference.split(':')[1] if reference else 'your_loader'}")
+    if content := loader_to_json(dataset.loader):
+        extras.append(f"loader={_loader_text(content)}")
     if dataset.comment:
         extras.append(f"comment={dataset.comment!r}")
     inside = ", ".join([repr(path), *extras])

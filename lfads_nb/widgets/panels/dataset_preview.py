@@ -100,7 +100,8 @@ class DatasetPreview(w.VBox):
         ids = counts.condition_ids
         condition = f", condition {ids[trial]}" if ids is not None else ""
         cut = f" (the first {shown} drawn)" if shown < n_spikes else ""
-        self._about_trial.value = f'<span class="lfads-dim">{escape(f"{n_spikes} bins with spikes{condition}{cut}")}</span>'
+        about = f"{n_spikes} bins with spikes{condition}{cut}"
+        self._about_trial.value = f'<span class="lfads-dim">{escape(about)}</span>'
 
 
 def _session_html(counts: Counts, quality: DataQuality) -> str:

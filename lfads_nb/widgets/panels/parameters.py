@@ -63,6 +63,7 @@ class ParametersPanel(Panel):
         self._result: DraftResult | None = None
         self._check_lock = threading.Lock()
         self._loading = False
+        self._draft_of = self.bench.path
         self._lay_out()
         self._connect()
         self._load_draft()
@@ -153,9 +154,12 @@ class ParametersPanel(Panel):
 
     def refresh(self) -> None:
         """Show the form against the collection as it is now."""
-        wanted = self.bench.draft("parameters")
-        if wanted is not None and wanted != self.draft.to_json():
-            self._load_draft()
+        path = self.bench.path
+        if path != self._draft_of:
+            # What was typed before there was any collection is for the first one.
+            if self._draft_of is not None or self.bench.draft("parameters") is not None:
+                self._load_draft()
+            self._draft_of = path
         self._offer_starts()
         self.check()
 

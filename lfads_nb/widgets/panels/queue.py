@@ -202,17 +202,17 @@ class QueuePanel(Panel):
 
     # --------------------------------------------------------------------------------- doing
 
-    def _ask(self, verb: str, runs: list[Run], **options: Any) -> None:
-        if not runs:
+    def _ask(self, verb: str, chosen: list[Run], **options: Any) -> None:
+        if not chosen:
             raise CollectionError("select runs in the table first")
         for control in (self.pause, self.resume, self.cancel, self.retry, self.retry_all):
             control.disabled = True
 
         def work(_progress: Progress) -> None:
-            queue = Queue([run.folder for run in runs], names=[run.name for run in runs])
+            queue = Queue([run.folder for run in chosen], names=[run.name for run in chosen])
             getattr(queue, verb)(**options)
 
-        self._start(f"{verb.replace('_', ' ').capitalize()} {plural(len(runs), 'run')}", work)
+        self._start(f"{verb.replace('_', ' ').capitalize()} {plural(len(chosen), 'run')}", work)
 
     def _prioritise(self, direction: int) -> None:
         # later calls outbid earlier ones

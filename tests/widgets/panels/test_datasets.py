@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+
+from lfads_nb.datasets import Counts, DatasetCollection, write_counts
+from lfads_nb.sweep import RunCollection
+from lfads_nb.widgets.bench import Bench
+from lfads_nb.widgets.panels.datasets import DatasetsPanel
+from tests.widgets.conftest import small_counts
+
+
+def load_text(path):
+    values = np.loadtxt(path, dtype=int)
+    return Counts.from_bins(values.reshape(4, 5, 1), bin_ms=2.0)
+
+
+@pytest.fixture
+def panel(tmp_path, data_folder):
+    bench = Bench()
+    bench.create(tmp_path / "runs", "example", data_folder)
+    return DatasetsPanel(bench)
+
+
+def tick(panel, *names):
+    panel.files.selected = [key for key in panel._found if key.endswith(names)]
+
+
+def test_files_of_the_folder_are_listed_with_their_format(panel, data_folder):
+    (data_folder / "notes.txt").write_text("not spikes")
+    panel.look.click()
+    cells = {row["cells"]["file"]: row["cells"] for row in panel.files.rows}
+    assert cells["dataset001.h5"]["format"] == "lfads_nb HDF5"
+    assert cells["notes.txt"]["format"] == "unknown"
+    assert "none of the known formats" in cells["notes.txt"]["note"]
+
+
+def test_ticked_files_become_datasets_and_are_saved(panel):
+    tick(panel, "1.h5", "3.h5")
+    assert panel.add.description == "Add 2 ticked files"
+    panel.add.click()
+    assert panel.bench.datasets.names == ["dataset001", "dataset003"]
+    saved = RunCollection.load(panel.bench.collection.path)
+    assert saved.dataset_collection.names == ["dataset001", "dataset003"]
+    assert [row["cells"]["trials"]["text"] for row in panel.table.rows] == ["20", "20"]
+
+
+def test_rates_come_when_the_spikes_have_been_read(panel):
+    tick(panel, "1.h5")
+    panel.add.click()
+    panel._info_task.join(20)
+    rate = panel.table.rows[0]["cells"]["rate"]["sort"]
+    assert rate == pytest.approx(panel.bench.datasets["dataset001"].load_counts().mean_rate_hz)
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(panel, data_folder):
+    tick(panel, "1.h5", "2.h5")
+    panel.add.click()
+    (data_folder / "dataset001.h5").write_text("broken")
+    panel.refresh()
+    states = {row["id"]: row["cells"]["state"] for row in panel.table.rows}
+    assert states["dataset001"]["tone"] == "bad"
+    assert states["dataset002"]["text"] == "ready"
+
+
+def test_a_format_of_ones_own_needs_a_loader(panel, data_folder):
+    np.savetxt(data_folder / "own.txt", np.arange(20), fmt="%d")
+    panel.look.click()
+    panel.loader.value = f"{__name__}:load_text"
+    tick(panel, "own.txt")
+    panel.add.click()
+    assert panel.bench.datasets["own"].info.bin_ms == 2.0
+
+
+def test_a_wrong_loader_is_said_in_words(panel):
+    panel.loader.value = "nowhere:nothing"
+    tick(panel, "1.h5")
+    panel.add.click()
+    assert "nowhere" in panel.notice.value
+    assert panel.bench.datasets.names == []
+
+
+def test_a_dataset_of_a_run_spec_is_not_removed(collection):
+    panel = DatasetsPanel(collection)
+    panel.table.selected = ["dataset001"]
+    panel.remove.click()
+    assert "single_dataset001" in panel.notice.value
+    collection.clear_run_specs()
+    panel.table.selected = ["dataset001"]
+    panel.remove.click()
+    assert collection.dataset_collection.names == ["dataset002", "dataset003"]
+
+
+def test_another_file_of_the_same_name_replaces_nothing(panel, tmp_path):
+    tick(panel, "1.h5")
+    panel.add.click()
+    write_counts(tmp_path / "elsewhere" / "dataset001.h5", small_counts())
+    panel.folder.value = str(tmp_path / "elsewhere")
+    tick(panel, "1.h5")
+    panel.add.click()
+    assert "would replace" in panel.notice.value
+
+
+def test_demo_data_are_made_and_ticked(panel, tmp_path, monkeypatch):
+    made = []
+
+    def fake(folder, n):
+        made.append(n)
+        paths = [folder / f"dataset{i:03d}.h5" for i in range(1, n + 1)]
+        for path in paths:
+            write_counts(path, small_counts())
+        return paths
+
+    monkeypatch.setattr("lfads_nb.widgets.panels.datasets.generate_demo_datasets", fake)
+    panel.folder.value = str(tmp_path / "new")
+    panel.n_demo.value = 2
+    panel.demo.click()
+    panel.task.join(20)
+    assert made == [1, 2]
+    assert len(panel.files.selected) == 2
+    assert not panel.demo.disabled
+
+
+def test_a_click_on_a_dataset_looks_into_it(collection):
+    panel = DatasetsPanel(collection)
+    panel.table.selected = ["dataset002"]
+    panel.preview.join(60)
+    assert "7 channels" in panel.preview._words.value
+    assert len(panel.preview._figures._rates.x) == 7
+    counts = collection.dataset_collection["dataset002"].load_counts().counts
+    panel.preview._trial.value = 3
+    assert len(panel.preview._figures._spikes.x) == np.count_nonzero(counts[3])
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", "it's", 'ünïcödé "quoted"', "x" * 170]
+)
+def test_odd_names_do_no_harm(tmp_path, name):
+    datasets = DatasetCollection(tmp_path)
+    write_counts(tmp_path / "a.h5", small_counts())
+    safe = name.replace("<", "(").replace(">", ")").replace('"', "'").replace("/", "_")
+    datasets.add("a.h5", name=safe)
+    panel = DatasetsPanel(datasets)
+    assert panel.table.rows[0]["cells"]["name"] == safe
+    panel.table.selected = [safe]
+    panel.preview.join(60)
+    assert panel.preview._body.children
+
+
+def test_without_a_collection_it_says_what_to_do_first():
+    panel = DatasetsPanel()
+    assert "Open or make a collection first" in panel.notice.value
