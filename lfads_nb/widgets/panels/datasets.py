@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets as w
-import pandas as pd
 
 from lfads_nb.datasets import Dataset, DatasetCollection, generate_demo_datasets, scan_folder
 from lfads_nb.datasets.readers import FORMATS
@@ -294,6 +293,8 @@ class DatasetsPanel(Panel):
 
 
 def _dataset_row(name: str, info: Any) -> Row:
+    import pandas as pd  # with the first dataset: it takes a while to load
+
     problem = str(info["problem"])
     state = cell(problem, tone="bad", icon="✗") if problem else cell("ready", tone="good", icon="✓")
     cells: dict[str, Any] = {

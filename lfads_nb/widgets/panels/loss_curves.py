@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 import numpy as np
 
-from lfads_nb.results import FitLog
 from lfads_nb.widgets.panels.loss_history import thin
 from lfads_nb.widgets.theme import html, row, stack
+
+if TYPE_CHECKING:
+    from lfads_nb.results import FitLog
 
 MAX_RUNS = 40
 MAX_POINTS = 20_000  # a figure stays fluid up to that

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lfads_nb.errors import RunFolderError
-from lfads_nb.results import FitLog
 from lfads_nb.sweep import Run
+
+if TYPE_CHECKING:
+    from lfads_nb.results import FitLog
 
 SPARK_POINTS = 32
 
@@ -26,6 +29,8 @@ class LossHistory:
             state = os.stat(path)
         except OSError:
             return None
+        from lfads_nb.results import FitLog  # with the first log: it takes a while to load
+
         mark, key = (state.st_mtime_ns, state.st_size), str(path)
         known = self._known.get(key)
         if known is not None and known[0] == mark:
