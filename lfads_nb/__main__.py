@@ -1,6 +1,6 @@
 """`python -m lfads_nb` is `lfads-nb`."""
 
-from lfads_nb.cli import app
+from lfads_nb.cli import program
 
 if __name__ == "__main__":
-    app(prog_name="lfads-nb")
+    program(prog_name="lfads-nb")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from lfads_nb.sweep import RunCollection
 
 
-app = typer.Typer(
+program = typer.Typer(
     help="LFADS sweeps from the terminal; `lfads-nb demo` shows all of it in minutes.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -55,10 +55,10 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
             Console(stderr=True).print(message, highlight=False, soft_wrap=True)
             raise typer.Exit(1) from None
 
-    return app.command()(guarded)
+    return program.command()(guarded)
 
 
-@app.callback()
+@program.callback()
 def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
 ) -> None:
@@ -189,6 +189,31 @@ def lab(
         [sys.executable, "-m", "jupyter", "lab", *arguments, str(folder / "quickstart.ipynb")]
     )
     raise typer.Exit(code)
+
+
+@command
+def report(
+    run_dir: Annotated[Path, typer.Argument(help="A run's folder.")],
+    output: Annotated[Path | None, typer.Option(help="The file to write.")] = None,
+) -> None:
+    """Write a run's report as one HTML file, to send to a colleague."""
+    from lfads_nb.results.report_files import write_html
+
+    console.print(escape(str(write_html(run_dir, output))), highlight=False, soft_wrap=True)
+
+
+@command
+def app(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A collection, or a folder to make collections in.")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="By default a free one.")] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+) -> None:
+    """Serve the bench as a page of its own, on this machine only."""
+    from lfads_nb.widgets.serve import serve_app
+
+    serve_app(folder, port, open_browser=browser, announce=console.print)
 
 
 def show_results(collection: RunCollection) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from lfads_nb.cli import app
+from lfads_nb.cli import program
 from lfads_nb.datasets import Counts, DatasetCollection, write_counts
 from lfads_nb.shipped_files import copy_notebooks, shipped_folder
 from lfads_nb.sweep import RunCollection, RunParams, RunSpec
@@ -24,13 +24,13 @@ def collection(tmp_path):
 
 
 def call(*arguments):
-    return CliRunner().invoke(app, [str(a) for a in arguments])
+    return CliRunner().invoke(program, [str(a) for a in arguments])
 
 
 def test_help_names_every_command():
     result = call("--help")
     assert result.exit_code == 0
-    for name in ("demo", "run", "queue", "status", "sample", "lab"):
+    for name in ("demo", "run", "queue", "status", "sample", "report", "lab", "app"):
         assert name in result.output
 
 

@@ -189,7 +189,18 @@ class Run:
         """Open the trained weights by name."""
         from lfads_nb.results import TrainedParams
 
-        return TrainedParams.open(self.folder.model_params)
+        return TrainedParams.open(self.folder, self.spec.dataset_names)
+
+    def export(self, folder: Path | None = None) -> list[Path]:
+        """Write weights and posterior means as the run manager exports them.
+
+        Parameters
+        ----------
+        folder : where to; `export/` in the run's folder by default.
+        """
+        from lfads_nb.results.export import export_results
+
+        return export_results(self, folder)
 
     def infer(self, counts: Counts, dataset: str | None = None, **options: Any) -> Any:
         """Apply the trained model to new trials; see `lfads_nb.model.stages.infer`."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lfads_nb.results import PosteriorMeans
+    from lfads_nb.results.matlab import OldCollection
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
@@ -99,6 +100,13 @@ class RunCollection:
         return collection_file.load(
             cls, CollectionFolder(Path(path).expanduser().absolute()), all_runs
         )
+
+    @staticmethod
+    def from_matlab(path: str | Path, **known: Any) -> OldCollection:
+        """Open a collection of the run manager; see `lfads_nb.results.matlab.open_collection`."""
+        from lfads_nb.results.matlab import open_collection
+
+        return open_collection(path, **known)
 
     def save(self) -> None:
         """Write `collection.json` and `summary.txt`."""
@@ -330,6 +338,18 @@ class RunCollection:
         from lfads_nb.results import compare
 
         return compare(self._runs)
+
+    def export(self, folder: str | Path | None = None) -> dict[str, list[Path]]:
+        """Write the results of every run that is done, each into a folder of its own.
+
+        Parameters
+        ----------
+        folder : where to; `posterior_means_export/` in the collection's folder by default.
+        """
+        from lfads_nb.results.export import export_collection
+
+        done = [run for run in self._runs if run.is_done]
+        return export_collection(done, folder or self.path / "posterior_means_export")
 
     def __repr__(self) -> str:
         return summary_text(self, brief=True)
