@@ -88,7 +88,9 @@ def laid_out(figure: ReportFigure) -> ReportFigure:
     Left to every drawing, the layout of colour bars in parts of a figure goes wrong the second
     time (matplotlib 3.11).
     """
-    figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
     figure.set_layout_engine("none")
     return figure
 
