@@ -12,7 +12,7 @@ from typing import Any
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.reading import StatusReader
 from lfads_nb.queue.status import RunState, RunStatus
-from lfads_nb.sweep import Run, RunFolder
+from lfads_nb.sweep import Run
 from lfads_nb.widgets.live_table import Tone, cell
 from lfads_nb.widgets.theme import plural
 
@@ -49,7 +49,7 @@ class RunStatuses:
 
     def __init__(self) -> None:
         self._reader: StatusReader | None = None
-        self._folders: list[RunFolder] = []
+        self._runs: list[Run] = []
 
     def read(self, runs: Sequence[Run]) -> dict[str, RunStatus]:
         """Return the status of each run, by the run's name."""
@@ -62,9 +62,9 @@ class RunStatuses:
         return {run.name: why for run, why in zip(runs, reader.waits(), strict=True)}
 
     def _reader_of(self, runs: Sequence[Run]) -> StatusReader:
-        folders = [run.folder for run in runs]
-        if self._reader is None or folders != self._folders:
-            self._reader, self._folders = StatusReader(folders, QueueHome.find()), folders
+        if self._reader is None or list(runs) != self._runs:
+            self._runs = list(runs)
+            self._reader = StatusReader([run.folder for run in runs], QueueHome.find())
         return self._reader
 
 

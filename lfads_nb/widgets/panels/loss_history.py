@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lfads_nb.errors import RunFolderError
-from lfads_nb.sweep import Run
 
 if TYPE_CHECKING:
     from lfads_nb.results import FitLog
@@ -16,40 +17,49 @@ if TYPE_CHECKING:
 SPARK_POINTS = 32
 
 
+@dataclass(frozen=True)
+class Course:
+    """A run's fit log, and its validation cost as few numbers."""
+
+    log: FitLog
+    spark: list[float | None]
+
+
 class LossHistory:
     """Reads fit logs again only when they have grown."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[tuple[int, int], FitLog]] = {}
+        self._known: dict[Path, tuple[tuple[int, int], Course | None]] = {}
+        self.n_files_read = 0
 
-    def log(self, run: Run) -> FitLog | None:
-        """Return a run's fit log, None while there is none."""
-        path = run.folder.fit_log
+    def course(self, path: Path, *, may_read: bool = True) -> Course | None:
+        """Return what a fit log holds, None while there is none.
+
+        Parameters
+        ----------
+        path : the log.
+        may_read : otherwise the answer is what was read last, however old.
+        """
         try:
             state = os.stat(path)
         except OSError:
             return None
+        mark = (state.st_mtime_ns, state.st_size)
+        known_mark, course = self._known.get(path, (None, None))
+        if may_read and mark != known_mark:
+            course = self._read(path)
+            self._known[path] = (mark, course)
+        return course
+
+    def _read(self, path: Path) -> Course | None:
         from lfads_nb.results import FitLog  # with the first log: it takes a while to load
 
-        mark, key = (state.st_mtime_ns, state.st_size), str(path)
-        known = self._known.get(key)
-        if known is not None and known[0] == mark:
-            return known[1]
+        self.n_files_read += 1
         try:
             log = FitLog.read(path)
         except RunFolderError:
             return None
-        self._known[key] = (mark, log)
-        return log
-
-    def is_fresh(self, run: Run) -> bool:
-        """Whether the log was read before and need not be read again."""
-        try:
-            state = os.stat(run.folder.fit_log)
-        except OSError:
-            return True
-        known = self._known.get(str(run.folder.fit_log))
-        return known is not None and known[0] == (state.st_mtime_ns, state.st_size)
+        return Course(log, spark(log.total_valid))
 
 
 def thin(values: np.ndarray, n: int) -> np.ndarray:

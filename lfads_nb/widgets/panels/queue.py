@@ -14,7 +14,6 @@ from lfads_nb.queue import Queue
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.status import RunState, RunStatus, local_now
 from lfads_nb.sweep import Run
-from lfads_nb.sweep.params import format_value
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.links import Links, page_link
@@ -22,11 +21,10 @@ from lfads_nb.widgets.live_table import LiveTable
 from lfads_nb.widgets.panel import Panel
 from lfads_nb.widgets.panels.device_load import DeviceLoad
 from lfads_nb.widgets.panels.loss_curves import LossCurves
-from lfads_nb.widgets.panels.loss_history import LossHistory, spark
-from lfads_nb.widgets.panels.queue_rows import COLUMNS, note_of, queue_row
+from lfads_nb.widgets.panels.loss_history import LossHistory
+from lfads_nb.widgets.panels.queue_rows import COLUMNS, RunLine, describe_runs, note_of, queue_row
 from lfads_nb.widgets.panels.run_details import RunDetails
 from lfads_nb.widgets.panels.runs import UNSEEN_S
-from lfads_nb.widgets.panels.settings_table import shared_values
 from lfads_nb.widgets.run_states import RunStatuses, counts_text
 from lfads_nb.widgets.theme import button, html, plural, row, section, stack, title
 
@@ -46,6 +44,8 @@ class QueuePanel(Panel):
         super().__init__(source)
         self._reader, self._history = RunStatuses(), LossHistory()
         self._statuses: dict[str, RunStatus] = {}
+        self._described: list[Run] = []
+        self._lines: dict[str, RunLine] = {}
         self._tick_lock = threading.Lock()
         self.devices = DeviceLoad()
         self.table = LiveTable(
@@ -133,22 +133,18 @@ class QueuePanel(Panel):
         return any(status.state.is_active for status in self._statuses.values())
 
     def _show_rows(self, runs: list[Run]) -> None:
-        shared = shared_values([run.params for run in runs])
+        if runs != self._described:
+            self._described, self._lines = runs, describe_runs(runs)
         waits, now = self._reader.waits(runs), local_now()
-        budget = FRESH_LOGS_PER_TICK
+        before = self._history.n_files_read
         rows = []
-        for run in runs:
-            status = self._statuses[run.name]
-            curve: list[float | None] = []
-            if not self._history.is_fresh(run):
-                budget -= 1
-            if budget >= 0 or self._history.is_fresh(run):
-                log = self._history.log(run)
-                curve = spark(log.total_valid) if log is not None else []
-            own = {k: v for k, v in run.params.non_defaults().items() if k not in shared}
-            differs = " ".join(f"{name}={format_value(value)}" for name, value in own.items())
-            note = note_of(status, waits[run.name])
-            rows.append(queue_row(run, status, differs=differs, spark=curve, note=note, now=now))
+        for name, line in self._lines.items():
+            # Many logs are read little by little: the table is there at once.
+            may_read = self._history.n_files_read - before < FRESH_LOGS_PER_TICK
+            course = self._history.course(line.folder.fit_log, may_read=may_read)
+            status, curve = self._statuses[name], course.spark if course else []
+            note = note_of(status, waits[name])
+            rows.append(queue_row(line, status, spark=curve, note=note, now=now))
         self.table.update_rows(rows)
 
     def _show_counts(self) -> None:
@@ -174,9 +170,13 @@ class QueuePanel(Panel):
         self.retry.disabled = not states & set(_AGAIN)
         words = plural(len(runs), "run") + " selected" if runs else "Select runs to act on them."
         self._about.value = f'<span class="lfads-dim">{words}</span>'
-        logs = [(run, self._history.log(run)) for run in runs]
-        known = [(run.name, _label(run), log) for run, log in logs if log is not None]
-        self.curves.show(known, n_without=len(logs) - len(known))
+        logs = [
+            (line.name, line.label, course.log)
+            for run in runs
+            if (line := self._lines.get(run.name))
+            and (course := self._history.course(line.folder.fit_log))
+        ]
+        self.curves.show(logs, n_without=len(runs) - len(logs))
         last = runs[-1] if runs else None
         self.details.show(last, self._statuses.get(last.name) if last else None)
 
@@ -239,7 +239,3 @@ class QueuePanel(Panel):
     ) -> None:
         if not self.task.start(what, work, on_done=on_done, on_end=self.refresh):
             self.notice.say("warning", "Other work is still going on; try again when it has ended.")
-
-
-def _label(run: Run) -> str:
-    return f"{run.spec.name} {run.params.param_hash}"

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from lfads_nb.queue.live import duration_text
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.queue.table import elapsed_s
-from lfads_nb.sweep import Run
+from lfads_nb.sweep import Run, RunFolder
 from lfads_nb.widgets.live_table import Row, Tone, cell, column
+from lfads_nb.widgets.panels.shared_values import own_values_text, shared_values
 from lfads_nb.widgets.run_states import state_cell
 
 SILENT_S = 120.0
@@ -33,20 +35,47 @@ COLUMNS = [
 ]
 
 
+@dataclass(frozen=True)
+class RunLine:
+    """What does not change about a run: kept, as hundreds of them are shown every second."""
+
+    name: str
+    folder: RunFolder
+    spec: str
+    setting: dict[str, Any]
+    differs: str
+
+    @property
+    def label(self) -> str:
+        """What a legend says."""
+        return f"{self.spec} {self.setting['text']}"
+
+
+def describe_runs(runs: Sequence[Run]) -> dict[str, RunLine]:
+    """Describe runs by name, each by what sets its setting apart from the others."""
+    settings = {run.params.param_hash: run.params for run in runs}
+    shared = shared_values(list(settings.values()))
+    differs = {name: own_values_text(params, shared) for name, params in settings.items()}
+    titles = {name: params.differences_text() for name, params in settings.items()}
+    return {
+        run.name: RunLine(
+            run.name,
+            run.folder,
+            run.spec.name,
+            cell(run.params.param_hash, title=titles[run.params.param_hash]),
+            differs[run.params.param_hash],
+        )
+        for run in runs
+    }
+
+
 def queue_row(
-    run: Run,
-    status: RunStatus,
-    *,
-    differs: str,
-    spark: Sequence[float | None],
-    note: str,
-    now: datetime,
+    line: RunLine, status: RunStatus, *, spark: Sequence[float | None], note: str, now: datetime
 ) -> Row:
     """Describe a run and where it is.
 
     Parameters
     ----------
-    differs : in what its setting differs from the others.
     spark : the course of its validation cost.
     note : why it waits, how it failed.
     now : the time, with its offset from UTC.
@@ -55,12 +84,12 @@ def queue_row(
     seconds = elapsed_s(status, now=now)
     eta = progress.get("eta_s") if status.state is RunState.TRAINING else None
     return {
-        "id": run.name,
-        "label": run.name,
+        "id": line.name,
+        "label": line.name,
         "cells": {
-            "run": run.spec.name,
-            "setting": cell(run.params.param_hash, title=run.params.differences_text()),
-            "differs": differs,
+            "run": line.spec,
+            "setting": line.setting,
+            "differs": line.differs,
             "state": state_cell(status.state, title=note or None, sub=note),
             "device": status.device or "",
             "progress": _bar(status),
@@ -68,7 +97,7 @@ def queue_row(
             "train": _number(progress.get("total_train")),
             "valid": _valid(progress.get("total_valid"), spark),
             "rate": _number(progress.get("learning_rate"), digits=2),
-            "elapsed": cell(duration_text(seconds), sort=seconds) if seconds is not None else None,
+            "elapsed": cell(duration_text(seconds), sort=round(seconds)) if seconds else None,
             "eta": cell(duration_text(eta), sort=eta) if eta else None,
         },
     }

@@ -50,6 +50,7 @@ class RunsPanel(Panel):
         super().__init__(source)
         self._on_launched = on_launched
         self._reader = RunStatuses()
+        self._shown: dict[str, tuple[RunState, str]] = {}
         self.specs = SpecMaker(self.bench)
         self.settings = SettingsTable(self.bench, on_edit)
         self.options = LaunchOptions()
@@ -117,7 +118,9 @@ class RunsPanel(Panel):
     def tick(self) -> bool:
         """Look at the run folders again; return whether anything is going on."""
         statuses = self.statuses()
-        if self.settings.table.seconds_unseen < UNSEEN_S:
+        shown = {name: (status.state, status.reason) for name, status in statuses.items()}
+        if self.settings.table.seconds_unseen < UNSEEN_S and shown != self._shown:
+            self._shown = shown
             self.specs.show(statuses)
             self.settings.show(statuses)
             if not self.bench.busy:

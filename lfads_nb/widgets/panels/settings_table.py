@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -11,11 +11,11 @@ import ipywidgets as w
 from lfads_nb.errors import CollectionError
 from lfads_nb.queue.status import RunStatus
 from lfads_nb.sweep import RunCollection, RunParams
-from lfads_nb.sweep.params import format_value
 from lfads_nb.widgets.bench import Bench
 from lfads_nb.widgets.guard import Notice, guarded
 from lfads_nb.widgets.live_table import LiveTable, Row, cell, column
 from lfads_nb.widgets.panels.field_values import value_text
+from lfads_nb.widgets.panels.shared_values import assignments, own_values_text, shared_values
 from lfads_nb.widgets.run_states import counts_text, state_cell
 from lfads_nb.widgets.theme import button, html, plural, row, section, title
 
@@ -141,26 +141,10 @@ class SettingsTable(w.VBox):
         self.notice.say("info", f"{plural(len(chosen), 'setting')} removed; files stay on disk.")
 
 
-def shared_values(settings: Sequence[RunParams]) -> dict[str, Any]:
-    """Return what all settings have in common beyond the defaults; of a single one nothing."""
-    if len(settings) < 2:
-        return {}
-    first, *others = (params.non_defaults() for params in settings)
-    return {
-        name: value
-        for name, value in first.items()
-        if all(name in other and other[name] == value for other in others)
-    }
-
-
 def _shared_html(shared: dict[str, Any]) -> str:
     if not shared:
         return ""
-    return f'<span class="lfads-dim">All have <code>{escape(_assignments(shared))}</code></span>'
-
-
-def _assignments(values: dict[str, Any]) -> str:
-    return " ".join(f"{name}={format_value(value)}" for name, value in values.items())
+    return f'<span class="lfads-dim">All have <code>{escape(assignments(shared))}</code></span>'
 
 
 def _setting_row(
@@ -170,13 +154,14 @@ def _setting_row(
     shared: dict[str, Any],
 ) -> Row:
     runs = [run for run in collection.runs if run.params.param_hash == params.param_hash]
-    own = {name: v for name, v in params.non_defaults().items() if name not in shared}
-    own.pop("name", None)  # a column of its own
+    own = own_values_text(params, shared)
     cells: dict[str, Any] = {
         "hash": params.param_hash,
         "data": params.data_hash,
         "label": params.name,
-        "differs": cell(_assignments(own) or "nothing", title=params.differences_text()),
+        "differs": cell(
+            own_values_text(params, shared) or "nothing", title=params.differences_text()
+        ),
         "runs": counts_text(statuses[run.name].state for run in runs) or "no run specs yet",
     }
     if len(runs) <= MAX_SPEC_COLUMNS:

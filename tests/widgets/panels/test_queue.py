@@ -221,16 +221,18 @@ def test_tensorboard_is_started_in_the_background(panel, monkeypatch):
     assert panel._tensorboard_link.links[0]["url"] == Board.url
 
 
-def test_fit_logs_are_read_again_only_when_they_grow(collection, monkeypatch):
+def test_fit_logs_are_read_again_only_when_they_grow(collection):
     run, history = collection.runs[0], LossHistory()
-    assert history.log(run) is None
+    path = run.folder.fit_log
+    assert history.course(path) is None
     write_log(run, 3)
-    log = history.log(run)
-    assert len(log) == 3
-    assert history.log(run) is log
+    course = history.course(path)
+    assert len(course.log) == 3
+    assert history.course(path) is course
     write_log(run, 5)
-    assert not history.is_fresh(run)
-    assert len(history.log(run)) == 5
+    assert history.course(path, may_read=False) is course
+    assert len(history.course(path).log) == 5
+    assert history.n_files_read == 2
 
 
 def test_long_curves_are_thinned_and_keep_their_end():

@@ -7,7 +7,7 @@ from lfads_nb.queue.status import RunState, RunStatus, write_status
 from lfads_nb.sweep import RunCollection, RunParams
 from lfads_nb.widgets.panels.launch_options import LaunchOptions
 from lfads_nb.widgets.panels.runs import RunsPanel
-from lfads_nb.widgets.panels.settings_table import shared_values
+from lfads_nb.widgets.panels.shared_values import shared_values
 
 
 @pytest.fixture
