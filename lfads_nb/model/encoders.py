@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from lfads_nb.model.initial_weights import InitialWeights, add_variable
-from lfads_nb.model.recurrence import gru_scan
+from lfads_nb.model.recurrence import encoder_scan
 
 Tensor = Any
 
@@ -34,6 +34,8 @@ class Encoder(keras.layers.Layer):
         Scale of the gates' initial weights (the candidate's are not scaled).
     clip : float
         Bound on the states.
+    trains_inputs : bool
+        Whether what is encoded has trained weights before it, and so needs a gradient.
     """
 
     def __init__(
@@ -44,11 +46,13 @@ class Encoder(keras.layers.Layer):
         n_directions: int,
         weight_scale: float,
         clip: float,
+        trains_inputs: bool,
         init: InitialWeights,
         name: str,
     ) -> None:
         super().__init__(name=name)
         self.units, self.n_directions, self.clip = units, n_directions, clip
+        self.trains_inputs = trains_inputs
         n_in = n_inputs + units
         gates, candidates = [], []
         for _ in range(n_directions):
@@ -63,19 +67,23 @@ class Encoder(keras.layers.Layer):
         self.h0 = add_variable(self, "h0", np.zeros((n_directions, 1, units)))
         self.built = True
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Tensor, *, last_only: bool = False) -> Tensor:
         """Encode inputs (bins, trials, n_inputs).
 
         Returns
         -------
-        tensor, (bins, directions, trials, units)
+        tensor, (bins, directions, trials, units), or (directions, trials, units) if `last_only`
             States in the order in which each direction ran: the reverse one starts at the last
             bin.
         """
-        bias = self.b + update_gate_bias(self.units)
-        sequences = (x, ops.flip(x, axis=0))[: self.n_directions]
-        gates_x = ops.stack(
-            [ops.matmul(s, self.w_x[d]) + bias[d] for d, s in enumerate(sequences)], axis=1
+        return encoder_scan(
+            x,
+            self.w_x,
+            self.b + update_gate_bias(self.units),
+            ops.broadcast_to(self.h0, (self.n_directions, x.shape[1], self.units)),
+            self.w_h_ru,
+            self.w_h_c,
+            clip=self.clip,
+            last_only=last_only,
+            x_gradient=self.trains_inputs,
         )
-        h0 = ops.broadcast_to(self.h0, (self.n_directions, x.shape[1], self.units))
-        return gru_scan(gates_x, h0, self.w_h_ru, self.w_h_c, clip=self.clip)

@@ -85,6 +85,7 @@ class Network(keras.layers.Layer):
             n_directions=n_directions,
             weight_scale=p.cell_weight_scale,
             clip=p.cell_clip_value,
+            trains_inputs=self.readin is not None and p.do_train_readin,
             init=init,
             name=name,
         )
@@ -165,7 +166,7 @@ class Network(keras.layers.Layer):
     def _initial_condition(self, x: Tensor, training: bool) -> tuple[Tensor, Tensor]:
         if self.ic_encoder is None:
             return None, None
-        last = self.ic_encoder(x)[-1]
+        last = self.ic_encoder(x, last_only=True)
         summary = self._drop(ops.concatenate([last[0], last[1]], axis=-1), training)
         mean = ops.matmul(summary, self.w_ic_mean) + self.b_ic_mean
         logvar = ops.matmul(summary, self.w_ic_logvar) + self.b_ic_logvar
