@@ -6,6 +6,7 @@ for in the collection's `data_*` folders; nothing is ever changed here.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,8 @@ from lfads_nb.errors import CollectionError, RunFolderError
 from lfads_nb.results.trial_arrays import open_hdf5
 from lfads_nb.sweep.folders import PosteriorKind, RunFolder, Split, input_file_name, input_info_name
 from lfads_nb.sweep.input_files import InputInfo, read_input_info
+
+log = logging.getLogger(__name__)
 
 SPLITS: tuple[Split, ...] = get_args(Split)
 KINDS: tuple[PosteriorKind, ...] = get_args(PosteriorKind)
@@ -89,7 +92,15 @@ class SessionFiles:
     def info(self) -> InputInfo | None:
         """What is known about the trials; None where that file is missing."""
         found = self._find(input_info_name(self.dataset))
-        return None if found is None else read_input_info(found)
+        if found is None:
+            return None
+        info = read_input_info(found)
+        if self.data_name is not None and f"data_{info.data_hash}" != self.data_name:
+            log.warning(
+                "%s was prepared with other data parameters (data_%s) than the run has (%s)",
+                found, info.data_hash, self.data_name,
+            )  # fmt: skip
+        return info
 
     def _find(self, name: str) -> Path | None:
         linked = self.run.input / name

@@ -196,6 +196,16 @@ def test_inputs_are_found_in_the_data_folder_when_links_were_lost(make_run):
         _ = _open(run).rates
 
 
+def test_inputs_of_other_data_parameters_are_said(make_run, caplog):
+    run = make_run()
+    other = PosteriorMeans.open(run.folder, run.params.copy(spike_bin_ms=20), run.datasets)
+    assert other.n_trials == 60
+    assert "other data parameters" in caplog.text
+    caplog.clear()
+    assert _open(run).n_trials == 60
+    assert not caplog.text
+
+
 def test_without_input_info_there_are_no_conditions_and_time_starts_at_zero(make_run):
     pm = _open(make_run(info=False))
     assert pm.condition_ids is None
