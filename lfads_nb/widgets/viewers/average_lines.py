@@ -1,40 +1,49 @@
-"""Averages over the trials of each condition, as one bqplot mark."""
+"""Averages over the trials of each condition: a few curves that stand out over the bundle.
+
+They lie on the canvas layer too. As bqplot marks they would cost more than all single trials: what
+costs there is points, and 65 conditions of 500 bins are 32,500.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
-from bqplot import Lines
 
-from lfads_nb.widgets.palette import PAPER
 from lfads_nb.widgets.viewers.plot import Plot
 
-MOST_POINTS = 20_000  # what bqplot draws without a pause
-Style = Literal["solid", "dashed", "dotted", "dash_dotted"]
+Style = Literal["solid", "dashed", "dotted"]
+_DASHES: dict[str, list[float]] = {"solid": [], "dashed": [7, 4], "dotted": [1.5, 3.5]}
 
 
 class AverageLines:
-    """A bqplot `Lines` mark with a curve per condition, filled anew instead of made anew.
+    """A set of curves on a plot's layer, one per condition; later sets lie on top.
 
-    A `halo` in the colour of the paper, so many pixels wider, lifts the curves off what lies below
-    them; with 0 it is as wide as they are, so that dashes show even on a curve of the same colour.
+    Parameters
+    ----------
+    plot : where they lie.
+    width : of the curves in pixels.
+    style : solid, dashed or dotted.
+    halo : width in pixels by which the colour of the paper shows around them, to lift them off
+        what lies below; with 0, dashes show even on a curve of the same colour. None for none.
     """
 
     def __init__(
         self, plot: Plot, *, width: float = 2.5, style: Style = "solid", halo: float | None = None
     ) -> None:
-        self._marks = [_lines(plot, width, style)]
-        if halo is not None:
-            self._marks.insert(0, _lines(plot, width + halo, "solid"))
-        self.every = 1
-        plot.figure.marks = [*plot.figure.marks, *self._marks]
+        self.x = self.y = np.zeros((0, 0), dtype=np.float32)
+        self.colours: list[str] = []
+        self._layer = plot.layer
+        self._look = {"width": width, "dash": _DASHES[style], "halo": halo}
+        self._content: dict[str, Any] | None = None
+        plot.curve_sets.append(self)
+        self._all = plot.curve_sets
 
     @property
-    def mark(self) -> Lines:
-        """The curves themselves."""
-        return self._marks[-1]
+    def visible(self) -> bool:
+        """Whether there is any curve."""
+        return self._content is not None
 
     def show(
         self, x: np.ndarray, y: np.ndarray, colours: Sequence[str], *, opacity: float = 1.0
@@ -44,33 +53,28 @@ class AverageLines:
         Parameters
         ----------
         x : (bins,) or (curves, bins).
-        y : (curves, bins).
+        y : (curves, bins); NaN leaves a gap.
         colours : of the curves.
-        opacity : less than 1 where they must not hide what is highlighted below them.
+        opacity : less than 1 where they must not hide what is highlighted.
         """
         known = np.isfinite(y).any(axis=-1) if y.size else np.zeros(len(y), dtype=bool)
         if not known.any():
             self.hide()
             return
-        self.every = max(1, -(-y[known].size * len(self._marks) // MOST_POINTS))
-        taken = slice(None, None, self.every)
-        shown = [colour for colour, is_known in zip(colours, known, strict=True) if is_known]
-        for mark in self._marks:
-            with mark.hold_sync():
-                mark.x = (x[known] if x.ndim == 2 else x)[..., taken].astype(np.float32)
-                mark.y = y[known][:, taken].astype(np.float32)
-                mark.colors = shown if mark is self.mark else [PAPER]
-                mark.opacities = [opacity]
-                mark.visible = True
+        self.x = np.ascontiguousarray(x[known] if x.ndim == 2 else x, dtype="<f4")
+        self.y = np.ascontiguousarray(y[known], dtype="<f4")
+        self.colours = [c for c, is_known in zip(colours, known, strict=True) if is_known]
+        self._content = {
+            "x": self.x.tobytes(), "y": self.y.tobytes(), "n_bins": y.shape[-1],
+            "colours": self.colours, "opacity": opacity, **self._look,
+        }  # fmt: skip
+        self._send()
 
     def hide(self) -> None:
         """Draw none."""
-        for mark in self._marks:
-            mark.visible = False
+        if self._content is not None:
+            self._content = None
+            self._send()
 
-
-def _lines(plot: Plot, width: float, style: Style) -> Lines:
-    return Lines(
-        x=[0.0, 1.0], y=[0.0, 0.0], scales={"x": plot.x_scale, "y": plot.y_scale},
-        stroke_width=width, line_style=style, visible=False,
-    )  # fmt: skip
+    def _send(self) -> None:
+        self._layer.curves = [each._content for each in self._all if each._content is not None]

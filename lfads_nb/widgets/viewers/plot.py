@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import html
 import re
+from typing import TYPE_CHECKING
 
 import ipywidgets as w
 from bqplot import Axis, Figure, LinearScale, PanZoom
 
 from lfads_nb.widgets.viewers.plot_tools import PlotTools
 from lfads_nb.widgets.viewers.raster_layer import RasterLayer
+
+if TYPE_CHECKING:
+    from lfads_nb.widgets.viewers.average_lines import AverageLines
 
 Margins = tuple[int, int, int, int]
 _LOW = 200  # pixels; a lower plot has room for few ticks
@@ -75,6 +79,7 @@ class Plot(w.VBox):
         self.tools = PlotTools(figure=self.figure)
         self.tools.observe(self._set_interaction, "panning")
         self.tools.on_reset(self.reset)
+        self.curve_sets: list[AverageLines] = []
         self._home: tuple[float, float, float, float] = (0.0, 1.0, 0.0, 1.0)
         self._empty = w.HTML(layout={"display": "none"})
         self._empty.add_class("lfads-empty")
@@ -98,6 +103,8 @@ class Plot(w.VBox):
     def blank(self) -> None:
         """Show nothing but the axes."""
         self.layer.clear()
+        for curves in self.curve_sets:
+            curves.hide()
         for mark in self.figure.marks:
             mark.visible = False
 

@@ -1,6 +1,6 @@
 // Buttons of one plot: pan and zoom, reset, save as PNG or SVG, show the code that makes it.
 
-const INKSCAPE_DPI = 3; // raster layers in saved pictures have three pixels per point of the screen
+const PNG_PIXELS = 3; // per point of the screen
 
 async function resolveModel(model, name) {
   const reference = model.get(name);
@@ -23,14 +23,7 @@ async function svgText(model, el) {
   const canvas = view.el.parentElement.querySelector(".lfads-raster canvas");
   const parsed = new DOMParser().parseFromString(text, "text/html").querySelector("svg");
   const background = parsed.querySelector(".plotarea_background");
-  if (canvas && canvas.lfadsPaint && background) {
-    const image = document.createElementNS("http://www.w3.org/2000/svg", "image");
-    const box = { x: 0, y: 0, width: canvas.clientWidth, height: canvas.clientHeight };
-    for (const [name, value] of Object.entries(box)) image.setAttribute(name, value);
-    image.setAttribute("href", canvas.lfadsPaint(INKSCAPE_DPI).toDataURL("image/png"));
-    image.setAttribute("class", "lfads-raster-image");
-    background.after(image);
-  }
+  if (canvas && canvas.lfadsSvg && background) background.after(canvas.lfadsSvg());
   const paper = getComputedStyle(el).getPropertyValue("--jp-layout-color0").trim() || "white";
   parsed.style.background = paper;
   return new XMLSerializer().serializeToString(parsed);
@@ -45,10 +38,10 @@ async function pngBlob(svg) {
   image.src = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml;charset=utf-8" }));
   await loaded;
   const canvas = document.createElement("canvas");
-  canvas.width = image.width * INKSCAPE_DPI;
-  canvas.height = image.height * INKSCAPE_DPI;
+  canvas.width = image.width * PNG_PIXELS;
+  canvas.height = image.height * PNG_PIXELS;
   const context = canvas.getContext("2d");
-  context.scale(INKSCAPE_DPI, INKSCAPE_DPI);
+  context.scale(PNG_PIXELS, PNG_PIXELS);
   const paper = /background:\s*([^;"]+)/.exec(svg);
   context.fillStyle = paper ? paper[1] : "white";
   context.fillRect(0, 0, image.width, image.height);

@@ -25,7 +25,11 @@ class RasterLayer(anywidget.AnyWidget):
     Its place is inside a `Plot`, which gives it the figure's margins.
     """
 
-    _esm = _HERE / "raster_layer.js"
+    # anywidget takes one module, so what the layer is made of is joined.
+    _esm = "\n".join(
+        (_HERE / name).read_text(encoding="utf-8")
+        for name in ("svg_context.js", "picture.js", "raster_layer.js")
+    )
     _css = _HERE / "viewers.css"
 
     x_scale = t.Instance(Scale).tag(sync=True, **widget_serialization)
@@ -47,6 +51,7 @@ class RasterLayer(anywidget.AnyWidget):
     band_low = t.Bytes().tag(sync=True)
     band_high = t.Bytes().tag(sync=True)
     band_group = t.Bytes().tag(sync=True)
+    curves = t.List(t.Dict()).tag(sync=True)
     bands_below = t.Int(0).tag(sync=True)
     band_alpha = t.Float(0.25).tag(sync=True)
 
@@ -134,7 +139,7 @@ class RasterLayer(anywidget.AnyWidget):
             self.n_lines = self.n_bins = 0
             self.x = self.y = self.group = self.image = b""
             self.band_low = self.band_high = self.band_group = b""
-            self.image_shape, self.names, self.highlight = [0, 0], [], []
+            self.image_shape, self.names, self.highlight, self.curves = [0, 0], [], [], []
 
     def on_pick(self, callback: Callable[[int, bool], None]) -> None:
         """Call `callback(line, extend)` when a line is clicked; line is -1 for none of them."""

@@ -111,24 +111,37 @@ class TrialBundle:
         """
         bins = self.viewed.bins()
         time = self.viewed.source.time_ms[bins]
+        # One message for all of it, and so one drawing.
+        with self.plot.layer.hold_sync():
+            note = self._draw_all(values, trials, overlays or {}, spread, prior, bins)
+        self._set_home(time, from_zero)
+        averaged = f" Averages are over all {len(trials):,} trials." if self._has_averages else ""
+        self.plot.say(note + averaged)
+        self.plot.explain_key(key_html(title, self._kinds))
+
+    # -------------------------------------------------------------------------------- parts
+
+    def _draw_all(
+        self,
+        values: np.ndarray,
+        trials: np.ndarray,
+        overlays: Mapping[str, Reader],
+        spread: Reader | None,
+        prior: tuple[np.ndarray, np.ndarray] | None,
+        bins: slice,
+    ) -> str:
+        time = self.viewed.source.time_ms[bins]
         self._bands, self._kinds = [], []
+        self._reach = [values[trials][:, bins]]
         if "± s.d. of samples" in self.toggles:
             self.toggles["± s.d. of samples"].disabled = spread is None
-        self._reach = [values[trials][:, bins]]
         note = self._draw_trials(values, trials, time, bins)
         self._add_prior(prior, bins)
         self._add_spread(values, spread, bins)
         self._draw_averages(values, trials, time, bins)
-        self._draw_overlays(overlays or {}, trials, time, bins)
+        self._draw_overlays(overlays, trials, time, bins)
         self._send_bands(len(time))
-        self._set_home(time, from_zero)
-        every = max(lines.every for lines in (self.averages, *self.overlays.values()))
-        thinned = f" Averages are over all {len(trials):,} trials" if self._has_averages else ""
-        thinned += (f", every {every} bins." if every > 1 else ".") if thinned else ""
-        self.plot.say(note + thinned)
-        self.plot.explain_key(key_html(title, self._kinds))
-
-    # -------------------------------------------------------------------------------- parts
+        return note
 
     def _draw_trials(
         self, values: np.ndarray, trials: np.ndarray, time: np.ndarray, bins: slice
@@ -220,7 +233,7 @@ class TrialBundle:
 
     @property
     def _has_averages(self) -> bool:
-        return any(lines.mark.visible for lines in (self.averages, *self.overlays.values()))
+        return any(lines.visible for lines in (self.averages, *self.overlays.values()))
 
     def _average(self, values: np.ndarray, trials: np.ndarray, bins: slice) -> ConditionAverages:
         return average_by_condition(values[trials][:, bins], self.viewed.conditions.group[trials])

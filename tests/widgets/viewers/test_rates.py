@@ -36,12 +36,12 @@ def test_averages_and_truth_are_those_of_the_conditions_that_are_shown(open_run)
     in_training = np.isin(np.arange(len(ids)), run.session.inds["train"])
     rates = stored_rates(run, 1)
     expected = np.stack([rates[(ids == c) & in_training].mean(axis=0) for c in (0, 3)])
-    np.testing.assert_allclose(viewer.bundle.averages.mark.y, expected, rtol=1e-6)
+    np.testing.assert_allclose(viewer.bundle.averages.y, expected, rtol=1e-6)
     truth = run.session.truth[..., 1] * 1000 / run.params.spike_bin_ms
     expected = np.stack([truth[(ids == c) & in_training].mean(axis=0) for c in (0, 3)])
-    np.testing.assert_allclose(viewer.bundle.overlays["true rate"].mark.y, expected, rtol=1e-6)
+    np.testing.assert_allclose(viewer.bundle.overlays["true rate"].y, expected, rtol=1e-6)
     colours = viewer.viewed.conditions.colours
-    assert viewer.bundle.averages.mark.colors == [colours[0], colours[3]]
+    assert viewer.bundle.averages.colours == [colours[0], colours[3]]
 
 
 def test_the_legend_takes_conditions_away(open_run):

@@ -39,8 +39,8 @@ def test_factors_and_the_trajectories_of_their_averages(open_run):
     )
     averages = pm.condition_averages("factors").mean[[0, 2]]
     expected = principal_axes(averages, 3).project(averages)
-    np.testing.assert_allclose(viewer.trajectories.mark.x, expected[..., 0], atol=1e-5)
-    np.testing.assert_allclose(viewer.trajectories.mark.y, expected[..., 1], atol=1e-5)
+    np.testing.assert_allclose(viewer.trajectories.x, expected[..., 0], atol=1e-5)
+    np.testing.assert_allclose(viewer.trajectories.y, expected[..., 1], atol=1e-5)
     np.testing.assert_allclose(viewer.starts.x, expected[:, 0, 0], atol=1e-5)
 
 
@@ -48,7 +48,7 @@ def test_a_reference_run_is_laid_over(open_run):
     _, pm = open_run()
     viewer = FactorsViewer(pm, references={"the same run": pm})
     viewer.reference.value = "the same run"
-    np.testing.assert_allclose(viewer.laid_over.mark.x, viewer.trajectories.mark.x, atol=1e-5)
+    np.testing.assert_allclose(viewer.laid_over.x, viewer.trajectories.x, atol=1e-5)
     assert "R² 1.00" in viewer.space._note.value
     assert any("basis of the factors is arbitrary" in getattr(each, "value", "")
                for each in viewer.children[-1].children[0].children)  # fmt: skip
@@ -57,12 +57,12 @@ def test_a_reference_run_is_laid_over(open_run):
 def test_sessions_of_a_stitched_run_share_their_space(open_run):
     _, pm = open_run(datasets=TWO)
     viewer = FactorsViewer(pm)
-    assert viewer.others.mark.y.shape == viewer.trajectories.mark.y.shape
+    assert viewer.others.y.shape == viewer.trajectories.y.shape
     viewer.all_sessions.value = False
-    assert not viewer.others.mark.visible
-    before = viewer.trajectories.mark.y.copy()
+    assert not viewer.others.visible
+    before = viewer.trajectories.y.copy()
     viewer.selection.dataset = "b"
-    assert not np.allclose(viewer.trajectories.mark.y, before)
+    assert not np.allclose(viewer.trajectories.y, before)
     assert viewer.viewed.source.name == "b"
 
 
