@@ -18,7 +18,8 @@ import numpy as np
 
 from lfads_nb.errors import RunFolderError
 
-_FEW_ROWS = 64
+# Rows that are read at once from a dataset that is not cut into chunks.
+_UNCHUNKED_ROWS = 64
 # Network drives that cannot give the lock that HDF5 takes even for reading.
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
 
@@ -264,13 +265,18 @@ def _positions(selection: Any, n: int) -> np.ndarray:
 def _read_orthogonal(
     dataset: h5py.Dataset | np.ndarray, positions: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Read positions on every axis through the slices that enclose them."""
-    rows, spans = positions[0], [_span(p) for p in positions]
-    if len(rows) < _FEW_ROWS and len(rows) * 4 < spans[0].stop - spans[0].start:
-        inner = tuple(p - s.start for p, s in zip(positions[1:], spans[1:], strict=True))
-        return np.stack([_pick(dataset[(int(r), *spans[1:])], inner) for r in rows])
-    block = dataset[tuple(spans)]
-    return _pick(block, tuple(p - s.start for p, s in zip(positions, spans, strict=True)))
+    """Read positions on every axis, decompressing no chunk of the file twice."""
+    rows, others = positions[0], tuple(positions[1:])
+    spans = tuple(_span(p) for p in others)
+    inner = tuple(p - span.start for p, span in zip(others, spans, strict=True))
+    chunks = getattr(dataset, "chunks", None)
+    block_of_row = rows // (chunks[0] if chunks else _UNCHUNKED_ROWS)
+    values = np.empty([len(p) for p in positions], dtype=dataset.dtype)
+    for block in np.unique(block_of_row):
+        here = np.flatnonzero(block_of_row == block)
+        span = _span(rows[here])
+        values[here] = _pick(dataset[(span, *spans)], (rows[here] - span.start, *inner))
+    return values
 
 
 def _span(positions: np.ndarray) -> slice:
