@@ -222,6 +222,9 @@ class Dispatcher:
     def _settle(self, entry: Entry, *, worker_died: bool) -> None:
         """Write down how a run ended if it could not, and start it again if it should be."""
         status = read_status(entry.folder)
+        if status.state is RunState.QUEUED and entry.relaunch and not worker_died:
+            self._on_end(entry)  # launched again right after its end
+            return
         if not status.state.is_ended:
             reason = "it was cancelled" if entry.stop is RunState.CANCELLED else ""
             reason = reason or f"its process died during {status.stage or 'its start'}; {RESUMES}"

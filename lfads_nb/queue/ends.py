@@ -11,14 +11,14 @@ from lfads_nb.errors import LfadsError
 from lfads_nb.queue.processes import ProcessId, end_processes_of
 from lfads_nb.queue.run_lock import read_holder
 from lfads_nb.queue.status import RunState, RunStatus, local_now, read_status, write_status
-from lfads_nb.queue.stopping import ask_to_stop, forget_stop
+from lfads_nb.queue.stopping import ask_to_stop, asked_to_stop, forget_stop
 from lfads_nb.sweep.folders import RunFolder
 
 RESUMES = "launch it again: it goes on from its last checkpoint"
 
 
 def find_dead(folder: RunFolder, status: RunStatus) -> RunStatus:
-    """Return a run's status, corrected to `interrupted` if its process on this host is gone.
+    """Return a run's status, corrected if its process on this host is gone; nothing is written.
 
     Parameters
     ----------
@@ -32,9 +32,19 @@ def find_dead(folder: RunFolder, status: RunStatus) -> RunStatus:
     again = read_status(folder)
     if not again.state.is_running or again.pid != status.pid:
         return again  # it ended properly in between
-    return record_end(
-        folder, RunState.INTERRUPTED, f"its process died during {again.stage}; {RESUMES}"
-    )
+    if asked_to_stop(folder) is RunState.CANCELLED:
+        return again.moved(RunState.CANCELLED, now=local_now(), reason="it was cancelled")
+    reason = f"its process died during {again.stage or 'its start'}; {RESUMES}"
+    return again.moved(RunState.INTERRUPTED, now=local_now(), reason=reason)
+
+
+def record_dead(folder: RunFolder) -> None:
+    """Write down that a run's process is gone; only for when no server sees to it."""
+    found = find_dead(folder, read_status(folder))
+    if found.state.is_ended and read_status(folder).state.is_running:
+        end_processes_of(folder.path)
+        with suppress(LfadsError):
+            write_status(folder, found)
 
 
 def record_end(folder: RunFolder, state: RunState, reason: str) -> RunStatus:

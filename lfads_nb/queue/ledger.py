@@ -23,7 +23,8 @@ class Entry:
 
     `stop` is how it shall end once it was told to stop, `held` whether it was paused by name.
     `tries`, `failures` and `resumes` count what was started and what went wrong since the launch;
-    `not_before` (on the server's clock) delays another try. The rest says where it runs.
+    `not_before` (on the server's clock) delays another try. `relaunch` is a launch that came while
+    it ran or was just ending. The rest says where it runs.
     """
 
     run: str
@@ -39,6 +40,7 @@ class Entry:
     resumes: int = 0
     not_before: float = 0.0
     waits_for: str = ""
+    relaunch: Batch | None = None
     device: Device | None = None
     memory_mb: float = 0.0
     started: float = 0.0
@@ -73,17 +75,27 @@ class Ledger:
         return self._entries.get(run)
 
     def add(self, batch: Batch, runs: Iterable[str]) -> list[Entry]:
-        """Add a batch's runs; one that is there already is not added twice."""
+        """Add a batch's runs; one that is there already is not added twice.
+
+        Returns
+        -------
+        The entries that are now this batch's.
+        """
         added = []
         for run in runs:
-            if run in self._entries:
+            there = self._entries.get(run)
+            if there is None:
+                self._numbers += 1
+                there = Entry(run, batch.key, batch.options, self._numbers, batch.options.priority)
+                self._entries[run] = there
+                self._insert(there)
+            elif there.running and there.relaunch is None:
+                # Whether it has to run again is seen at its end: it may be about to end.
+                there.relaunch = batch
+            else:
                 continue
-            self._numbers += 1
-            entry = Entry(run, batch.key, batch.options, self._numbers, batch.options.priority)
-            self._entries[run] = entry
             self._left[batch.key] += 1
-            self._insert(entry)
-            added.append(entry)
+            added.append(there)
         return added
 
     def waiting(self) -> Iterator[Entry]:
@@ -118,15 +130,29 @@ class Ledger:
         entry.not_before, entry.waits_for = not_before, why
         self._insert(entry)
 
-    def end(self, entry: Entry) -> bool:
-        """Forget a run that ended; return whether it was the last of its batch."""
+    def start_over(self, entry: Entry) -> str | None:
+        """Have a run that ended run again for a later launch; return the launch that this ends."""
+        batch = entry.relaunch
+        assert batch is not None, "there must be a later launch"
+        before, entry.batch = entry.batch, batch.key
+        entry.options, entry.priority, entry.relaunch = batch.options, batch.options.priority, None
+        entry.tries = entry.failures = entry.resumes = 0
+        self.put_back(entry)
+        return before if self._leave(before) else None
+
+    def end(self, entry: Entry) -> list[str]:
+        """Forget a run that ended; return the launches of which it was the last."""
         if not entry.running:
             self._take_out(entry)
         self._running.pop(entry.run, None)
         del self._entries[entry.run]
-        self._left[entry.batch] -= 1
-        if self._left[entry.batch] == 0:
-            del self._left[entry.batch]
+        batches = [entry.batch, *([entry.relaunch.key] if entry.relaunch else [])]
+        return [batch for batch in batches if self._leave(batch)]
+
+    def _leave(self, batch: str) -> bool:
+        self._left[batch] -= 1
+        if self._left[batch] == 0:
+            del self._left[batch]
             return True
         return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from lfads_nb.queue.ends import find_dead
+from lfads_nb.queue.ends import find_dead, record_dead
 from lfads_nb.queue.home import QueueHome, read_json_file
 from lfads_nb.queue.status import RunState, RunStatus, read_status
 from lfads_nb.sweep.folders import RunFolder
@@ -32,7 +32,8 @@ class StatusReader:
     def read(self) -> list[RunStatus]:
         """Return every run's status, in the order of the folders.
 
-        A run whose process on this host is gone is written down as interrupted.
+        A run whose process on this host is gone is told as interrupted, and written down as that
+        unless there is a server, which does it itself.
         """
         for index, path in enumerate(self._paths):
             stamp = _stamp(path)
@@ -40,9 +41,17 @@ class StatusReader:
                 self._stamps[index] = stamp
                 self._read[index] = read_status(self.folders[index])
                 self.n_files_read += 1
-            if self._read[index].state.is_running:
-                self._read[index] = find_dead(self.folders[index], self._read[index])
-        return list(self._read)
+        return [
+            self._corrected(index) if status.state.is_running else status
+            for index, status in enumerate(self._read)
+        ]
+
+    def _corrected(self, index: int) -> RunStatus:
+        folder = self.folders[index]
+        found = find_dead(folder, self._read[index])
+        if found.state is RunState.INTERRUPTED and self._home and not self._home.server_process():
+            record_dead(folder)
+        return found
 
     def waits(self) -> list[str]:
         """Return for every run why it waits; "" for one that does not, as far as was last read."""

@@ -140,15 +140,20 @@ class QueueServer:
         self._batches[batch.key] = batch
         added = self.ledger.add(batch, filter(_is_to_be_done, batch.runs))
         for entry in added:
-            entry.held = entry.run in self._held
+            entry.held = entry.held or entry.run in self._held
         if not added:
             self._forget(batch.key)
         self._dispatcher.look_soon()
 
     def end(self, entry: Entry) -> None:
-        """Forget a run; with the last one of a launch, the launch."""
-        if self.ledger.end(entry) and not self._stopping:
-            self._forget(entry.batch)
+        """Forget a run that ended, unless it was launched again; with the last run, the launch."""
+        if entry.relaunch and read_status(entry.folder).state is RunState.QUEUED:
+            over = [self.ledger.start_over(entry)]
+        else:
+            over = list(self.ledger.end(entry))
+        if not self._stopping:
+            for batch in filter(None, over):
+                self._forget(batch)
 
     def _forget(self, batch: str) -> None:
         found = self._batches.pop(batch, None)

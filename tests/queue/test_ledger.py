@@ -54,6 +54,25 @@ def test_a_run_put_back_gets_its_old_place(ledger):
 
 def test_the_last_run_of_a_launch_ends_it(ledger):
     ledger.start(ledger.get("a"))
-    assert [ledger.end(ledger.get(run)) for run in "abc"] == [False, False, True]
+    assert [ledger.end(ledger.get(run)) for run in "abc"] == [[], [], ["1"]]
     assert order(ledger) == ["d"]
     assert "a" not in ledger
+
+
+def test_a_launch_that_comes_while_a_run_ends_runs_it_again(ledger):
+    entry = ledger.get("d")
+    ledger.start(entry)
+    later = batch("3", "d", retries=2)
+    assert ledger.add(later, later.runs) == [entry]
+    assert ledger.start_over(entry) == "2"
+    assert order(ledger)[-1] == "d"
+    assert entry.options.retries == 2
+    assert ledger.end(entry) == ["3"]
+
+
+def test_a_later_launch_that_was_not_needed_ends_with_the_run(ledger):
+    entry = ledger.get("d")
+    ledger.start(entry)
+    later = batch("3", "d")
+    ledger.add(later, later.runs)
+    assert ledger.end(entry) == ["2", "3"]

@@ -71,7 +71,7 @@ def wait_for(condition, timeout=60.0, every=0.05):
         if found:
             return found
         time.sleep(every)
-    raise AssertionError("waited in vain")
+    raise AssertionError(f"waited {timeout} s in vain")
 
 
 def marked_processes(folder):
