@@ -60,11 +60,8 @@ def alignment_of(run: Any) -> RunAlignment:
     """
     view = RunView.of(run)
     params, kind = view.params, view.params.posterior_mean_kind
-    sessions = {
-        name: PosteriorMeans([SessionFiles(view.folder, name, params.data_name)], params, kind)
-        for name in view.datasets
-    }
-    counts = {name: _counts(pm) for name, pm in sessions.items()}
+    files = {name: SessionFiles(view.folder, name, params.data_name) for name in view.datasets}
+    counts = {name: _counts(PosteriorMeans([f], params, kind)) for name, f in files.items()}
     first = next(iter(counts.values()))
     if len(counts) == 1:
         found = {view.datasets[0]: align_single_session(first, params.factors_dim)}
@@ -77,7 +74,7 @@ def alignment_of(run: Any) -> RunAlignment:
             approach=params.alignment_approach,
             normalize_each=bool(options.get("ridgeNormalizeEach", False)),
         )
-    return RunAlignment(found, first.time_ms, _is_the_runs(sessions, found))
+    return RunAlignment(found, first.time_ms, _is_the_runs(files, found))
 
 
 def _counts(pm: PosteriorMeans) -> Counts:
@@ -98,11 +95,11 @@ def _counts(pm: PosteriorMeans) -> Counts:
 
 
 def _is_the_runs(
-    sessions: Mapping[str, PosteriorMeans], found: Mapping[str, Alignment]
+    sessions: Mapping[str, SessionFiles], found: Mapping[str, Alignment]
 ) -> bool | None:
     same = []
-    for name, pm in sessions.items():
-        with open_hdf5(pm._files[0].input_file) as file:
+    for name, files in sessions.items():
+        with open_hdf5(files.input_file) as file:
             if "alignment_matrix_cxf" not in file:
                 return None
             stored = file["alignment_matrix_cxf"][()].reshape(found[name].matrix.shape)

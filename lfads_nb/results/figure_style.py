@@ -27,7 +27,7 @@ _DPI = 192
 # Okabe and Ito (2008), "Color Universal Design", without the yellow that fades on white.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 TRAIN, VALID, TRUTH, MODEL, DATA = "#0072B2", "#D55E00", "#000000", "#0072B2", "#7A7A7A"
-SHADE = "#EFEFEF"
+SHADE, DARK_SHADE = "#EFEFEF", "#DCDCDC"
 WHITE_EDGE = (withStroke(linewidth=2.5, foreground="white"),)
 """Path effects that keep a label readable over lines."""
 

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lfads_nb.results.figure_style import (
+    DARK_SHADE,
     SHADE,
     TRAIN,
     VALID,
@@ -124,17 +125,7 @@ def _draw_bits(axes: Axes, log: FitLog, names: list[str]) -> None:
 
 def _draw_events(axes: Axes, log: FitLog) -> None:
     x = log.trained_epoch
-    for weights, label in (
-        (log.l2_weight, "L2 penalty rises"),
-        (log.kl_weight, "KL penalty rises"),
-    ):
-        rising = x[(weights < 1) & ~log.is_superseded]
-        if len(rising):
-            axes.axvspan(
-                x.min(), rising.max(), color=SHADE, zorder=0, lw=0, label=_ramps_label(log, label)
-            )
-        if _ramps_label(log, label) != label:
-            break
+    _shade_ramps(axes, log)
     if log.lve_index is not None:
         axes.axvline(x[log.lve_index], color=VALID, lw=0.9, ls=(0, (4, 3)), zorder=1,
                      label=f"best epoch, {x[log.lve_index]:.0f}")  # fmt: skip
@@ -148,7 +139,14 @@ def _draw_events(axes: Axes, log: FitLog) -> None:
                   transform=axes.get_xaxis_transform(), label="cost not a number")  # fmt: skip
 
 
-def _ramps_label(log: FitLog, label: str) -> str:
-    """Name both ramps at once where they coincide."""
-    same = np.array_equal(log.kl_weight < 1, log.l2_weight < 1)
-    return "KL and L2 penalties rise" if same else label
+def _shade_ramps(axes: Axes, log: FitLog) -> None:
+    """Shade the epochs in which a penalty had not its full weight, the longer ramp paler."""
+    x, current = log.trained_epoch, ~log.is_superseded
+    ramps = [(log.kl_weight < 1, "KL penalty rises"), (log.l2_weight < 1, "L2 penalty rises")]
+    if np.array_equal(ramps[0][0], ramps[1][0]):
+        ramps = [(ramps[0][0], "KL and L2 penalties rise")]
+    ends = [
+        (x[rising & current].max(), label) for rising, label in ramps if (rising & current).any()
+    ]
+    for shade, (end, label) in zip((SHADE, DARK_SHADE), sorted(ends, reverse=True), strict=False):
+        axes.axvspan(x.min(), end, color=shade, zorder=0, lw=0, label=label)

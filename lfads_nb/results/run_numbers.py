@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from lfads_nb.errors import RunFolderError
 from lfads_nb.results import metrics
 from lfads_nb.results.fit_log import FitLog
 from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.results.run_view import RunView
+from lfads_nb.results.session_files import KINDS, SessionFiles
 from lfads_nb.results.trial_arrays import open_hdf5
 from lfads_nb.sweep.folders import Split
 
@@ -129,11 +129,10 @@ def numbers_of_sessions(run: Any) -> Iterator[SessionNumbers]:
         The outputs are there, but cannot be read.
     """
     view = RunView.of(run)
-    try:
-        pm = view.posterior_means()
-    except RunFolderError:
+    files = [SessionFiles(view.folder, name) for name in view.datasets]
+    if not any(each.outputs(kind) for each in files for kind in KINDS):
         return
-    for session in pm.sessions:
+    for session in view.posterior_means().sessions:
         for split in ("valid", "test"):
             if len(session.trials_of(split)):
                 yield session_numbers(session, split)

@@ -304,11 +304,13 @@ def _order(file: Path, found: list[str]) -> list[str]:
     """Return the sessions in the run's own order, where the folder tells it."""
     run = RunFolder(file.parent.parent)
     for path, key in ((run.run_json, "datasets"), *((p, "dataset_names") for p in _settings(run))):
-        if path.is_file():
-            named = json.loads(path.read_text(encoding="utf-8")).get(key, [])
-            names = [str(name).removesuffix(".h5") for name in named]
-            if not found or set(found) == set(names):
-                return names
+        try:
+            named = json.loads(path.read_text(encoding="utf-8"))[key]
+        except (OSError, ValueError, KeyError):
+            continue
+        names = [str(name).removesuffix(".h5") for name in named]
+        if not found or set(found) == set(names):
+            return names
     return found
 
 

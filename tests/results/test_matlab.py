@@ -16,6 +16,7 @@ from lfads_nb.results.matlab import open_collection
 from lfads_nb.results.matlab.settings_files import read_summary
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
+from lfads_nb.sweep.run_collection import RunCollection
 
 ORIGINAL = Path(__file__).parents[1] / "model" / "parity" / "single_controller"
 # The setting of the published example: param_YOs74u, data_4MaTKO.
@@ -91,7 +92,7 @@ def test_a_run_opens_with_its_parameters_proven_by_the_hash(old):
     folder, fake = old()
     collection = folder.path.parent.parent
     before = _contents(collection)
-    rc = open_collection(collection)
+    rc = RunCollection.from_matlab(collection)
     run = rc.find_runs("single_dataset001", "param_YOs74u")
     assert run.recovery.is_proven
     assert run.params.set_values() == EXAMPLE.set_values()
@@ -312,7 +313,8 @@ def test_nothing_that_would_change_the_folder_is_possible(old):
     run = rc.runs[0]
     for change in (
         rc.save, rc.prepare, rc.launch, rc.delete_outputs, run.prepare, run.launch,
-        run.delete_outputs, lambda: rc.add_params(EXAMPLE), lambda: rc.add_run_spec(run.spec),
+        run.delete_outputs, run.export, rc.export, lambda: rc.add_params(EXAMPLE),
+        lambda: rc.add_run_spec(run.spec),
     ):  # fmt: skip
         with pytest.raises(CollectionError, match="only looked at"):
             change()

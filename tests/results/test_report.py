@@ -71,6 +71,15 @@ def test_losses_are_those_of_the_log(make_run):
     assert best[0].get_xdata()[0] == log.lve_index
 
 
+def test_ramps_of_different_length_are_shaded_apart(make_run, fit_log_text):
+    text = fit_log_text(30, ramp=20).replace("l2weight,0.5", "l2weight,1.0")
+    for weight in ("0.6", "0.7", "0.8", "0.9"):
+        text = text.replace(f"l2weight,{weight}", "l2weight,1.0")
+    panel = _by_title(report.loss_figure(make_run(log=text).folder), "Total cost")
+    ends = {p.get_label(): p.get_x() + p.get_width() for p in panel.patches}
+    assert ends == {"KL penalty rises": 18, "L2 penalty rises": 8}
+
+
 def test_resumes_and_bad_costs_are_marked(make_run, fit_log_text):
     text = fit_log_text(30) + fit_log_text(8, start=110).replace("total,2", "total,nan,2", 1)
     bad = text.replace("epoch,3, step,20, total,255", "epoch,3, step,20, total,nan")

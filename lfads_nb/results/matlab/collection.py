@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lfads_nb.datasets import Counts, Dataset, DatasetCollection
+from lfads_nb.datasets import Dataset, DatasetCollection
 from lfads_nb.errors import CollectionError, RunFolderError
 from lfads_nb.results.matlab.prepared_counts import read_prepared_counts
 from lfads_nb.results.matlab.recovery import Recovery, recover
@@ -87,6 +87,11 @@ class OldRun(Run):
     def delete_outputs(self, *, confirmed: bool = False) -> None:  # noqa: ARG002
         raise CollectionError(_READ_ONLY.format(what="deleting outputs"))
 
+    def export(self, folder: Path | None = None) -> list[Path]:
+        if folder is None:
+            raise CollectionError(_READ_ONLY.format(what="exporting without naming a folder"))
+        return super().export(folder)
+
 
 class OldCollection(RunCollection):
     """The runs of a run manager's collection.
@@ -151,6 +156,11 @@ class OldCollection(RunCollection):
     def add_run_spec(self, run_spec: RunSpec | Iterable[RunSpec]) -> None:
         if run_spec:
             raise CollectionError(_READ_ONLY.format(what="adding run specs"))
+
+    def export(self, folder: str | Path | None = None) -> dict[str, list[Path]]:
+        if folder is None:
+            raise CollectionError(_READ_ONLY.format(what="exporting without naming a folder"))
+        return super().export(folder)
 
     def save(self) -> None:
         raise CollectionError(_READ_ONLY.format(what="saving"))
@@ -221,12 +231,7 @@ def _add_dataset(
         path = files.input_file
     except RunFolderError:
         path = old.folder.input_file(name)
-    Dataset(datasets, path, name=name, loader=load_prepared)
-
-
-def load_prepared(path: Path) -> Counts:
-    """Load what a run was trained on as a dataset, at the raw bins where these were kept."""
-    return read_prepared_counts(path)
+    Dataset(datasets, path, name=name, loader=read_prepared_counts)
 
 
 def _recover(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from lfads_nb.datasets import Counts
+from lfads_nb.datasets.lfadsfiles import read_lfads_input
 from lfads_nb.errors import DataError
 from lfads_nb.results.matlab.run_folders import fitting_ratios
-from lfads_nb.results.trial_arrays import SplitRows, TrialArray
+from lfads_nb.results.trial_arrays import open_hdf5
 from lfads_nb.sweep.folders import input_info_name
 from lfads_nb.sweep.input_files import read_input_info
 
@@ -38,18 +39,15 @@ def read_prepared_counts(path: Path) -> Counts:
         return Counts(
             raw, info.raw_time_ms, info.condition_ids, name=dataset, bin_ms=info.raw_bin_ms
         )
-    inds = {"train": info.train_inds, "valid": info.valid_inds, "test": info.test_inds}
-    parts = [
-        SplitRows(path, f"{split}_data", trials, n_axes=3)
-        for split, trials in inds.items()
-        if len(trials)
-    ]
-    binned = TrialArray(tuple(parts), info.n_trials).load()
-    n_raw, n_bins = len(info.raw_time_ms), binned.shape[1]
-    ratio = next(iter(fitting_ratios(n_raw, n_bins)), 0)
-    if not ratio or (n_raw % ratio and len(fitting_ratios(n_raw, n_bins)) > 1):
+    with open_hdf5(path) as file:
+        n_bins = file["train_data"].shape[1]
+    n_raw, ratios = len(info.raw_time_ms), fitting_ratios(len(info.raw_time_ms), n_bins)
+    if not ratios or (n_raw % ratios[0] and len(ratios) > 1):
         raise DataError(
             f"the width of its {n_bins} bins does not follow from {n_raw} raw bins", dataset=dataset
         )
-    time = info.raw_time_ms[::ratio][:n_bins]
-    return Counts(binned, time, info.condition_ids, name=dataset, bin_ms=ratio * info.raw_bin_ms)
+    binned = read_lfads_input(path, bin_ms=ratios[0] * info.raw_bin_ms)
+    time = info.raw_time_ms[:: ratios[0]][:n_bins]
+    return Counts(
+        binned.counts, time, info.condition_ids, name=dataset, bin_ms=ratios[0] * info.raw_bin_ms
+    )
