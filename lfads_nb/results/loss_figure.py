@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from lfads_nb.results.figure_style import (
     DARK_SHADE,
@@ -47,6 +48,9 @@ def loss_figure(run: Any) -> ReportFigure:
             axes.set_title(title)
         panels[0].set_ylabel("nats per trial")
         panels[2].set_yscale("log")
+        panels[2].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panels[2].yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panels[2].yaxis.set_minor_formatter(NullFormatter())
         if extra:
             _draw_bits(panels[3], log, extra)
         for axes in panels:
