@@ -13,7 +13,7 @@ import keras
 Tensors = tuple[Any, ...]
 Step = Callable[[Any, Any], tuple[Any, Tensors]]
 Forward = Callable[..., tuple[Tensors, Any]]
-Backward = Callable[[Any, Tensors], tuple[Any, ...]]
+Backward = Callable[[tuple[Any, ...], Tensors, Any, Tensors], tuple[Any, ...]]
 
 
 def backend_name() -> str:
@@ -54,10 +54,11 @@ def with_gradient(forward: Forward, backward: Backward) -> Callable[..., Tensors
     Parameters
     ----------
     forward : callable
-        ``forward(*args) -> (outputs, residuals)``: arguments and residuals are nested tuples of
-        tensors and None, outputs a tuple of tensors.
+        ``forward(*args) -> (outputs, kept)``: outputs is a tuple of tensors; arguments and what is
+        kept for the pass back are nested tuples of tensors and None.
     backward : callable
-        ``backward(residuals, d_outputs) -> d_args``, nested like the arguments, None for constants.
+        ``backward(args, outputs, kept, d_outputs) -> d_args``, nested like the arguments, with
+        None for constants.
 
     Returns
     -------
@@ -77,8 +78,12 @@ def _jax_scan(step: Step, carry: Any, xs: Any, n_steps: int, reverse: bool) -> t
 def _jax_with_gradient(forward: Forward, backward: Backward) -> Callable[..., Tensors]:
     import jax
 
+    def keep(*args: Any) -> tuple[Tensors, Any]:
+        outputs, kept = forward(*args)
+        return outputs, (args, outputs, kept)
+
     op = jax.custom_vjp(lambda *args: forward(*args)[0])
-    op.defvjp(forward, backward)
+    op.defvjp(keep, lambda kept, d_outputs: backward(*kept, d_outputs))
     return jax.jit(op)
 
 
@@ -121,14 +126,16 @@ def _tensorflow_with_gradient(forward: Forward, backward: Backward) -> Callable[
         @tf.custom_gradient
         def on_leaves(*leaves: Any) -> tuple[Tensors, Callable[..., Tensors]]:
             # Without this an eager tape would look into the compiled loop for its own gradient.
-            outputs, residuals = forward(*_filled(args, [tf.stop_gradient(x) for x in leaves]))
+            own = _filled(args, [tf.stop_gradient(x) for x in leaves])
+            outputs, kept = forward(*own)
 
             def gradients(*d_outputs: Any) -> Tensors:
-                return _at_leaves(args, backward(residuals, d_outputs))
+                return _at_leaves(args, backward(own, outputs, kept, d_outputs))
 
             return outputs, gradients
 
-        return on_leaves(*_leaves(args))
+        # A variable must be read outside, or TensorFlow asks for a gradient to it by name.
+        return on_leaves(*(tf.convert_to_tensor(x) for x in _leaves(args)))
 
     return op
 

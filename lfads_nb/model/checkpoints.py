@@ -76,29 +76,33 @@ class Checkpoints:
         """
         for path in self.paths():
             try:
-                state = _load(path, model, params)
+                state = _read_state(path, params)
             except (OSError, KeyError, ValueError) as error:
                 log.warning("Checkpoint %s is damaged (%s): trying the one before.", path, error)
                 continue
+            _load_weights(path, model, state)
             log.info("Loaded %s.", path)
             return state
         return None
 
 
-def _load(path: Path, model: keras.Model, params: RunParams) -> TrainingState:
+def _read_state(path: Path, params: RunParams) -> TrainingState:
+    """Read the training state, once the whole file is known to be as it was written."""
     with h5py.File(path) as file:
         if file.attrs["digest"] != _digest(file):
             raise ValueError("its contents do not match their digest")
-        state = TrainingState.from_json(file.attrs["training_state"], params)
+        return TrainingState.from_json(file.attrs["training_state"], params)
+
+
+def _load_weights(path: Path, model: keras.Model, state: TrainingState) -> None:
     try:
         model.load_weights(path)
     except ValueError as error:
         raise RunFolderError(
-            f"{path} does not fit the run's settings ({error}): delete the run's output to train "
-            "it anew"
+            f"{path} does not fit the run's settings: delete the run's output to train it anew "
+            f"({error})"
         ) from error
     model.network.seed.state.assign(np.asarray(state.seed, "uint32"))
-    return state
 
 
 def _digest(file: h5py.File) -> str:

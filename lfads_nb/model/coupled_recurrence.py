@@ -188,12 +188,17 @@ class _BackCarry(NamedTuple):
 def _controlled_op(clip: float, feeds: bool) -> Any:
     def forward(x: ControlledInputs, w: _Weights, first_factors: Tensor) -> tuple:
         states, kept = _run(x, w, first_factors, clip=clip, feeds=feeds)
-        return tuple(states), (x, w, states, kept)
+        return tuple(states), kept
 
-    def backward(residuals: tuple, d_outputs: tuple) -> tuple:
-        x, w, states, kept = residuals
+    def backward(args: tuple, outputs: tuple, kept: _Kept, d_outputs: tuple) -> tuple:
+        x, w, _ = args
         xs = _BackInputs(
-            ControlledStates(*d_outputs), states, kept, x.feedback_masks, x.gen_masks, x.noise
+            d=ControlledStates(*d_outputs),
+            states=ControlledStates(*outputs),
+            kept=kept,
+            feedback_masks=x.feedback_masks,
+            gen_masks=x.gen_masks,
+            noise=x.noise,
         )
         d, (d_con_gates, *d_gen_gates) = _run_back(x, w, xs, clip=clip, feeds=feeds)
         d_inputs = ControlledInputs(

@@ -53,7 +53,7 @@ def gru_scan(
     """
     added, h0, w_h_ru, w_h_c = _tensors(gates_x, h0, w_h_ru, w_h_c)
     n_steps = added.shape[0] if n_steps is None else n_steps
-    plan = _Plan(float(clip), int(n_steps), last_only=False, left_gradient=False)
+    plan = _Plan(float(clip), int(n_steps), last_only=False, x_gradient=False)
     return _scan_op(plan)(added, h0, CellWeights(w_h_ru, w_h_c), None)[0]
 
 
@@ -94,10 +94,9 @@ def encoder_scan(
         States in the order in which each cell ran: the reverse one starts at the last bin.
     """
     x, w_x, b, h0, w_h_ru, w_h_c = _tensors(x, w_x, b, h0, w_h_ru, w_h_c)
-    left = ops.stack((x, ops.flip(x, axis=0))[: h0.shape[0]], axis=1)
     plan = _Plan(float(clip), x.shape[0], last_only, x_gradient)
     weights = joint_weights(w_x, w_h_ru, w_h_c)
-    return _scan_op(plan)(b[None, :, None], h0, weights, left)[0]
+    return _scan_op(plan)(b[None, :, None], h0, weights, x)[0]
 
 
 class _Plan(NamedTuple):
@@ -106,7 +105,7 @@ class _Plan(NamedTuple):
     clip: float
     n_steps: int
     last_only: bool
-    left_gradient: bool
+    x_gradient: bool
 
 
 class _Kept(NamedTuple):
@@ -122,6 +121,7 @@ class _StepInputs(NamedTuple):
 
     added: Tensor | None
     left: Tensor | None
+    """(D, trials, inputs): what each cell reads at this step."""
     d_state: Tensor | None = None
     kept: _Kept | None = None
 
@@ -132,26 +132,26 @@ def _tensors(*values: Any) -> tuple:
 
 @cache
 def _scan_op(plan: _Plan) -> Any:
-    def forward(added: Tensor, h0: Tensor, weights: CellWeights, left: Tensor | None) -> tuple:
+    def forward(added: Tensor, h0: Tensor, weights: CellWeights, x: Tensor | None) -> tuple:
         constant = added.shape[0] == 1
 
-        def one_step(carry: tuple, x: _StepInputs) -> tuple:
+        def one_step(carry: tuple, now: _StepInputs) -> tuple:
             (h,) = carry
-            now = added[0] if constant else x.added
-            new, gates = step(x.left, h, now, weights, clip=plan.clip)
+            projected = added[0] if constant else now.added
+            new, gates = step(now.left, h, projected, weights, clip=plan.clip)
             return (new,), (h, *gates) if plan.last_only else (h, *gates, new)
 
-        xs = _StepInputs(None if constant else added, left)
+        xs = _StepInputs(None if constant else added, _in_order(x, h0.shape[0]))
         (last,), (before, r, u, c, *states) = scan(one_step, (h0,), xs, n_steps=plan.n_steps)
         outputs = (last,) if plan.last_only else tuple(states)
-        return outputs, (added, h0, weights, left, _Kept(before, Gates(r, u, c)))
+        return outputs, _Kept(before, Gates(r, u, c))
 
-    def backward(residuals: tuple, d_outputs: tuple) -> tuple:
-        added, h0, weights, left, kept = residuals
+    def backward(args: tuple, _: tuple, kept: _Kept, d_outputs: tuple) -> tuple:
+        added, h0, weights, x = args
         d_state, dh = d_outputs[0], ops.zeros_like(h0)
         if plan.last_only:
             d_state, dh = None, d_state
-        xs = _StepInputs(None, left, d_state, kept)
+        xs = _StepInputs(None, _in_order(x, h0.shape[0]), d_state, kept)
         return _run_back(plan, xs, dh, added, weights)
 
     return with_gradient(forward, backward)
@@ -160,20 +160,20 @@ def _scan_op(plan: _Plan) -> Any:
 def _run_back(
     plan: _Plan, xs: _StepInputs, dh: Tensor, added: Tensor, weights: CellWeights
 ) -> tuple[Tensor, Tensor, CellWeights, Tensor | None]:
-    """Return the gradients of added, h0, weights and left."""
+    """Return the gradients of added, h0, weights and x."""
     constant = added.shape[0] == 1
     n_gates = 2 * dh.shape[-1]
 
-    def one_step(carry: tuple, x: _StepInputs) -> tuple:
+    def one_step(carry: tuple, now: _StepInputs) -> tuple:
         dh, d_ru, d_c, *d_weights = carry
         d = step_back(
-            dh if x.d_state is None else dh + x.d_state,
-            x.left,
-            x.kept.before,
-            x.kept.gates,
+            dh if now.d_state is None else dh + now.d_state,
+            now.left,
+            now.kept.before,
+            now.kept.gates,
             weights,
             clip=plan.clip,
-            left_gradient=plan.left_gradient,
+            left_gradient=plan.x_gradient,
         )
         d_added = tuple(summed_like(g, added.shape[1:]) for g in d.added)
         if constant:
@@ -187,8 +187,18 @@ def _run_back(
     carry = (dh, zeros[..., :n_gates], zeros[..., n_gates:], *map(ops.zeros_like, weights))
     (dh, d_ru, d_c, *d_weights), ys = scan(one_step, carry, xs, n_steps=plan.n_steps, reverse=True)
     d_added = ops.concatenate([d_ru, d_c], axis=-1)[None] if constant else ys[0]
-    d_left = ys[-1] if xs.left is not None and plan.left_gradient else None
-    return d_added, dh, CellWeights(*d_weights), d_left
+    d_x = _out_of_order(ys[-1]) if xs.left is not None and plan.x_gradient else None
+    return d_added, dh, CellWeights(*d_weights), d_x
+
+
+def _in_order(x: Tensor | None, n_cells: int) -> Tensor | None:
+    """What each cell reads, in its own order of bins: (bins, D, trials, inputs)."""
+    return None if x is None else ops.stack((x, ops.flip(x, axis=0))[:n_cells], axis=1)
+
+
+def _out_of_order(d: Tensor) -> Tensor:
+    """Gradient of x from that of `_in_order`."""
+    return d[:, 0] if d.shape[1] == 1 else d[:, 0] + ops.flip(d[:, 1], axis=0)
 
 
 def summed_like(gradient: Tensor, shape: tuple) -> Tensor:

@@ -108,6 +108,7 @@ COMBINATIONS = {
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("op_by_op")
 @pytest.mark.parametrize("name", COMBINATIONS)
 def test_push_mean_equals_the_equations_in_numpy(name, tmp_path):
     channels, changes = COMBINATIONS[name]

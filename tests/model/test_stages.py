@@ -1,0 +1,289 @@
+"""Whole stages on tiny folders."""
+
+from __future__ import annotations
+
+import math
+
+import h5py
+import numpy as np
+import pytest
+
+from lfads_nb.errors import DataError, ParamsError, RunFolderError, TrainingError
+from lfads_nb.model import stages
+from lfads_nb.model.callbacks import EpochRecorder
+from lfads_nb.model.weights import read_model_params
+from lfads_nb.sweep.folders import RunFolder
+from tests.model.small_runs import small_params, write_inputs
+
+pytestmark = [pytest.mark.training, pytest.mark.usefixtures("op_by_op")]
+
+
+def train(run: RunFolder, names=("one",), *, on_progress=None, should_stop=None, **changes):
+    return stages.train(
+        run, small_params(**changes), names, on_progress=on_progress, should_stop=should_stop
+    )
+
+
+def weights_of(run: RunFolder, **changes) -> dict[str, np.ndarray]:
+    stages.export_weights(run, small_params(**changes), ("one",))
+    return read_model_params(run.model_params)
+
+
+def fit_log(run: RunFolder) -> list[dict[str, list[float]]]:
+    """Parse a fit log: labels, each followed by its values."""
+    epochs = []
+    for line in run.fit_log.read_text().splitlines():
+        values: dict[str, list[float]] = {}
+        for part in (p.strip() for p in line.split(",")):
+            if part[0].isalpha() and part not in ("nan", "inf"):
+                latest = values.setdefault(part, [])
+            else:
+                latest.append(float(part))
+        epochs.append(values)
+    return epochs
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory) -> RunFolder:
+    """A run of four epochs with a test split, sampled and exported."""
+    run = write_inputs(tmp_path_factory.mktemp("run"), n_test=5)
+    params = small_params(max_epochs=4)
+    stages.train(run, params, ("one",))
+    stages.sample_posterior(run, params, ("one",))
+    stages.export_weights(run, params, ("one",))
+    return run
+
+
+def test_training_leaves_what_others_read(trained):
+    epochs = fit_log(trained)
+    assert [e["epoch"] for e in epochs] == [[0], [1], [2], [3]]
+    assert [e["step"] for e in epochs] == [[3], [6], [9], [12]]
+    assert all(len(e[name]) == 2 for e in epochs for name in ("total", "recon", "kl"))
+    assert trained.hyperparameters(0).exists()
+    assert list(trained.tensorboard.rglob("events.out.tfevents.*"))
+    assert trained.model_params.exists()
+
+
+def test_every_split_is_sampled(trained):
+    for split, n in (("train", 20), ("valid", 6), ("test", 5)):
+        with h5py.File(trained.posterior_means("one", split)) as file:
+            assert {name: file[name].shape for name in file} == {
+                "factors": (n, 7, 3), "gen_states": (n, 7, 5), "gen_ics": (n, 5),
+                "output_dist_params": (n, 7, 6), "prior_g0_mean": (n, 4),
+                "prior_g0_logvar": (n, 4), "post_g0_mean": (n, 4), "post_g0_logvar": (n, 4),
+                "costs": (n,), "nll_bound_vaes": (n,), "nll_bound_iwaes": (n,),
+                "train_steps": (n,),
+            }  # fmt: skip
+            assert file["factors"].compression == "gzip"
+            assert file["factors"].dtype == np.float64
+
+
+def test_any_trained_folder_can_be_sampled_again(trained, tmp_path):
+    stages.sample_folder(trained.path, "posterior_push_mean", output=tmp_path / "new")
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
+        f"model_runs_one.h5_{split}_posterior_push_mean" for split in ("test", "train", "valid")
+    ]
+
+
+def test_new_trials_go_through_a_trained_run(trained):
+    with h5py.File(trained.input_file("one")) as file:
+        counts = file["valid_data"][:]
+    arrays = stages.infer(trained, counts, kind="posterior_push_mean")
+    stages.sample_folder(trained.path, "posterior_push_mean")
+    with h5py.File(trained.posterior_means("one", "valid", "posterior_push_mean")) as file:
+        np.testing.assert_allclose(arrays["factors"], file["factors"][:], atol=1e-6)
+
+
+def test_new_trials_that_do_not_fit_are_refused(trained):
+    for shape in ((4, 7, 5), (4, 8, 6)):
+        with pytest.raises(ParamsError, match="7 bins x 6 channels"):
+            stages.infer(trained, np.zeros(shape, int))
+    with pytest.raises(DataError, match="whole, non-negative"):
+        stages.infer(trained, np.full((2, 7, 6), 0.5))
+    with pytest.raises(ParamsError, match="no session 'two'"):
+        stages.infer(trained, np.zeros((2, 7, 6), int), dataset="two")
+    with pytest.raises(DataError, match="1 external inputs, but ext_input_dim is 0"):
+        stages.infer(trained, np.zeros((2, 7, 6), int), external_inputs=np.zeros((2, 7, 1)))
+
+
+def test_prior_samples_have_the_keys_of_tf1(trained):
+    stages.sample_prior(trained, small_params(), ("one",), n_samples=9)
+    with h5py.File(trained.prior_samples) as file:
+        assert file["output_dist_params"].shape == (9, 7, 6)
+        assert file["factors"].shape == (9, 7, 3)
+        assert {"gen_states", "gen_ics", "prior_g0_mean", "prior_g0_logvar"} <= set(file)
+
+
+def test_same_seed_gives_the_same_numbers(tmp_path):
+    runs = [write_inputs(tmp_path / name) for name in "abc"]
+    for run, seed in zip(runs, (3, 3, 4), strict=True):
+        train(run, seed=seed)
+    logs = [run.fit_log.read_text() for run in runs]
+    assert logs[0] == logs[1]
+    assert logs[0] != logs[2]
+    first, second = weights_of(runs[0], seed=3), weights_of(runs[1], seed=3)
+    assert all(np.array_equal(first[key], second[key]) for key in first)
+
+
+def test_resuming_gives_what_an_uninterrupted_training_gives(tmp_path):
+    through, resumed = write_inputs(tmp_path / "a"), write_inputs(tmp_path / "b")
+    train(through, max_epochs=5)
+    train(resumed, max_epochs=3)
+    summary = train(resumed, max_epochs=5)
+    assert summary.resumed_from_step == 9
+    assert through.fit_log.read_text() == resumed.fit_log.read_text()
+    a, b = weights_of(through), weights_of(resumed)
+    assert all(np.array_equal(a[key], b[key]) for key in a)
+
+
+def test_a_training_that_has_ended_does_not_start_again(tmp_path):
+    run = write_inputs(tmp_path)
+    train(run)
+    before = run.fit_log.read_text()
+    summary = train(run)
+    assert "max_epochs=2 reached" in summary.stop_reason
+    assert run.fit_log.read_text() == before
+
+
+def test_training_ends_by_the_learning_rate(tmp_path):
+    # At once too small a rate to learn: costs rise and fall by chance, and the rate falls.
+    summary = train(
+        write_inputs(tmp_path), max_epochs=200, learning_rate_init=1e-7,
+        learning_rate_stop=0.9e-7, learning_rate_n_to_compare=1, learning_rate_decay_factor=0.8,
+    )  # fmt: skip
+    assert "learning_rate_stop" in summary.stop_reason
+
+
+def test_training_ends_when_asked_and_goes_on_later(tmp_path):
+    run, asked = write_inputs(tmp_path), []
+
+    def stop_in_second_epoch():
+        asked.append(1)
+        return len(asked) == 5
+
+    summary = train(run, max_epochs=4, should_stop=stop_in_second_epoch)
+    assert summary.stop_reason == "stopped on request"
+    assert summary.epochs == 1
+    assert train(run, max_epochs=4).epochs == 4
+    assert [e["epoch"] for e in fit_log(run)] == [[0], [1], [2], [3]]
+
+
+def test_progress_is_told(tmp_path):
+    told = []
+    train(write_inputs(tmp_path), on_progress=told.append)
+    last = told[-1]
+    assert (last.epoch, last.step, last.fraction) == (1, 6, 1.0)
+    assert math.isfinite(last.total_valid)
+    assert "bps" in last.extra
+
+
+def test_the_best_checkpoint_waits_for_the_ramps(tmp_path, caplog):
+    run = write_inputs(tmp_path)
+    summary = train(run, kl_increase_steps=100)
+    assert summary.best_epoch is None
+    stages.export_weights(run, small_params(), ("one",))
+    assert "taking the newest one" in caplog.text
+    other = train(write_inputs(tmp_path / "b"), max_epochs=4)
+    assert other.best_epoch is not None
+    assert other.best_epoch >= 1
+
+
+def test_without_any_weights_nothing_is_sampled(tmp_path):
+    with pytest.raises(RunFolderError, match="model_params is missing"):
+        stages.sample_posterior(write_inputs(tmp_path), small_params(), ("one",))
+
+
+def run_with_nan(run, monkeypatch, **changes):
+    """Train with a cost that becomes NaN in the second epoch while the rate is too high."""
+    seen = []
+    plain = EpochRecorder.on_epoch_end
+
+    def spoiled(self, epoch, logs=None):
+        if self.training.learning_rate > 0.003 and self.training.state.epoch >= 1:
+            logs["total"] = math.nan
+            seen.append(self.training.learning_rate)
+        plain(self, epoch, logs)
+
+    monkeypatch.setattr(EpochRecorder, "on_epoch_end", spoiled)
+    return train(run, max_epochs=4, **changes), seen
+
+
+def test_a_cost_that_is_not_a_number_ends_training_with_advice(tmp_path, monkeypatch):
+    with pytest.raises(TrainingError, match="became nan in epoch 1: lower learning_rate_init"):
+        run_with_nan(write_inputs(tmp_path), monkeypatch)
+
+
+def test_training_returns_to_the_last_checkpoint_at_lower_rates(tmp_path, monkeypatch):
+    run = write_inputs(tmp_path)
+    summary, seen = run_with_nan(run, monkeypatch, nan_restarts=2)
+    assert summary.nan_restarts == 2
+    assert seen == pytest.approx([0.01, 0.005])
+    assert [e["epoch"] for e in fit_log(run)] == [[0], [1], [2], [3]]
+
+
+def test_training_gives_up_after_its_restarts(tmp_path, monkeypatch):
+    with pytest.raises(TrainingError, match="after 1 restarts at lower rates"):
+        run_with_nan(write_inputs(tmp_path), monkeypatch, nan_restarts=1)
+
+
+def test_weights_that_explode_are_noticed(tmp_path):
+    with pytest.raises(TrainingError, match="training cost became"):
+        train(write_inputs(tmp_path), learning_rate_init=1e6, max_epochs=5)
+
+
+OPTIONS = {
+    "controller": {"co_dim": 2},
+    "causal, rates fed back": {
+        "co_dim": 1, "do_causal_controller": True, "feedback_factors_or_rates": "rates",
+    },
+    "co-smoothing and forward prediction": {
+        "heldout_channels": 2, "forward_prediction_bins": 2,
+    },
+    "coordinated dropout, sample validation": {
+        "coordinated_dropout_rate": 0.3, "coordinated_dropout_pass_rate": 0.1,
+        "sample_validation_rate": 0.2,
+    },
+    "gaussian, learned prior, early stopping": {
+        "output_dist": "gaussian", "ic_prior_var_max": 1.0, "early_stopping_patience": 1,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_trains(name, tmp_path):
+    run = write_inputs(tmp_path)
+    summary = train(run, **OPTIONS[name])
+    assert summary.epochs == 2
+    extra = set(fit_log(run)[0]) - {
+        "epoch", "step", "total", "recon", "kl", "l2", "klweight", "l2weight",
+    }  # fmt: skip
+    assert extra == {
+        "co-smoothing and forward prediction": {"bps", "co_bps", "fp_bps"},
+        "coordinated dropout, sample validation": {"hidden_nll", "val_hidden_nll"},
+    }.get(name, set())
+
+
+def test_stitched_sessions_with_few_trials_and_missing_bins_train_together(tmp_path):
+    counts = np.random.default_rng(0).poisson(1.0, (5, 7, 4)).astype(float)
+    counts[0, :3] = np.nan
+    write_inputs(tmp_path, "few", n_channels=4, train_data=counts, n_valid=2)
+    run = write_inputs(tmp_path, "many")
+    summary = train(run, ("few", "many"), ext_input_dim=0)
+    # Eight rows a batch: one batch of the small session, three of the other.
+    assert summary.steps == 2 * 4
+    stages.sample_posterior(run, small_params(), ("few", "many"))
+    with h5py.File(run.posterior_means("few", "train")) as file:
+        assert file["output_dist_params"].shape == (5, 7, 4)
+        assert np.isfinite(file["costs"][:]).all()
+
+
+def test_training_starts_from_another_runs_weights(trained, tmp_path):
+    run = write_inputs(tmp_path)
+    changes = {"initial_weights": str(trained.path), "do_train_io_only": True}
+    train(run, **changes)
+    before, after = read_model_params(trained.model_params), weights_of(run, **changes)
+    moved = {key for key in before if not np.array_equal(before[key], after[key])}
+    assert {key for key in moved if "step" not in key} == {
+        "LFADS_glm_fac_2_logrates_one.h5_W:0",
+        "LFADS_glm_fac_2_logrates_one.h5_b:0",
+    }
