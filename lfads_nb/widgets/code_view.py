@@ -10,7 +10,6 @@ from lfads_nb.widgets.theme import CSS
 _ESM = """
 function render({ model, el }) {
   el.classList.add("lfads", "lf-code-view");
-  el.setAttribute("data-lm-suppress-shortcuts", "true");
   const pre = document.createElement("pre"), button = document.createElement("button");
   pre.tabIndex = 0;
   pre.setAttribute("aria-label", "The script");

@@ -75,7 +75,6 @@ function applyPatch(model, message) {
 
 function render({ model, el: root }) {
   root.classList.add("lfads", "lf-table");
-  root.setAttribute("data-lm-suppress-shortcuts", "true");
   const tools = el("div", "lf-tools");
   const search = el("input");
   search.type = "search";

@@ -44,13 +44,11 @@ def panel(*children: w.Widget) -> w.Box:
     return _with_class(w.VBox(children), "lfads", "lfads-panel")
 
 
-def button(text: str, *, tip: str = "", style: str = "", icon: str = "") -> w.Button:
-    """Make a button; `style` is one of ipywidgets' (`primary`, `danger`) or `link`."""
-    made = w.Button(
-        description=text, tooltip=tip, icon=icon, button_style="" if style == "link" else style,
-        layout=w.Layout(width="auto"),
-    )  # fmt: skip
-    return _with_class(made, "lfads-link-button") if style == "link" else made
+def button(text: str, *, tip: str = "", style: str = "") -> w.Button:
+    """Make a button; `style` is one of ipywidgets' (`primary`, `danger`)."""
+    return w.Button(
+        description=text, tooltip=tip, button_style=style, layout=w.Layout(width="auto")
+    )
 
 
 def text_box(label: str, value: str = "", *, width: str = "320px", hint: str = "") -> w.Text:

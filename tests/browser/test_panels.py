@@ -93,7 +93,8 @@ def reload_page(lab):
     """Save the notebook and load the page anew; the kernel goes on."""
     name = lab.page.evaluate(
         """async () => {
-          await window.jupyterapp.commands.execute('docmanager:save');
+          // the save command would ask for a name first
+          await window.lfadsPanel.context.save();
           return window.lfadsPanel.context.path;
         }"""
     )

@@ -9,7 +9,6 @@ let serial = 0;
 
 function render({ model, el: root }) {
   root.classList.add("lfads", "lf-form");
-  root.setAttribute("data-lm-suppress-shortcuts", "true");
   const rows = new Map(); // name -> row
   const tools = el("div", "lf-tools");
   const scroll = el("div", "lf-scroll");

@@ -52,12 +52,10 @@ class QueuePanel(Panel):
             COLUMNS, "Runs", selectable="many", filterable=True, facets=["state", "run"],
             max_height="400px", empty="No runs yet: make some in Runs.",
         )  # fmt: skip
-        self.pause = button(
-            "Pause", tip="Hold them back; running ones stop and go on later", icon="pause"
-        )
-        self.resume = button("Resume", tip="Let held runs start again", icon="play")
-        self.cancel = button("Cancel", tip="Stop running ones, take waiting ones out", icon="stop")
-        self.retry = button("Retry", tip="Go on from the last checkpoint", icon="refresh")
+        self.pause = button("Pause", tip="Hold them back; running ones stop and go on later")
+        self.resume = button("Resume", tip="Let held runs start again")
+        self.cancel = button("Cancel", tip="Stop running ones, take waiting ones out")
+        self.retry = button("Retry", tip="Go on from the last checkpoint")
         self.retry_all = button("Retry all failed")
         self.first = button("First in line", tip="Higher priority than all others")
         self.last = button("Last in line", tip="Lower priority than all others")

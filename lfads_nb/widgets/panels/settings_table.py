@@ -159,9 +159,7 @@ def _setting_row(
         "hash": params.param_hash,
         "data": params.data_hash,
         "label": params.name,
-        "differs": cell(
-            own_values_text(params, shared) or "nothing", title=params.differences_text()
-        ),
+        "differs": cell(own or "nothing", title=params.differences_text()),
         "runs": counts_text(statuses[run.name].state for run in runs) or "no run specs yet",
     }
     if len(runs) <= MAX_SPEC_COLUMNS:
