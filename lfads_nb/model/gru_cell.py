@@ -7,9 +7,9 @@ before (at least the bias, with the +1 on the update gate):
     [r | u] = sigmoid(z W_ru + added_ru),  c = tanh([left, r h] W_c + added_c),
     h' = clip(u h + (1 - u) c)
 
-A step back returns the weights' gradients of that step, to be summed over steps: done where the
-step's arrays still lie in the processor's cache, this takes half the time of storing the gates'
-gradients of all bins for one large product.
+A step back returns the weights' gradients of that step, to be summed over steps: done while
+the step's arrays still lie in the processor's cache. On two cores this took about half the time of
+storing the gates' gradients of all bins for one large product (encoder, 100 bins).
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ Arrays are time-major, and D cells of equal width run together: (bins, D, trials
 
 Clipping needs care only where it can act. A new state u h + (1 - u) c lies between h and c, and
 |c| < 1, so |h'| <= max(|h|, 1): with a bound of at least 1, once all |h| are within it, they stay
-so. Only the first step of a large initial state is then ever clipped. Its derivative is still
-computed at every step, because the comparison is free beside the products (under 1 % of a step).
+so (up to rounding). Only the first step of a large initial state is then ever clipped. The bound is
+still applied at every step: it is one more elementwise operation fused with others, where a first
+step of its own would be compiled a second time.
 """
 
 from __future__ import annotations
