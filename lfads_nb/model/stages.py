@@ -106,10 +106,11 @@ def load_initial_weights(model: Lfads, source: str) -> None:
 
 def _run(training: Training) -> TrainSummary:
     started, params, model = time.monotonic(), training.params, training.model
-    resumed = training.rolling.load(model, params)
-    if resumed is not None:
-        training.state = resumed
-        cut_after(training.run.fit_log, resumed.step)
+    found = training.rolling.load(model, params)
+    resumed_from_step = None if found is None else found.step
+    if found is not None:
+        training.state = found
+        cut_after(training.run.fit_log, found.step)
         if params.do_reset_learning_rate:
             training.learning_rate = params.learning_rate_init
     elif training.run.fit_log.exists():
@@ -132,7 +133,7 @@ def _run(training: Training) -> TrainSummary:
         seconds=time.monotonic() - started,
         n_parameters=n_parameters,
         nan_restarts=state.nan_restarts,
-        resumed_from_step=None if resumed is None else resumed.step,
+        resumed_from_step=resumed_from_step,
     )
 
 

@@ -94,6 +94,8 @@ class Training:
 
     def fit(self) -> None:
         """Train until one of the rules ends it."""
+        seed = self.model.network.seed.state
+        before = keras.ops.convert_to_numpy(seed)
         self.model.fit(
             self.batches,
             validation_data=self.validation,
@@ -102,6 +104,9 @@ class Training:
             shuffle=False,
             verbose=0,
             callbacks=[
+                # What `fit` builds before the first step draws numbers too; a resumed training
+                # must draw the same ones as one that went through.
+                keras.callbacks.LambdaCallback(on_train_begin=lambda _: seed.assign(before)),
                 EpochRecorder(self),
                 DivergenceGuard(self),
                 FitLogWriter(self),

@@ -150,6 +150,9 @@ def run_environment(device: Device | None, *, threads: int) -> dict[str, str]:
         "MKL_NUM_THREADS": str(threads),
         "TF_NUM_INTRAOP_THREADS": str(threads),
         "TF_NUM_INTEROP_THREADS": "1" if threads == 1 else "2",
+        # glibc would give large arrays back after each training step and fault them in again.
+        "MALLOC_MMAP_THRESHOLD_": str(2**30),
+        "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
     }
     if device is not None:
         environment["CUDA_VISIBLE_DEVICES"] = device.key if device.kind == "gpu" else "-1"
