@@ -221,17 +221,21 @@ def show_results(collection: RunCollection) -> None:
     from lfads_nb.results import compare
 
     frame = compare(collection.runs)
-    table = Table("run", "setting", "state", "validation cost", "R² of the rates", "report")
+    table = Table("run", "state", "validation cost", "R² of the rates")
+    table.columns[0].overflow = "fold"
     for run in collection.runs:
         row = frame.loc[run.name]
         table.add_row(
-            *(escape(str(part)) for part in (run.spec.name, run.params.param_name)),
+            escape(f"{run.spec.name} {run.params.param_name}"),
             str(row["state"]),
             _number(row.get("best_total_valid"), "{:.1f}"),
             _number(row.get("r2_truth"), "{:.3f}"),
-            escape(_shown_path(run.folder.notebook)),
         )
+    console.print()
     console.print(table)
+    console.print("Reports:")
+    for run in collection.runs:
+        console.print(f"  {escape(_shown_path(run.folder.notebook))}", soft_wrap=True)
 
 
 def _number(value: Any, form: str) -> str:

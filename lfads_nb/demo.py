@@ -18,7 +18,7 @@ PUBLISHED = RunParams(
 """The run manager's own example."""
 
 QUICK = PUBLISHED.copy(
-    spike_bin_ms=25, batch_size=64, learning_rate_init=0.03, max_epochs=45,
+    spike_bin_ms=25, batch_size=64, learning_rate_init=0.03, max_epochs=50,
     kl_increase_steps=600, l2_increase_steps=600, num_samples_posterior=32,
 )  # fmt: skip
 """The same in minutes on a laptop: coarser bins, smaller batches, larger steps, a cap on epochs."""
