@@ -10,11 +10,7 @@ from keras import ops
 from lfads_nb.model.architecture import Architecture
 from lfads_nb.model.augmentation import dropout_mask
 from lfads_nb.model.controller import Controller
-from lfads_nb.model.coupled_recurrence import (
-    ControlledInputs,
-    ControlledWeights,
-    controlled_scan,
-)
+from lfads_nb.model.coupled_recurrence import ControlledInputs, ControlledWeights, controlled_scan
 from lfads_nb.model.generator import Generator
 from lfads_nb.model.initial_weights import InitialWeights
 from lfads_nb.model.recurrence import gru_scan

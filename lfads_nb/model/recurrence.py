@@ -147,7 +147,7 @@ def _scan_op(plan: _Plan) -> Any:
         outputs = (last,) if plan.last_only else tuple(states)
         return outputs, _Kept(before, Gates(r, u, c))
 
-    def backward(args: tuple, _: tuple, kept: _Kept, d_outputs: tuple) -> tuple:
+    def backward(args: tuple, outputs: tuple, kept: _Kept, d_outputs: tuple) -> tuple:  # noqa: ARG001
         added, h0, weights, x = args
         d_state, dh = d_outputs[0], ops.zeros_like(h0)
         if plan.last_only:

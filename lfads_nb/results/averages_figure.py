@@ -19,7 +19,7 @@ from lfads_nb.results.figure_style import (
     say_why_empty,
 )
 from lfads_nb.results.posterior_means import PosteriorMeans
-from lfads_nb.results.run_numbers import smoothing_bins
+from lfads_nb.results.run_numbers import AVERAGE_SMOOTHING_MS, smoothing_bins
 from lfads_nb.results.session_panels import session_figure
 
 _MOST_CONDITIONS = 12
@@ -64,7 +64,7 @@ def _draw_session(part: SubFigure, pm: PosteriorMeans, neurons: Any, name: str) 
     if ids is None or not _has_conditions(pm):
         say_why_empty(part, f"{pm.datasets[0]}: the trials have no conditions to average.")
         return
-    sd_bins = smoothing_bins(pm)
+    sd_bins = smoothing_bins(pm, AVERAGE_SMOOTHING_MS)
     # Where a trial has no outputs its spikes are left out too, so that both average the same.
     present = pm.field("rates").present
     spikes = np.where(present[:, None, None], pm.counts * pm.counts_to_rates, np.nan)

@@ -12,7 +12,7 @@ from lfads_nb.datasets.conditions import unique_conditions
 from lfads_nb.results.html_tables import Table
 from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.results.run_numbers import (
-    SMOOTHING_MS,
+    AVERAGE_SMOOTHING_MS,
     RunNumbers,
     SessionNumbers,
     numbers_of_sessions,
@@ -186,7 +186,7 @@ _SESSION_COLUMNS = {
     "truth_r2": ("R² true rates", 3, "pooled over trials, bins and neurons"),
     "truth_r2_by_channel": ("R² true rates, by neuron", 3, "mean over neurons"),
     "psth_r2": ("R² averages", 3, "condition averages of rates against those of smoothed spikes "
-                f"(Gaussian, {SMOOTHING_MS:g} ms; all trials), pooled"),
+                f"(Gaussian, {AVERAGE_SMOOTHING_MS:g} ms; all trials), pooled"),
     "psth_r2_by_channel": ("R² averages, by neuron", 3, "mean over neurons"),
     "kl_g0": ("KL g0", 2, "of the initial condition, nats per trial"),
 }  # fmt: skip

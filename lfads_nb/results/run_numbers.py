@@ -17,6 +17,8 @@ from lfads_nb.results.trial_arrays import open_hdf5
 from lfads_nb.sweep.folders import Split
 
 SMOOTHING_MS = 50.0
+# Averages over trials are smooth already; more would hide what changes faster.
+AVERAGE_SMOOTHING_MS = 20.0
 """Standard deviation of the Gaussian that smooths spikes wherever they are shown or averaged."""
 
 _NAN = float("nan")
@@ -64,9 +66,9 @@ class RunNumbers:
     n_parameters: int | None = None
 
 
-def smoothing_bins(pm: PosteriorMeans) -> float:
-    """Return the smoothing of spikes in bins: 50 ms, but no more than a tenth of the trial."""
-    return min(SMOOTHING_MS / pm.bin_ms, pm.n_bins / 10)
+def smoothing_bins(pm: PosteriorMeans, sd_ms: float) -> float:
+    """Return a smoothing of spikes in bins, no more than a tenth of the trial."""
+    return min(sd_ms / pm.bin_ms, pm.n_bins / 10)
 
 
 def run_numbers(run: Any) -> RunNumbers:
@@ -168,7 +170,8 @@ def _psth(pm: PosteriorMeans) -> dict[str, float]:
     if pm.condition_ids is None or not pm.has("counts"):
         return {}
     spikes = pm.counts * pm.counts_to_rates
-    agreement = metrics.psth_r2(spikes, pm.rates, pm.condition_ids, sd_bins=smoothing_bins(pm))
+    sd_bins = smoothing_bins(pm, AVERAGE_SMOOTHING_MS)
+    agreement = metrics.psth_r2(spikes, pm.rates, pm.condition_ids, sd_bins=sd_bins)
     return {"psth_r2": agreement.pooled, "psth_r2_by_channel": agreement.mean_over_channels}
 
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from lfads_nb.results import metrics
 from lfads_nb.results.figure_style import DATA, MODEL, TRUTH, ReportFigure, evenly_chosen
 from lfads_nb.results.posterior_means import PosteriorMeans
-from lfads_nb.results.run_numbers import smoothing_bins
+from lfads_nb.results.run_numbers import SMOOTHING_MS, smoothing_bins
 from lfads_nb.results.session_panels import session_figure
 
 
@@ -61,7 +61,9 @@ def _draw_session(
     average = np.nanmean(rates, axis=0)
     order = np.argsort(np.argmax(average, axis=0), kind="stable")
     lively = np.sort(np.argsort(-np.nanvar(rates, axis=(0, 1)))[:n_neurons])
-    spikes = metrics.smooth(pm.counts[trials] * pm.counts_to_rates, smoothing_bins(pm))
+    spikes = metrics.smooth(
+        pm.counts[trials] * pm.counts_to_rates, smoothing_bins(pm, SMOOTHING_MS)
+    )
     pictures = [("spikes smoothed", spikes), ("inferred rates", rates[trials])]
     if pm.has("true_rates"):
         pictures.append(("true rates", pm.true_rates[trials]))
