@@ -122,6 +122,7 @@ function render({ model, el: root }) {
       else {
         const button = el("button", "", column.title);
         button.type = "button";
+        if (!column.title) button.setAttribute("aria-label", column.hint || column.key);
         button.onclick = () => {
           const down = sort && sort.key === column.key && sort.direction === 1;
           sort = sort && sort.key === column.key && sort.direction === -1 ? null : { key: column.key, direction: down ? -1 : 1 };
