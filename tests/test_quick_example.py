@@ -42,6 +42,8 @@ def test_every_run_ends_done(collection):
     table = collection.status_table()
     assert table["state"].tolist() == ["done", "done"], table.to_dict()
     assert all(run.is_done for run in collection)
+    assert table["epoch"].tolist() == [3, 3]
+    assert np.isfinite(table["total_valid"].astype(float)).all()
 
 
 def test_rates_are_in_spikes_per_second_and_in_the_original_order(collection):

@@ -74,7 +74,10 @@ def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> 
         display.note(f"The {stage} ended in an earlier attempt and is complete.")
         return None
     record = RunRecord.load(folder)
-    status = move_status(folder, RunState(stage), stage=stage, progress={})
+    # The figures of the training stay beside the progress of the stages after it.
+    before = read_status(folder).progress
+    figures = {k: v for k, v in before.items() if k not in ("fraction", "eta_s")}
+    status = move_status(folder, RunState(stage), stage=stage, progress=figures)
     with _logging_to(folder), StageReporter(folder, status, display) as reporter:
         takes_progress = "on_progress" in inspect.signature(function).parameters
         callbacks = {"on_progress": reporter.report} if takes_progress else {}
@@ -133,7 +136,7 @@ class StageReporter:
         if isinstance(progress, TrainProgress):
             self._progress = progress.to_json()
         else:
-            self._progress = {"fraction": float(progress)}
+            self._progress = {**self.status.progress, "fraction": float(progress)}
 
     def _write_now_and_then(self) -> None:
         written, last = self._progress, time.monotonic()
