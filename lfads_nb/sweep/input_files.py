@@ -145,15 +145,15 @@ class InputInfo:
     def n_trials(self) -> int:
         return len(self.train_inds) + len(self.valid_inds) + len(self.test_inds)
 
-    def time_ms(self, n_bins: int) -> np.ndarray:
-        """Return the (n_bins,) left edges of LFADS' bins.
+    def time_ms(self, bin_ms: float) -> np.ndarray:
+        """Return the (bins,) left edges of LFADS' bins.
 
         Parameters
         ----------
-        n_bins : bins of the prepared data, which tell the ratio.
+        bin_ms : their width, the setting's `spike_bin_ms`; a tail that fills no bin is left out.
         """
-        ratio = max(len(self.raw_time_ms) // n_bins, 1)
-        return self.raw_time_ms[::ratio][:n_bins]
+        ratio = max(round(bin_ms / self.raw_bin_ms), 1)
+        return self.raw_time_ms[::ratio][: len(self.raw_time_ms) // ratio]
 
     @cached_property
     def raw_counts(self) -> np.ndarray | None:

@@ -40,7 +40,8 @@ def test_input_info_comes_back(collection):
     np.testing.assert_array_equal(info.valid_inds, [0, 5, 10, 15])
     np.testing.assert_array_equal(info.condition_ids, raw.condition_ids)
     np.testing.assert_array_equal(info.raw_counts, raw.counts)
-    np.testing.assert_allclose(info.time_ms(10), np.arange(10) * 4.0)
+    np.testing.assert_allclose(info.time_ms(4), np.arange(10) * 4.0)
+    np.testing.assert_allclose(info.time_ms(15), [0, 15])  # 10 of the 40 ms fill no bin
     assert info.n_trials == 20
 
 

@@ -70,6 +70,6 @@ def _session(run: RunView, dataset: str) -> Counts:
         # Trials that no split uses have an id, but no spikes in the file.
         ids = ids[np.sort(np.concatenate([info.train_inds, info.valid_inds, info.test_inds]))]
     return Counts(
-        counts.counts, info.time_ms(counts.n_bins), condition_ids=ids,
+        counts.counts, info.time_ms(bin_ms), condition_ids=ids,
         name=dataset, bin_ms=bin_ms, allow_missing=True,
     )  # fmt: skip
