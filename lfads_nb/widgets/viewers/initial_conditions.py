@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import ipywidgets as w
 import numpy as np
 from bqplot import Scatter
-from bqplot.interacts import BrushSelector
 
 from lfads_nb.errors import RunFolderError
 from lfads_nb.results.condition_averages import average_by_condition
 from lfads_nb.results.metrics import gaussian_kl
 from lfads_nb.widgets.palette import TEXT
 from lfads_nb.widgets.viewers.bars import BarPlot
+from lfads_nb.widgets.viewers.brush import Box, set_brush
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.projections import principal_axes
@@ -137,20 +137,9 @@ class InitialConditionsViewer(Viewer):
         self.selection.pick(trial, extend=extend)
 
     def _set_brush(self, change: dict[str, Any]) -> None:
-        old = self.plot.figure.interaction
-        self.plot.tools.panning = False
-        brush = None
-        if change["new"]:
-            brush = BrushSelector(x_scale=self.plot.x_scale, y_scale=self.plot.y_scale)
-            brush.observe(self._pick_brushed, ["selected_x", "selected_y"])
-        self.plot.figure.interaction = brush
-        if old is not None:
-            old.close()
+        set_brush(self.plot, change["new"], self._pick_brushed)
 
-    def _pick_brushed(self, change: dict[str, Any]) -> None:
-        brush = change["owner"]
-        if brush.selected_x is None or brush.selected_y is None or len(brush.selected_x) < 2:
-            return
-        x, y = np.sort(brush.selected_x), np.sort(brush.selected_y)
-        inside = (self._points >= [x[0], y[0]]) & (self._points <= [x[1], y[1]])
+    def _pick_brushed(self, box: Box) -> None:
+        (x0, x1), (y0, y1) = box
+        inside = (self._points >= [x0, y0]) & (self._points <= [x1, y1])
         self.selection.pick_all(self._trials[inside.all(axis=1)])

@@ -10,10 +10,10 @@ import ipywidgets as w
 import numpy as np
 import pandas as pd
 from bqplot import Label
-from bqplot.interacts import BrushSelector
 
 from lfads_nb.results import compare
 from lfads_nb.widgets.palette import TEXT, sequential
+from lfads_nb.widgets.viewers.brush import Box, set_brush
 from lfads_nb.widgets.viewers.leaderboard import make_leaderboard
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.linked_view import LinkedView
@@ -115,21 +115,10 @@ class SweepViewer(LinkedView):
             self.selection.run = names[0]
 
     def _set_brush(self, change: dict[str, Any]) -> None:
-        old = self.plot.figure.interaction
-        self.plot.tools.panning = False
-        brush = None
-        if change["new"]:
-            brush = BrushSelector(x_scale=self.plot.x_scale, y_scale=self.plot.y_scale)
-            brush.observe(self._choose_brushed, ["selected_x", "selected_y"])
-        self.plot.figure.interaction = brush
-        if old is not None:
-            old.close()
+        set_brush(self.plot, change["new"], self._choose_brushed)
 
-    def _choose_brushed(self, change: dict[str, Any]) -> None:
-        brush = change["owner"]
-        if brush.selected_x is None or brush.selected_y is None or len(brush.selected_x) < 2:
-            return
-        (x0, x1), (y0, y1) = np.sort(brush.selected_x), np.sort(brush.selected_y)
+    def _choose_brushed(self, box: Box) -> None:
+        (x0, x1), (y0, y1) = box
         x, y = self._points()
         across = (x >= x0) & (x <= x1)
         inside = (y >= y0) & (y <= y1)
