@@ -39,6 +39,7 @@ def _lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture
 def lab(_lab: Lab) -> Iterator[Lab]:
     """A notebook in a real JupyterLab; the test fails if the browser complained of anything."""
+    _lab.clear_away()
     _lab.errors.clear()
     yield _lab
     assert not _lab.errors, "the browser complained: " + "; ".join(_lab.errors)

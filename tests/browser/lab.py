@@ -106,6 +106,19 @@ class Lab:
         assert not failure, failure
         return self.page.locator(".jp-Notebook .jp-OutputArea").first
 
+    def clear_away(self) -> None:
+        """Close whatever covers the notebook: dialogs, and documents opened beside it."""
+        for dialog in self.page.locator("dialog.jp-Dialog").all():
+            dialog.press("Escape")
+        self.page.evaluate(
+            """() => {
+              const shell = window.jupyterapp.shell;
+              for (const each of [...shell.widgets('main')])
+                if (each !== window.lfadsPanel) each.dispose();
+              shell.activateById(window.lfadsPanel.id);
+            }"""
+        )
+
     def kernel_answers(self, expression: str) -> Any:
         """Evaluate an expression in the kernel, and return what JSON keeps of it."""
         reply = self.page.evaluate(

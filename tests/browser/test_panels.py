@@ -186,8 +186,16 @@ def test_the_quick_example_by_clicking_through_a_reload_and_a_restart(lab, page,
     page.wait_for_function(
         "window.jupyterapp.shell.currentWidget?.context?.path?.endsWith('run.ipynb')"
     )
-    page.evaluate("window.jupyterapp.shell.currentWidget.close()")
-    page.evaluate("window.jupyterapp.shell.activateById(window.lfadsPanel.id)")
+    has_changes = page.evaluate(
+        """async () => {
+          const report = window.jupyterapp.shell.currentWidget;
+          await report.context.ready;
+          await report.sessionContext.ready;
+          return report.context.model.dirty;
+        }"""
+    )
+    assert not has_changes, "JupyterLab would ask whether to save a report that was only read"
+    lab.clear_away()
 
     # and its rates
     tab(page, "Results")
