@@ -29,7 +29,7 @@ from lfads_nb.queue.reading import StatusReader
 from lfads_nb.queue.run_lock import read_holder
 from lfads_nb.queue.starting import ServerKeeper, ensure_server
 from lfads_nb.queue.status import RunState, RunStatus, local_now, read_status, write_status
-from lfads_nb.queue.stopping import forget_stop
+from lfads_nb.queue.stopping import asked_to_stop, forget_stop
 from lfads_nb.queue.table import make_table
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from lfads_nb.sweep.run import Run
+
+_STOPS_WITHIN_S = 12.0
 
 
 def launch(
@@ -120,6 +122,7 @@ class Queue:
             self._refuse_what_never_fits(wanted, chosen)
         else:
             probe_folders(described, wanted)
+        _let_stop(wanted)
         with self.home.exclusive("launch"):
             queued = [folder.path for folder in wanted if _mark_queued(folder, chosen)]
             if queued:
@@ -318,12 +321,24 @@ def _is_wanted(folder: RunFolder, options: LaunchOptions) -> bool:
     return bool(damaged_outputs(folder, RunRecord.load(folder)))
 
 
+def _let_stop(folders: Iterable[RunFolder]) -> None:
+    """Wait for runs that were asked to stop: until they have, they cannot be queued again."""
+    deadline = time.monotonic() + _STOPS_WITHIN_S
+    for folder in folders:
+        while asked_to_stop(folder) is not None and time.monotonic() < deadline:
+            if not find_dead(folder, read_status(folder)).state.is_running:
+                break
+            time.sleep(0.05)
+
+
 def _mark_queued(folder: RunFolder, options: LaunchOptions) -> bool:
-    """Write that a run is queued; return False if a process works on it already."""
-    holder = read_holder(folder)
-    if holder is not None and (not holder.is_here or holder.is_alive):
+    """Write that a run is queued; return False if a process works on it already.
+
+    A process that has written the run's end touches the folder no more: it is only leaving.
+    """
+    holder, status = read_holder(folder), find_dead(folder, read_status(folder))
+    if status.state.is_running and holder is not None and (not holder.is_here or holder.is_alive):
         return False
-    status = find_dead(folder, read_status(folder))
     forget_stop(folder)
     if status.state is not RunState.QUEUED:
         if status.state.is_running:

@@ -21,7 +21,7 @@ from lfads_nb.queue.plan import LOOK_AHEAD, Occupant, Wish, make_plan
 from lfads_nb.queue.pool import ForeignPool, LocalPool
 from lfads_nb.queue.run_lock import read_holder
 from lfads_nb.queue.runner import EXIT_TAKEN
-from lfads_nb.queue.status import RunState, move_status, read_status
+from lfads_nb.queue.status import RunState, RunStatus, move_status, read_status
 from lfads_nb.queue.stopping import ask_to_stop, forget_stop
 from lfads_nb.queue.task import RunTask
 
@@ -47,6 +47,7 @@ class Dispatcher:
     ledger : the runs that are to be done.
     on_end : told of a run that ended and will not be started again.
     on_room : told that a device became free.
+    read_launches : takes in the launches that were saved up to now.
     clock : seconds that never jump.
     """
 
@@ -57,10 +58,11 @@ class Dispatcher:
         *,
         on_end: Callable[[Entry], None],
         on_room: Callable[[], None],
+        read_launches: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._home, self._ledger, self._clock = home, ledger, clock
-        self._on_end, self._on_room = on_end, on_room
+        self._on_end, self._on_room, self._read_launches = on_end, on_room, read_launches
         self._memory = MemoryBook(home)
         self._pool: LocalPool | None = None
         self._clusters: dict[str, ForeignPool] = {}
@@ -202,7 +204,7 @@ class Dispatcher:
             self._again(entry, after_s=TAKEN_AGAIN_S, why=f"{who} works on it")
         else:
             await self._wait_until_free(entry)
-            self._settle(entry, worker_died=code is None)
+            self._settle(entry, await self._status_at_end(entry), worker_died=code is None)
         self.look_soon()
         self._on_room()
 
@@ -219,9 +221,20 @@ class Dispatcher:
                 return
             await asyncio.sleep(0.1)
 
-    def _settle(self, entry: Entry, *, worker_died: bool) -> None:
-        """Write down how a run ended if it could not, and start it again if it should be."""
+    async def _status_at_end(self, entry: Entry) -> RunStatus:
+        """Read how a run ended.
+
+        A run that was launched again right after its end is queued; the launch is saved only after
+        that, under the home's lock, and is taken in before anything is concluded.
+        """
         status = read_status(entry.folder)
+        if status.state is RunState.QUEUED and entry.relaunch is None:
+            await asyncio.to_thread(self._home.wait_for_launches)
+            self._read_launches()
+        return status
+
+    def _settle(self, entry: Entry, status: RunStatus, *, worker_died: bool) -> None:
+        """Write down how a run ended if it could not, and start it again if it should be."""
         if status.state is RunState.QUEUED and entry.relaunch and not worker_died:
             self._on_end(entry)  # launched again right after its end
             return

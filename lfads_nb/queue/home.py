@@ -119,6 +119,11 @@ class QueueHome:
                 return
             yield True
 
+    def wait_for_launches(self) -> None:
+        """Wait until whoever is launching has saved its launch."""
+        with self.exclusive("launch"):
+            return
+
     def server_process(self) -> ProcessId | None:
         """Return the living server, or None."""
         content = read_json_file(self.server_json)

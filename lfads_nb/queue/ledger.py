@@ -140,6 +140,11 @@ class Ledger:
         self.put_back(entry)
         return before if self._leave(before) else None
 
+    def drop_later_launch(self, entry: Entry) -> str | None:
+        """Forget the launch that came while a run was running; return it if that ends it."""
+        batch, entry.relaunch = entry.relaunch, None
+        return batch.key if batch is not None and self._leave(batch.key) else None
+
     def end(self, entry: Entry) -> list[str]:
         """Forget a run that ended; return the launches of which it was the last."""
         if not entry.running:

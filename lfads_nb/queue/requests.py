@@ -27,6 +27,7 @@ def cancel(server: QueueServer, request: Request) -> None:
         server.end(entry)
     for entry in entries:
         if entry.running:
+            server.drop_later_launch(entry)
             entry.stop = RunState.CANCELLED
             ask_to_stop(entry.folder, RunState.CANCELLED)
     for entry in waiting:

@@ -57,8 +57,9 @@ class QueueServer:
         self.home, self._idle_s, self._clock = home, idle_s, clock
         self.ledger = Ledger()
         self._dispatcher = Dispatcher(
-            home, self.ledger, on_end=self.end, on_room=self._look_now, clock=clock
-        )
+            home, self.ledger, on_end=self.end, on_room=self._look_now,
+            read_launches=self._read_batches, clock=clock,
+        )  # fmt: skip
         held = read_json_file(home.held_json)
         self.paused = bool(held.get("paused"))
         self._held = set(held.get("runs", ()))
@@ -154,6 +155,12 @@ class QueueServer:
         if not self._stopping:
             for batch in filter(None, over):
                 self._forget(batch)
+
+    def drop_later_launch(self, entry: Entry) -> None:
+        """Forget a launch that came while a run was running or ending."""
+        batch = self.ledger.drop_later_launch(entry)
+        if batch is not None:
+            self._forget(batch)
 
     def _forget(self, batch: str) -> None:
         found = self._batches.pop(batch, None)

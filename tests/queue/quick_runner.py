@@ -1,7 +1,8 @@
 """Stands in for the runner where a test is about the queue: the same states, without a notebook.
 
-What it does is told by `behaviour.json` in the run's folder: `wait` for a file named `go`, or
-`fail` that many times. Each start is a line in `starts.txt`.
+What it does is told by `behaviour.json` in the run's folder: `wait` for a file named `go`, `fail`
+that many times, or `linger` that many seconds when everything is done. Each start is a line in
+`starts.txt`.
 """
 
 import json
@@ -17,9 +18,13 @@ from lfads_nb.queue.stopping import asked_to_stop, forget_stop
 from lfads_nb.sweep.folders import RunFolder
 
 
-def run(folder):
+def behaviour_of(folder):
     path = folder.path / "behaviour.json"
-    behaviour = json.loads(path.read_text()) if path.exists() else {}
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def run(folder):
+    behaviour = behaviour_of(folder)
     own = ProcessId.own()
     attempt = read_status(folder).attempt + 1
     move_status(
@@ -47,7 +52,9 @@ def main():
     folder = RunFolder(Path(sys.argv[1]))
     try:
         with RunLock(folder):
-            return run(folder)
+            code = run(folder)
+            time.sleep(behaviour_of(folder).get("linger", 0))
+            return code
     except RunIsTakenError:
         return EXIT_TAKEN
 

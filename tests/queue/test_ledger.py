@@ -76,3 +76,13 @@ def test_a_later_launch_that_was_not_needed_ends_with_the_run(ledger):
     later = batch("3", "d")
     ledger.add(later, later.runs)
     assert ledger.end(entry) == ["2", "3"]
+
+
+def test_cancelling_a_run_forgets_the_launch_that_came_after(ledger):
+    entry = ledger.get("d")
+    ledger.start(entry)
+    later = batch("3", "d")
+    ledger.add(later, later.runs)
+    assert ledger.drop_later_launch(entry) == "3"
+    assert ledger.drop_later_launch(entry) is None
+    assert ledger.end(entry) == ["2"]

@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -11,8 +12,10 @@ import pytest
 
 from lfads_nb.errors import QueueError
 from lfads_nb.queue.api import Queue
+from lfads_nb.queue.batches import Batch, LaunchOptions, passed_on
 from lfads_nb.queue.home import QueueHome, read_json_file
-from lfads_nb.queue.status import RunState, read_status, write_status
+from lfads_nb.queue.processes import ProcessId, this_host
+from lfads_nb.queue.status import RunState, move_status, read_status, write_status
 from tests.queue.tiny_runs import make_run_folder, wait_for
 
 pytestmark = pytest.mark.processes
@@ -136,6 +139,41 @@ def test_failed_runs_are_tried_again_as_often_as_asked_then_by_hand(make_queue):
     wait_for(lambda: queue.states()[0].attempt == 3 and states(queue) == {RunState.FAILED})
     queue.retry(queue.names[0], runner=RUNNER)
     assert ended(queue) == ["done"]
+
+
+def test_a_retry_while_the_failed_process_is_still_leaving(make_queue):
+    queue = make_queue(1, fail=1, linger=1.0)
+    queue.launch(runner=RUNNER)
+    wait_for(lambda: states(queue) == {RunState.FAILED}, every=0.01)
+    queue.retry(runner=RUNNER)
+    assert ended(queue) == ["done"]
+
+
+def test_a_launch_whose_runs_are_queued_before_it_is_saved(make_queue, home):
+    queue = make_queue(1, fail=1, linger=1.0)
+    queue.launch(runner=RUNNER)
+    wait_for(lambda: states(queue) == {RunState.FAILED}, every=0.01)
+    with home.exclusive("launch"):
+        folder = queue.folders[0]
+        process = ProcessId(queue.states()[0].pid, queue.states()[0].pid_started, this_host())
+        move_status(folder, RunState.QUEUED)
+        wait_for(lambda: not process.is_alive)
+        # The server has noticed that the process is gone, and the launch is not yet saved.
+        time.sleep(1.5)
+        Batch.new([folder.path], LaunchOptions(runner=RUNNER, environment=passed_on())).save(home)
+    assert ended(queue) == ["done"]
+
+
+def test_runs_are_launched_again_right_after_they_were_cancelled(make_queue):
+    queue = make_queue(3, wait=True, linger=0.3)
+    queue.launch(runner=RUNNER)
+    wait_for(lambda: RunState.TRAINING in states(queue))
+    queue.cancel()
+    running = next(f for f in queue.folders if starts(f))
+    wait_for(lambda: read_status(running).state is RunState.CANCELLED, every=0.01)
+    let_go(queue)
+    queue.launch(runner=RUNNER)
+    assert ended(queue) == ["done"] * 3
 
 
 def test_rerun_runs_what_is_done_again(make_queue):
