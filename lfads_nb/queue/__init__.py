@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lfads_nb.queue.api import Queue, launch, run_here
     from lfads_nb.queue.devices import list_devices
-    from lfads_nb.queue.status import RunState, RunStatus, read_status
+    from lfads_nb.queue.reading import current_status
+    from lfads_nb.queue.status import RunState, RunStatus
     from lfads_nb.queue.table import status_table
     from lfads_nb.queue.tensorboard import launch_tensorboard
 
@@ -20,17 +21,17 @@ _HOMES = {
     "Queue": "api",
     "RunState": "status",
     "RunStatus": "status",
+    "current_status": "reading",
     "launch": "api",
     "launch_tensorboard": "tensorboard",
     "list_devices": "devices",
-    "read_status": "status",
     "run_here": "api",
     "status_table": "table",
 }
 
 __all__ = [
-    "Queue", "RunState", "RunStatus", "launch", "launch_tensorboard", "list_devices", "read_status",
-    "run_here", "status_table",
+    "Queue", "RunState", "RunStatus", "current_status", "launch", "launch_tensorboard",
+    "list_devices", "run_here", "status_table",
 ]  # fmt: skip
 
 

@@ -18,17 +18,17 @@ from lfads_nb.errors import QueueError
 from lfads_nb.queue.batches import Batch, LaunchOptions, passed_on
 from lfads_nb.queue.clusters import describe_cluster, probe_folders
 from lfads_nb.queue.devices import Device, list_devices
-from lfads_nb.queue.ends import cancel_without_server, find_dead
+from lfads_nb.queue.ends import cancel_without_server
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.memory import MemoryBook
 from lfads_nb.queue.outputs import damaged_outputs
 from lfads_nb.queue.plan import Wish, never_fits
 from lfads_nb.queue.processes import RUN_MARK
 from lfads_nb.queue.progress_view import show_progress
-from lfads_nb.queue.reading import StatusReader
+from lfads_nb.queue.reading import StatusReader, current_status
 from lfads_nb.queue.run_lock import read_holder
 from lfads_nb.queue.starting import ServerKeeper, ensure_server
-from lfads_nb.queue.status import RunState, RunStatus, local_now, read_status, write_status
+from lfads_nb.queue.status import RunState, RunStatus, local_now, write_status
 from lfads_nb.queue.stopping import asked_to_stop, forget_stop
 from lfads_nb.queue.table import make_table
 from lfads_nb.sweep.folders import RunFolder
@@ -221,7 +221,7 @@ class Queue:
         """Queue again what failed, was cancelled or was interrupted; None for all of this view."""
         folders = self._chosen(runs)
         names = dict(zip(self.folders, self.names, strict=True))
-        again = [f for f in folders if read_status(f).state.is_ended and not f.done.exists()]
+        again = [f for f in folders if current_status(f).state.is_ended and not f.done.exists()]
         Queue(again, names=[names[f] for f in again], home=self.home).launch(**options)
 
     def pause_all(self) -> None:
@@ -297,9 +297,9 @@ def run_here(run_dir: str | Path, *, device: str | None = None) -> int:
         try:
             with show_progress([_name(folder)]) as view:
                 while process.poll() is None:
-                    view.update([read_status(folder)], [""])
+                    view.update([current_status(folder)], [""])
                     time.sleep(0.5)
-                view.update([read_status(folder)], [""])
+                view.update([current_status(folder)], [""])
         except KeyboardInterrupt:
             process.send_signal(2)
             process.wait()
@@ -326,7 +326,7 @@ def _let_stop(folders: Iterable[RunFolder]) -> None:
     deadline = time.monotonic() + _STOPS_WITHIN_S
     for folder in folders:
         while asked_to_stop(folder) is not None and time.monotonic() < deadline:
-            if not find_dead(folder, read_status(folder)).state.is_running:
+            if not current_status(folder).state.is_running:
                 break
             time.sleep(0.05)
 
@@ -336,7 +336,7 @@ def _mark_queued(folder: RunFolder, options: LaunchOptions) -> bool:
 
     A process that has written the run's end touches the folder no more: it is only leaving.
     """
-    holder, status = read_holder(folder), find_dead(folder, read_status(folder))
+    holder, status = read_holder(folder), current_status(folder)
     if status.state.is_running and holder is not None and (not holder.is_here or holder.is_alive):
         return False
     forget_stop(folder)

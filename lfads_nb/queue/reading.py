@@ -13,6 +13,16 @@ from lfads_nb.sweep.folders import RunFolder
 _Stamp = tuple[int, int, int] | None
 
 
+def current_status(folder: RunFolder) -> RunStatus:
+    """Return where a run is now; one whose process on this host is gone is told as interrupted.
+
+    Parameters
+    ----------
+    folder : the run's folder; nothing is written to it.
+    """
+    return find_dead(folder, read_status(folder))
+
+
 class StatusReader:
     """Reads the status of runs; a file is opened only when it has changed.
 

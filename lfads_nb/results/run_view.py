@@ -68,14 +68,10 @@ class RunView:
         return (min(ends) - start).total_seconds() if start is not None and ends else None
 
     def state(self) -> str:
-        """Return where the run is, in one word, as its files say.
+        """Return where the run is now, in one word; see `lfads_nb.queue.current_status`."""
+        from lfads_nb.queue.reading import current_status
 
-        What `Run.status` knows beyond that: whether the process that should be at work lives.
-        """
-        state = self._status().get("state")
-        if state:
-            return str(state)
-        return "done" if self.folder.done.is_file() else "prepared"
+        return current_status(self.folder).state.value
 
     def _status(self) -> dict[str, Any]:
         try:

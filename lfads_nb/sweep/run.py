@@ -128,10 +128,10 @@ class Run:
         return self.folder.done.exists()
 
     def status(self) -> RunStatus:
-        """Return where the run is now, as its folder says."""
-        from lfads_nb.queue.status import read_status
+        """Return where the run is now; one whose process is gone counts as interrupted."""
+        from lfads_nb.queue.reading import current_status
 
-        return read_status(self.folder)
+        return current_status(self.folder)
 
     def delete_outputs(self, *, confirmed: bool = False) -> None:
         """Delete everything that training wrote; inputs stay.

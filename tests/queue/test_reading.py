@@ -1,0 +1,78 @@
+"""No public reader of a run's status shows a dead run as running."""
+
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from lfads_nb import queue
+from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.processes import ProcessId
+from lfads_nb.queue.reading import StatusReader, current_status
+from lfads_nb.queue.status import RunState, RunStatus, read_status, write_status
+from lfads_nb.results.compare import compare
+from lfads_nb.results.run_view import RunView
+from lfads_nb.sweep.run import Run
+from tests.queue.tiny_runs import make_run_folder
+
+NOBODY = ProcessId(2**22 - 3, 1.0, socket.gethostname())
+
+
+def write_running(folder, process):
+    write_status(
+        folder,
+        RunStatus(
+            RunState.TRAINING, stage="training", pid=process.pid, pid_started=process.started,
+            host=process.host,
+        ),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def home(tmp_path):
+    return QueueHome.find({"LFADS_NB_HOME": str(tmp_path / "home")})
+
+
+def test_every_reader_tells_a_dead_run_as_interrupted(folder, home, monkeypatch):
+    monkeypatch.setenv("LFADS_NB_HOME", str(home.path.parent))
+    write_running(folder, NOBODY)
+    run = SimpleNamespace(
+        name="single", folder=folder, params=RunView.of(folder).params,
+        spec=SimpleNamespace(dataset_names=["ds"]),
+    )  # fmt: skip
+    told = [
+        current_status(folder).state.value,
+        Run.status(run).state.value,
+        RunView.of(folder).state(),
+        compare([run])["state"].iloc[0],
+        StatusReader([folder]).read()[0].state.value,
+        queue.Queue([folder], home=home).states()[0].state.value,
+        queue.status_table([run])["state"].iloc[0],
+    ]
+    assert told == ["interrupted"] * 7
+
+
+def test_a_living_run_and_one_of_another_host_are_told_as_running(folder):
+    write_running(folder, ProcessId.own())
+    assert current_status(folder).state is RunState.TRAINING
+    write_running(folder, ProcessId(NOBODY.pid, 1.0, "elsewhere"))
+    assert current_status(folder).state is RunState.TRAINING
+
+
+def test_a_dead_run_is_written_down_where_no_server_does_it(folder, home):
+    write_running(folder, NOBODY)
+    assert StatusReader([folder], home).read()[0].state is RunState.INTERRUPTED
+    assert read_status(folder).state is RunState.INTERRUPTED
+
+
+def test_only_files_that_changed_are_read(tmp_path):
+    folders = [make_run_folder(tmp_path, f"run{i}") for i in range(20)]
+    for folder in folders:
+        write_status(folder, RunStatus(RunState.QUEUED))
+    reader = StatusReader(folders)
+    reader.read()
+    before = reader.n_files_read
+    write_status(folders[7], RunStatus(RunState.CANCELLED))
+    states = [status.state for status in reader.read()]
+    assert reader.n_files_read == before + 1
+    assert [i for i, state in enumerate(states) if state is RunState.CANCELLED] == [7]
