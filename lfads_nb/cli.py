@@ -213,7 +213,10 @@ def app(
     """Serve the bench as a page of its own, on this machine only."""
     from lfads_nb.widgets.serve import serve_app
 
-    serve_app(folder, port, open_browser=browser, announce=console.print)
+    # whole, however narrow the terminal: it is there to be clicked or copied
+    serve_app(
+        folder, port, open_browser=browser, announce=lambda url: console.print(url, soft_wrap=True)
+    )
 
 
 def show_results(collection: RunCollection) -> None:

@@ -36,7 +36,7 @@ def serve_app(
     folder : a collection, or a folder to make collections in; by default the one open last.
     port : on which port of 127.0.0.1; by default a free one.
     open_browser : open the page in a browser.
-    announce : called with the page's address, token included.
+    announce : called with the page's address, token included, once it can be opened.
 
     Raises
     ------
@@ -44,15 +44,21 @@ def serve_app(
         If Voila is not installed.
     """
     try:
+        from tornado.ioloop import IOLoop
         from voila.app import Voila
     except ImportError:
         raise QueueError("Voila is not installed: pip install 'lfads-nb[voila]'") from None
     with tempfile.TemporaryDirectory(prefix="lfads_nb-") as place:
         server, url = make_server(Voila, Path(place), folder, port or free_port())
-        if announce is not None:
-            announce(url)
-        if open_browser:
-            _open_in_browser(Path(place), url)
+
+        def say_where() -> None:
+            if announce is not None:
+                announce(url)
+            if open_browser:
+                _open_in_browser(Path(place), url)
+
+        # The loop runs only once the server listens: before that, the page would be refused.
+        IOLoop.current().add_callback(say_where)
         server.start()
 
 
@@ -63,9 +69,11 @@ def make_server(
     token = secrets.token_urlsafe(24)
     notebook = place / "bench.ipynb"
     nbformat.write(bench_notebook(folder), notebook)
+    # Its own announcement would show the address with the token struck out.
     server = voila_class(
-        ip=HOST, port=port, port_retries=0, open_browser=False, connection_dir_root=str(place)
-    )
+        ip=HOST, port=port, port_retries=0, open_browser=False, connection_dir_root=str(place),
+        log_level="WARN",
+    )  # fmt: skip
     server.initialize([str(notebook)])
     server.token = token
     server.voila_configuration.strip_sources = True

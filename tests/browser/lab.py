@@ -166,10 +166,10 @@ def running_lab(folder: Path, *, width: int = 1400, height: int = 1000) -> Itera
     """
     chromium = find_chromium()
     expect.set_options(timeout=15_000)
-    with _server(folder) as url, sync_playwright() as playwright:
+    with running_server(folder) as (address, token), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=_CHROMIUM_FLAGS)
         try:
-            lab = _open_page(browser, url, folder, (width, height))
+            lab = _open_page(browser, f"{address}lab?token={token}", folder, (width, height))
             lab.open_notebook()
             yield lab
         finally:
@@ -193,8 +193,11 @@ def _open_page(browser: Browser, url: str, folder: Path, size: tuple[int, int]) 
 
 
 @contextlib.contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    """Run JupyterLab on a free port of this machine, apart from the user's own settings."""
+def running_server(folder: Path, module: str = "jupyterlab") -> Iterator[tuple[str, str]]:
+    """Run JupyterLab or Notebook on a free port of this machine, apart from the user's settings.
+
+    Gives the server's address and its token.
+    """
     token = secrets.token_hex(16)
     runtime = folder / "runtime"
     config = folder / "config"
@@ -214,7 +217,7 @@ def _server(folder: Path) -> Iterator[str]:
         "JUPYTER_TOKEN": token,
     }
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", "--port=0",
+        sys.executable, "-m", module, "--no-browser", "--ip=127.0.0.1", "--port=0",
         "--ServerApp.port_retries=0", "--expose-app-in-browser", "--allow-root",
         "--ServerApp.open_browser=False", f"--ServerApp.root_dir={folder}",
         "--LabApp.extension_manager=readonly",
@@ -222,15 +225,15 @@ def _server(folder: Path) -> Iterator[str]:
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT,
-            start_new_session=True, preexec_fn=_die_with_parent,
+            start_new_session=True, preexec_fn=die_with_parent,
         )  # fmt: skip
         try:
-            yield f"{_address(runtime, process, folder / 'server.log')}lab?token={token}"
+            yield _address(runtime, process, folder / "server.log"), token
         finally:
-            _stop(process)
+            stop(process)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Have the kernel of the system end the server if the tests are killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
@@ -243,10 +246,10 @@ def _address(runtime: Path, process: subprocess.Popen, log: Path) -> str:
             with contextlib.suppress(json.JSONDecodeError):
                 return json.loads(path.read_text())["url"]
         time.sleep(0.1)
-    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+    raise RuntimeError(f"Jupyter did not start:\n{log.read_text()[-2000:]}")
 
 
-def _stop(process: subprocess.Popen) -> None:
+def stop(process: subprocess.Popen) -> None:
     process.terminate()
     try:
         process.wait(timeout=15)
