@@ -177,6 +177,15 @@ def lgamma(x: Any) -> Any:
     return tf.math.lgamma(x)
 
 
+def compiles_whole_step() -> bool:
+    """Whether `fit` should hand a training step to XLA as one piece.
+
+    JAX knows no other compilation. Under TensorFlow the loops compile themselves, and drawing
+    random numbers in XLA on a processor takes longer than everything else in the step.
+    """
+    return backend_name() == "jax"
+
+
 def compiled(model: keras.Model, function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function of tensors that reads a model's variables and may advance its seeds."""
     if backend_name() == "jax":

@@ -6,6 +6,7 @@ like `recurrence.py` it sums the weights' gradients as it goes back. Arrays are 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -109,7 +110,7 @@ def controlled_scan(
     -------
     ControlledStates
     """
-    w = weights
+    w = ControlledWeights(*_tensors(weights))
     feeds = w.w_f_con is not None
     joint = _Weights(
         con=joint_weights(w.w_f_con, w.w_con_ru, w.w_con_c),
@@ -118,18 +119,18 @@ def controlled_scan(
             ops.concatenate([w.b_co_mean, w.b_co_logvar], axis=0),
         ),
         gen=joint_weights(w.w_u_gen, w.w_gen_ru, w.w_gen_c),
-        fac=ops.convert_to_tensor(w.w_fac),
-        out=None if w.w_out is None or not feeds else _Affine(*map(_tensor, (w.w_out, w.b_out))),
+        fac=w.w_fac,
+        out=None if w.w_out is None or not feeds else _Affine(w.w_out, w.b_out),
     )
-    given = ControlledInputs(*(None if x is None else _tensor(x) for x in inputs))
+    given = ControlledInputs(*_tensors(inputs))
     if not feeds:
         given = given._replace(feedback_masks=None)
     first_factors = ops.matmul(given.gen_h0, joint.fac)
     return ControlledStates(*_controlled_op(float(clip), feeds)(given, joint, first_factors))
 
 
-def _tensor(x: Any) -> Tensor:
-    return ops.convert_to_tensor(x)
+def _tensors(arrays: tuple) -> Iterator[Tensor | None]:
+    return (None if x is None else ops.convert_to_tensor(x) for x in arrays)
 
 
 class _Affine(NamedTuple):

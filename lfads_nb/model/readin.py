@@ -28,6 +28,7 @@ def of_session(stacked: Tensor, session: Tensor) -> Tensor:
     TF1 gives the sessions that are not in the batch zero gradients too, so that Adam's moments
     decay for them.
     """
+    stacked = ops.convert_to_tensor(stacked)
     start = (session,) + (0,) * (len(stacked.shape) - 1)
     return ops.slice(stacked, start, (1, *stacked.shape[1:]))[0]
 

@@ -16,6 +16,7 @@ import numpy as np
 from lfads_nb.errors import ParamsError
 from lfads_nb.model import weights
 from lfads_nb.model.architecture import Architecture, architecture_of
+from lfads_nb.model.backend import compiles_whole_step
 from lfads_nb.model.batches import SessionBatches
 from lfads_nb.model.checkpoints import LOWEST_VALID, ROLLING, Checkpoints
 from lfads_nb.model.devices import on_device
@@ -79,7 +80,7 @@ def _set_up(run: RunFolder, architecture: Architecture, sessions: list[Session])
     model = Lfads(architecture, sessions)
     if params.initial_weights:
         load_initial_weights(model, params.initial_weights)
-    model.compile(optimizer=ClippedAdam(params), jit_compile=False)
+    model.compile(optimizer=ClippedAdam(params), jit_compile=compiles_whole_step())
     model.optimizer.build(model.trainable_variables)
     return Training(
         run=run,

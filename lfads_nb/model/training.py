@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import keras
@@ -25,6 +26,7 @@ from lfads_nb.model.checkpoints import LOWEST_VALID, ROLLING, Checkpoints
 from lfads_nb.model.fit_log import EpochFigures
 from lfads_nb.model.lfads import Lfads
 from lfads_nb.model.schedule import has_l2, ramps_done
+from lfads_nb.model.tensorboard_log import TensorBoardLog
 from lfads_nb.model.training_state import TrainingState
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
@@ -96,24 +98,25 @@ class Training:
         """Train until one of the rules ends it."""
         seed = self.model.network.seed.state
         before = keras.ops.convert_to_numpy(seed)
-        self.model.fit(
-            self.batches,
-            validation_data=self.validation,
-            epochs=10**9,
-            initial_epoch=self.state.epoch,
-            shuffle=False,
-            verbose=0,
-            callbacks=[
-                # What `fit` builds before the first step draws numbers too; a resumed training
-                # must draw the same ones as one that went through.
-                keras.callbacks.LambdaCallback(on_train_begin=lambda _: seed.assign(before)),
-                EpochRecorder(self),
-                DivergenceGuard(self),
-                FitLogWriter(self),
-                RateFollower(self),
-                Stopper(self),
-                CheckpointWriter(self),
-                ProgressReporter(self),
-                keras.callbacks.TensorBoard(log_dir=str(self.run.tensorboard), write_graph=False),
-            ],
-        )
+        with closing(TensorBoardLog(self)) as board:
+            self.model.fit(
+                self.batches,
+                validation_data=self.validation,
+                epochs=10**9,
+                initial_epoch=self.state.epoch,
+                shuffle=False,
+                verbose=0,
+                callbacks=[
+                    # What `fit` builds before the first step draws numbers too; a resumed training
+                    # must draw the same ones as one that went through.
+                    keras.callbacks.LambdaCallback(on_train_begin=lambda _: seed.assign(before)),
+                    EpochRecorder(self),
+                    DivergenceGuard(self),
+                    FitLogWriter(self),
+                    RateFollower(self),
+                    Stopper(self),
+                    CheckpointWriter(self),
+                    ProgressReporter(self),
+                    board,
+                ],
+            )

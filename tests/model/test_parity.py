@@ -64,7 +64,9 @@ def test_sample_averages_of_old_weights_equal_those_of_tf1_within_sampling_error
             # Two averages of 256 samples whose deviation is below 0.4.
             assert np.abs(difference).max() < 5 * 0.4 * np.sqrt(2 / 256)
             assert abs(difference.mean()) < 5e-3
-        assert ours[split]["costs"].mean() == pytest.approx(theirs[split]["costs"].mean(), rel=5e-4)
+        costs = ours[split]["costs"] - theirs[split]["costs"]
+        # The cost of a single sample deviates by less than 3 nats.
+        assert abs(costs.mean()) < 5 * 3 * np.sqrt(2 / (256 * costs.size))
         for name in ("nll_bound_vaes", "costs"):
             np.testing.assert_allclose(ours[split][name], theirs[split][name], atol=1.5)
 

@@ -1,0 +1,43 @@
+"""The same tests in a process of their own whose backend is JAX.
+
+They are those of old weights, and a training with its samples and its export.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PARITY = "tests/model/test_parity.py::"
+STAGES = "tests/model/test_stages.py::"
+TESTS = (
+    f"{PARITY}test_push_mean_of_old_weights_equals_that_of_tf1",
+    f"{PARITY}test_push_mean_equals_the_equations_in_numpy[gaussian, stitched, controller]",
+    f"{PARITY}test_push_mean_equals_the_equations_in_numpy[rates fed back, lag 2]",
+    f"{PARITY}test_sample_averages_of_old_weights_equal_those_of_tf1_within_sampling_error",
+    f"{STAGES}test_training_leaves_what_others_read",
+    f"{STAGES}test_every_split_is_sampled",
+    f"{STAGES}test_new_trials_go_through_a_trained_run",
+)
+
+
+@pytest.mark.training
+@pytest.mark.skipif(find_spec("jax") is None, reason="needs JAX: pip install 'lfads-nb[jax]'")
+def test_old_weights_and_a_training_under_jax():
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-2000:]
+    assert "9 passed" in ran.stdout
+    assert "skipped" not in ran.stdout
