@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,12 @@ from lfads_nb.shipped_files import shipped_folder
 if TYPE_CHECKING:
     import nbformat
 
+    from lfads_nb.sweep.run_record import RunRecord
+
 BANNER_TAG = "lfads-banner"
+OPTIONAL_PARTS = ("lfads-inputs", "lfads-alignment")
+"""Tags of cells about inferred inputs, and about the alignment of several sessions."""
+
 _PAPERMILL_MARK = "papermill-error-cell-tag"
 
 
@@ -24,6 +29,16 @@ def templates_folder() -> Path:
 
 def default_template() -> Path:
     return templates_folder() / "run.ipynb"
+
+
+def optional_parts(record: RunRecord) -> list[str]:
+    """Return the tags of those optional parts of the template that a run has."""
+    params = record.params
+    has = {
+        "lfads-inputs": params.co_dim > 0,
+        "lfads-alignment": len(record.datasets) > 1 and params.use_alignment_matrix,
+    }
+    return [tag for tag in OPTIONAL_PARTS if has[tag]]
 
 
 def check_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,7 +58,13 @@ def check_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return dict(parameters)
 
 
-def render(template: Path, parameters: Mapping[str, Any], *, title: str) -> nbformat.NotebookNode:
+def render(
+    template: Path,
+    parameters: Mapping[str, Any],
+    *,
+    title: str,
+    parts: Collection[str] = OPTIONAL_PARTS,
+) -> nbformat.NotebookNode:
     """Make the notebook of a run, not yet executed.
 
     Parameters
@@ -51,6 +72,7 @@ def render(template: Path, parameters: Mapping[str, Any], *, title: str) -> nbfo
     template : a notebook with a cell tagged `parameters`, and `{{title}}` where the name goes.
     parameters : values for that cell.
     title : the run's name.
+    parts : which of the `OPTIONAL_PARTS` the run has; cells tagged with others are left out.
 
     Raises
     ------
@@ -66,6 +88,8 @@ def render(template: Path, parameters: Mapping[str, Any], *, title: str) -> nbfo
     except (OSError, ValueError) as error:
         raise QueueError(f"the template {template} cannot be read: {error}") from error
     _check_names(notebook, parameters, template)
+    left_out = set(OPTIONAL_PARTS) - set(parts)
+    notebook.cells = [c for c in notebook.cells if not left_out & set(c.metadata.get("tags", []))]
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = cell.source.replace("{{title}}", markdown_text(title))

@@ -18,7 +18,7 @@ from pathlib import Path
 from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.queue.devices import find_device, run_environment, usable_cores
 from lfads_nb.queue.execution import Failure, NotebookExecution, skip_slow_imports
-from lfads_nb.queue.notebook import default_template, render, set_banner
+from lfads_nb.queue.notebook import default_template, optional_parts, render, set_banner
 from lfads_nb.queue.outputs import damaged_outputs
 from lfads_nb.queue.processes import RUN_MARK, ProcessId, end_processes_of
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
@@ -71,7 +71,10 @@ def execute_run(folder: RunFolder, options: RunnerOptions) -> RunState:
         keep_room(folder)
         _begin(folder, record, options)
         notebook = render(
-            options.template or default_template(), {"run_dir": str(folder.path)}, title=record.name
+            options.template or default_template(),
+            {"run_dir": str(folder.path)},
+            title=record.name,
+            parts=optional_parts(record),
         )
         execution = NotebookExecution(notebook, folder.notebook, sys.stdout)
         watch.execution = execution

@@ -15,12 +15,21 @@ from lfads_nb.results.run_view import RunView
 FORMATS = ("png", "svg", "pdf")
 _DPI = 200
 
+
+def _alignment_of_sessions(run: Any) -> ReportFigure:
+    view = RunView.of(run)
+    if len(view.datasets) == 1:
+        raise RunFolderError(f"{view.name} has one session: there is nothing to align")
+    return report.alignment_figure(view)
+
+
 FIGURES: dict[str, Callable[[Any], ReportFigure]] = {
     "losses": report.loss_figure,
     "example_trials": report.example_trials_figure,
     "condition_averages": report.condition_average_figure,
     "factors": report.factors_figure,
     "inferred_inputs": report.inputs_figure,
+    "alignment": _alignment_of_sessions,
 }
 """The figures of a report, by the name that their files get."""
 

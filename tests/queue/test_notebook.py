@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from lfads_nb.errors import QueueError
-from lfads_nb.queue.notebook import default_template, render, set_banner
+from lfads_nb.queue.notebook import default_template, optional_parts, render, set_banner
+from lfads_nb.sweep.params import RunParams
+from lfads_nb.sweep.run_record import RunRecord
 from tests.queue.tiny_runs import write_template
 
 
@@ -14,6 +16,23 @@ def test_the_run_template_is_a_notebook_with_a_run_dir():
     assert "# my run" in notebook.cells[0].source
     assert 'run_dir = "/data/run"' in "\n".join(c.source for c in notebook.cells)
     nbformat.validate(notebook)
+
+
+@pytest.mark.parametrize(
+    ("params", "datasets", "figures"),
+    [
+        (RunParams(co_dim=0), ("a",), set()),
+        (RunParams(co_dim=2), ("a",), {"inputs_figure"}),
+        (RunParams(co_dim=0, use_alignment_matrix=True), ("a", "b"), {"alignment_figure"}),
+        (RunParams(co_dim=0, use_alignment_matrix=False), ("a", "b"), set()),
+    ],
+)
+def test_a_report_has_the_parts_that_its_run_has(params, datasets, figures):
+    parts = optional_parts(RunRecord("c", "s", params, datasets))
+    notebook = render(default_template(), {"run_dir": "."}, title="x", parts=parts)
+    code = "\n".join(c.source for c in notebook.cells)
+    assert {f for f in ("inputs_figure", "alignment_figure") if f in code} == figures
+    assert ("## Inferred inputs" in code) == (params.co_dim > 0)
 
 
 @pytest.mark.parametrize("value", [np.int64(3), np.bool_(True), Path("x"), (1, 2), [1]])

@@ -90,3 +90,9 @@ def test_inferred_inputs_are_drawn_by_condition(make_run):
         assert any(np.array_equal(line, averages[condition, :, 1]) for line in lines)
     with pytest.raises(RunFolderError, match="co_dim=0"):
         report.inputs_figure(make_run(spec="none").folder)
+
+
+def test_a_figure_that_cannot_be_drawn_leaves_its_reason(make_run):
+    shown = report.figure_or_reason(report.inputs_figure, make_run(spec="none").folder)
+    assert "no inferred inputs" in shown._repr_html_()
+    assert str(shown) in shown._repr_html_()
