@@ -7,7 +7,7 @@ declared in `declared_params.py`; what can be done with a setting is here.
 from __future__ import annotations
 
 import difflib
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,7 +85,7 @@ class RunParams(DeclaredParams):
     @classmethod
     def param_info(cls) -> dict[str, ParamInfo]:
         """Describe every field, in the order of declaration."""
-        return {name: describe_field(name, field) for name, field in cls.model_fields.items()}
+        return dict(_described(cls))
 
     def set_values(self) -> dict[str, Any]:
         """Return every field's value by name, as plain Python values."""
@@ -189,6 +189,12 @@ class RunParams(DeclaredParams):
         from lfads_nb.sweep.sweeps import draw
 
         return draw(self, n, ranges, seed=seed)
+
+
+@cache
+def _described(params_class: type[RunParams]) -> dict[str, ParamInfo]:
+    fields = params_class.model_fields
+    return {name: describe_field(name, field) for name, field in fields.items()}
 
 
 def impossible_combinations(params: RunParams) -> list[str]:

@@ -9,9 +9,9 @@ import ipywidgets as w
 import numpy as np
 
 from lfads_nb.datasets import Counts, Dataset
+from lfads_nb.datasets.data_quality import DataQuality, inspect, remarks
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.guard import guarded, notice_html
-from lfads_nb.widgets.panels.data_quality import DataQuality, inspect, remarks
 from lfads_nb.widgets.theme import html, row, stack, title
 
 MAX_SPIKES = 15_000  # what a scatter draws fluently

@@ -12,13 +12,13 @@ import ipywidgets as w
 
 from lfads_nb.datasets import DatasetInfo
 from lfads_nb.errors import CollectionError, LfadsError
+from lfads_nb.queue.estimates import bytes_text, memory_mb, run_size, seconds_per_run
 from lfads_nb.queue.live import duration_text
 from lfads_nb.queue.plan import gigabytes
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.sweep import Run, RunCollection, RunParams, check_params
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.bench import Source
-from lfads_nb.widgets.estimates import bytes_text, memory_mb, run_size, seconds_per_run
 from lfads_nb.widgets.guard import Notice
 from lfads_nb.widgets.panel import Panel
 from lfads_nb.widgets.panels.launch_options import LaunchOptions

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from lfads_nb.datasets import DatasetInfo
+from lfads_nb.datasets.info import DatasetInfo
 from lfads_nb.queue.memory import estimate_mb, shape_of
 from lfads_nb.queue.status import RunState, RunStatus, local_now
 from lfads_nb.queue.table import elapsed_s

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lfads_nb.datasets import Counts
+from lfads_nb.datasets.counts import Counts
 
 
 @dataclass(frozen=True)

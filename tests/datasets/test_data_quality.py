@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lfads_nb.datasets import Counts
-from lfads_nb.widgets.panels.data_quality import inspect, remarks
+from lfads_nb.datasets.data_quality import inspect, remarks
 
 
 def counts_of(spikes, **fields):
