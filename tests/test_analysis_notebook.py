@@ -50,7 +50,9 @@ def write_weights(run):
     sessions = read_sessions(run.folder, run.params, run.spec.dataset_names)
     model = Lfads(describe(run.params, sessions))
     write_model_params(run.folder.model_params, model.network, step=0, learning_rate=0.01)
-    write_hyperparameters(run.folder, model.architecture, step=0, kind=run.params.posterior_mean_kind)
+    write_hyperparameters(
+        run.folder, model.architecture, step=0, kind=run.params.posterior_mean_kind
+    )
 
 
 @pytest.fixture
