@@ -7,7 +7,7 @@ trusted from then on. Its arrays are read-only.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from lfads_nb.datasets import validation as check
 from lfads_nb.datasets.conditions import as_condition_ids, condition_averages, unique_conditions
 from lfads_nb.datasets.rebinning import rebin_ratio, sum_bins
+from lfads_nb.datasets.spike_times import bin_spike_times
 from lfads_nb.errors import DataError
 
 _PER_TRIAL = ("counts", "condition_ids", "truth", "external_inputs")
@@ -87,6 +88,31 @@ class Counts:
         n_bins = np.shape(counts)[1] if np.ndim(counts) == 3 else 0
         time_ms = start_ms + bin_ms * np.arange(n_bins)
         return cls(counts, time_ms, bin_ms=bin_ms, **fields)
+
+    @classmethod
+    def from_spike_times(
+        cls,
+        spike_times_s: Sequence[Any],
+        events_s: Any,
+        *,
+        window_ms: tuple[float, float],
+        bin_ms: float = 1.0,
+        **fields: Any,
+    ) -> Counts:
+        """Bin spike times around an event of each trial (go cue, movement onset, ...).
+
+        Parameters
+        ----------
+        spike_times_s : for each unit its spike times in s.
+        events_s : (trials,) time of each trial's event in s, on the same clock.
+        window_ms : start and end of a trial in ms around the event, such as (-250, 750).
+        bin_ms : bin width in ms; the window must be a whole number of bins.
+        fields : as for `Counts`: condition_ids, metadata, name, ...
+        """
+        counts = bin_spike_times(
+            spike_times_s, events_s, window_ms, bin_ms, dataset=fields.get("name")
+        )
+        return cls.from_bins(counts, bin_ms, start_ms=float(window_ms[0]), **fields)
 
     def _set(self, **changes: Any) -> None:
         for name, value in changes.items():

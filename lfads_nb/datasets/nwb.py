@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lfads_nb.datasets.counts import Counts
+from lfads_nb.datasets.spike_times import bin_spike_times
 from lfads_nb.errors import DataError
 
 if TYPE_CHECKING:
@@ -64,7 +65,6 @@ def read_nwb(
         When pynwb is not installed, or a table, column, unit or trial is missing.
     """
     path = Path(path).expanduser()
-    n_bins = _n_bins(window_ms, bin_ms, path.stem)
     with _open(path) as io:
         file = io.read()
         columns = _trial_columns(file, path)
@@ -77,12 +77,12 @@ def read_nwb(
         observed = _observed(file, chosen_units, starts, ends)
         kept = chosen[observed[chosen]]
         _report_left_out(path, len(event), len(chosen), len(kept))
-        counts = np.stack(
-            [
-                _bin_spikes(file.units["spike_times"][int(unit)], starts[kept], n_bins, bin_ms)
-                for unit in chosen_units
-            ],
-            axis=2,
+        counts = bin_spike_times(
+            [file.units["spike_times"][int(unit)] for unit in chosen_units],
+            event[kept],
+            window_ms,
+            bin_ms,
+            dataset=path.stem,
         )
         metadata = _metadata(file)
     kept_columns = {name: values[kept] for name, values in columns.items()}
@@ -107,19 +107,6 @@ def _open(path: Path) -> Any:
     if not path.exists():
         raise DataError(f"there is no file {path}.", dataset=path.stem)
     return NWBHDF5IO(str(path), "r", load_namespaces=True)
-
-
-def _n_bins(window_ms: tuple[float, float], bin_ms: float, dataset: str) -> int:
-    length = window_ms[1] - window_ms[0]
-    n_bins = round(length / bin_ms) if bin_ms > 0 else 0
-    if n_bins < 1 or abs(length / bin_ms - n_bins) > 1e-4 * n_bins:
-        raise DataError(
-            f"from {window_ms[0]:g} to {window_ms[1]:g} ms is not a whole number of bins of "
-            f"{bin_ms:g} ms.",
-            dataset=dataset,
-            field="window_ms",
-        )
-    return n_bins
 
 
 def _trial_columns(file: NWBFile, path: Path) -> dict[str, np.ndarray]:
@@ -215,20 +202,6 @@ def _report_left_out(path: Path, n_all: int, n_with_event: int, n_kept: int) -> 
             "%s: %d of %d trials are used; %d lie outside the observation intervals",
             path.name, n_kept, n_all, n_with_event - n_kept,
         )  # fmt: skip
-
-
-def _bin_spikes(spike_times: Any, starts: np.ndarray, n_bins: int, bin_ms: float) -> np.ndarray:
-    """Count one unit's spikes: (trials, bins). Windows of trials may overlap."""
-    times = np.sort(np.asarray(spike_times, dtype=np.float64))
-    first = np.searchsorted(times, starts)
-    last = np.searchsorted(times, starts + n_bins * bin_ms / 1000)
-    n_spikes = last - first
-    trial = np.repeat(np.arange(len(starts)), n_spikes)
-    within = np.arange(n_spikes.sum()) - np.repeat(np.cumsum(n_spikes) - n_spikes, n_spikes)
-    since_start = (times[first[trial] + within] - starts[trial]) * 1000
-    # A spike on an edge belongs to the bin that it opens, whatever rounding says.
-    bins = np.clip(np.floor(since_start / bin_ms + 1e-6).astype(int), 0, n_bins - 1)
-    return np.bincount(trial * n_bins + bins, minlength=len(starts) * n_bins).reshape(-1, n_bins)
 
 
 def _conditions(
