@@ -332,12 +332,14 @@ def _let_stop(folders: Iterable[RunFolder]) -> None:
 
 
 def _mark_queued(folder: RunFolder, options: LaunchOptions) -> bool:
-    """Write that a run is queued; return False if a process works on it already.
+    """Write that a run is queued; return False if a process works on it, or just finished it.
 
     A process that has written the run's end touches the folder no more: it is only leaving.
     """
     holder, status = read_holder(folder), current_status(folder)
     if status.state.is_running and holder is not None and (not holder.is_here or holder.is_alive):
+        return False
+    if status.state is RunState.DONE and not _is_wanted(folder, options):
         return False
     forget_stop(folder)
     if status.state is not RunState.QUEUED:

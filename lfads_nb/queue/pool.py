@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,15 @@ class SilentScheduler(Scheduler):
 
 
 class SilentWorker(Worker):
-    """A worker without web pages."""
+    """A worker without web pages, which leaves a Ctrl-C to the server.
+
+    dask would end its loop and keep its process, waiting for a run that nobody follows any more.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # Not SIG_IGN, which the processes of the runs would inherit.
+        signal.signal(signal.SIGINT, lambda *_: None)
 
     def start_http_server(self, *_: Any, **__: Any) -> None:
         """Leave the web pages out."""

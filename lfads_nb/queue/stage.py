@@ -151,6 +151,6 @@ class StageReporter:
     def _write(self) -> None:
         progress = self._progress if self._progress is not None else self.status.progress
         self.status = replace(self.status, progress=progress, heartbeat=local_now().timestamp())
-        # A full disk must not end a training that could go on.
+        # A full disk must not end a training that could go on, nor take the room of its last word.
         with suppress(RunFolderError):
-            write_status(self.folder, self.status)
+            write_status(self.folder, self.status, use_reserve=False)

@@ -165,8 +165,12 @@ def _status_of_files(folder: RunFolder, reason: str) -> RunStatus:
     return RunStatus(RunState.PREPARED if folder.run_json.exists() else RunState.NEW)
 
 
-def write_status(folder: RunFolder, status: RunStatus) -> None:
+def write_status(folder: RunFolder, status: RunStatus, *, use_reserve: bool = True) -> None:
     """Write `status.json`, whole or not at all, even on a full disk if room was kept for it.
+
+    Parameters
+    ----------
+    use_reserve : whether this one is worth the room, which serves only once.
 
     Raises
     ------
@@ -177,7 +181,8 @@ def write_status(folder: RunFolder, status: RunStatus) -> None:
     try:
         _replace_file(folder.status_json, content)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT) and _write_into_reserve(folder, content):
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if is_full and use_reserve and _write_into_reserve(folder, content):
             return
         raise RunFolderError(
             f"{folder.status_json} cannot be written: {error.strerror or error}"

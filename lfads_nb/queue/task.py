@@ -18,7 +18,8 @@ from lfads_nb.queue.stopping import asked_to_stop
 from lfads_nb.sweep.folders import RunFolder
 
 _POLL_S = 0.5
-_PATIENCE_S = 9.0
+# With the time until a request is seen, a run is gone within ten seconds.
+_PATIENCE_S = 8.5
 _STOPPED_BEFORE_START = -1000
 
 

@@ -1,21 +1,20 @@
 """Stands in for the runner where a test is about the queue: the same states, without a notebook.
 
-What it does is told by `behaviour.json` in the run's folder: `wait` for a file named `go`, `fail`
-that many times, or `linger` that many seconds when everything is done. Each start is a line in
-`starts.txt`.
+It is watched over as a real run is. What it does is told by `behaviour.json` in the run's folder:
+`wait` for a file named `go`, `fail` that many times, or `linger` that many seconds when everything
+is done. Each start is a line in `starts.txt`.
 """
 
 import json
 import sys
 import time
-from pathlib import Path
 
 from lfads_nb.queue.processes import ProcessId
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
-from lfads_nb.queue.runner import EXIT_TAKEN
+from lfads_nb.queue.runner import EXIT_CODES, EXIT_TAKEN, parse_arguments
 from lfads_nb.queue.status import RunState, move_status, read_status
-from lfads_nb.queue.stopping import asked_to_stop, forget_stop
-from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.queue.stopping import forget_stop
+from lfads_nb.queue.watching import RunWatch
 
 
 def behaviour_of(folder):
@@ -23,7 +22,7 @@ def behaviour_of(folder):
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def run(folder):
+def run(folder, watch):
     behaviour = behaviour_of(folder)
     own = ProcessId.own()
     attempt = read_status(folder).attempt + 1
@@ -34,27 +33,24 @@ def run(folder):
     with (folder.path / "starts.txt").open("a") as file:
         file.write(f"{time.time_ns()}\n")
     while behaviour.get("wait") and not (folder.path / "go").exists():
-        stop = asked_to_stop(folder)
-        if stop is not None:
-            move_status(folder, stop, reason="stopped")
+        if watch.stop_state is not None:
             forget_stop(folder)
-            return 3
+            return move_status(folder, watch.stop_state, reason=watch.stop_reason)
         time.sleep(0.02)
     if attempt <= behaviour.get("fail", 0):
-        move_status(folder, RunState.FAILED, reason="told to fail")
-        return 1
+        return move_status(folder, RunState.FAILED, reason="told to fail")
     folder.done.touch()
-    move_status(folder, RunState.DONE)
-    return 0
+    return move_status(folder, RunState.DONE)
 
 
 def main():
-    folder = RunFolder(Path(sys.argv[1]))
+    folder, options = parse_arguments(sys.argv[1:])
     try:
-        with RunLock(folder):
-            code = run(folder)
+        with RunLock(folder) as lock:
+            with RunWatch(folder, lock, parent=options.parent) as watch:
+                status = run(folder, watch)
             time.sleep(behaviour_of(folder).get("linger", 0))
-            return code
+            return EXIT_CODES[status.state]
     except RunIsTakenError:
         return EXIT_TAKEN
 

@@ -1,35 +1,29 @@
-"""Some of what the queue must survive, with real processes and real kernels.
+"""What the queue must survive: killed and politely ended processes, at every link of the chain.
 
-Each ends with all runs done and finished work not done again.
+After each fault: a relaunch, all runs done, what was finished not done again, nothing left behind.
+The runs are stand-ins, watched over as real ones are; what a kernel and a disk can do to a real run
+is in `test_run_faults.py`.
 """
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-import h5py
+import psutil
 import pytest
 
 from lfads_nb.queue.api import Queue
 from lfads_nb.queue.home import QueueHome
-from lfads_nb.queue.status import RunState, read_status
-from tests.queue.tiny_runs import make_run_folder, start_runner, wait_for, write_template
+from lfads_nb.queue.run_lock import read_holder
+from lfads_nb.queue.status import RunState
+from tests.queue.tiny_runs import make_run_folder, marked_processes, wait_for
 
 pytestmark = pytest.mark.processes
-
-# Trains until told to stop, from where the last attempt was: what a checkpoint does.
-WAITING = """
-import time
-from lfads_nb.sweep.progress import TrainProgress
-def train(run, params, datasets, on_progress):
-    note(run, 'trained')
-    while not (run.path / 'go').exists():
-        on_progress(TrainProgress(1, 1, 0.5, None, *[0.0] * 10))
-        time.sleep(0.05)
-run_stage(run_dir, 'training', train)
-"""
+RUNNER = "tests.queue.quick_runner"
+INTERRUPTED = [RunState.INTERRUPTED] * 2
 
 
 @pytest.fixture(scope="module")
@@ -40,122 +34,157 @@ def home(tmp_path_factory):
 
 
 class Rig:
-    """Two runs in training."""
+    """Two runs in training, and the processes that work for them."""
 
     def __init__(self, root, home):
-        self.template = write_template(root / "waiting.ipynb", training=WAITING)
         self.folders = [make_run_folder(root / "runs", f"run{i}") for i in range(2)]
-        self.queue = Queue(self.folders, home=home)
-        self.home = home
+        for folder in self.folders:
+            (folder.path / "behaviour.json").write_text(json.dumps({"wait": True}))
+        self.queue, self.home = Queue(self.folders, home=home), home
+
+    def launch(self):
+        self.queue.launch(runner=RUNNER)
+        self.wait_for_training()
+
+    def wait_for_training(self):
+        wait_for(lambda: self.states == [RunState.TRAINING] * 2 and all(map(self.runner, (0, 1))))
+
+    @property
+    def states(self):
+        return [status.state for status in self.queue.states()]
+
+    @property
+    def starts(self):
+        return [len((f.path / "starts.txt").read_text().split()) for f in self.folders]
+
+    def runner(self, index):
+        holder = read_holder(self.folders[index])
+        return holder.pid if holder is not None and holder.is_alive else None
+
+    def worker(self, index):
+        return psutil.Process(self.runner(index)).ppid()
+
+    def server(self):
+        return self.home.server_process()
+
+    def processes(self):
+        return [p for folder in self.folders for p in marked_processes(folder)]
+
+    def finish(self):
+        """Launch again, and see that everything ends well and nothing is left."""
+        for folder in self.folders:
+            (folder.path / "go").touch()
+        self.queue.launch(runner=RUNNER)
+        wait_for(lambda: not any(state.is_active for state in self.states))
+        assert self.states == [RunState.DONE] * 2
+        assert all(folder.done.exists() for folder in self.folders)
+        starts = self.starts
+        self.queue.launch(runner=RUNNER)
+        wait_for(lambda: not list(self.home.batches.glob("*.json")))
+        assert self.starts == starts, "finished work is not done again"
+        wait_for(lambda: not self.processes())
+        left = [f.name for folder in self.folders for f in folder.path.glob(".*")]
+        assert not left
 
 
 @pytest.fixture
 def rig(tmp_path, home):
-    return Rig(tmp_path, home)
+    rig = Rig(tmp_path, home)
+    yield rig
+    for process in rig.processes():
+        process.kill()
 
 
-def test_the_runs_go_on_when_the_notebook_that_launched_them_is_killed(rig):
-    code = (
-        "import sys, time; from pathlib import Path\n"
-        "from lfads_nb.queue.api import Queue; from lfads_nb.queue.home import QueueHome\n"
-        "from lfads_nb.sweep.folders import RunFolder\n"
-        "home, template, *runs = sys.argv[1:]\n"
-        "queue = Queue([RunFolder(Path(r)) for r in runs], home=QueueHome(Path(home)))\n"
-        "queue.launch(template=template)\n"
-        "time.sleep(600)\n"
-    )
+def test_a_run_whose_worker_is_killed_goes_on_and_its_neighbour_notices_nothing(rig):
+    rig.launch()
+    for n, signum in enumerate((signal.SIGKILL, signal.SIGTERM), start=2):
+        os.kill(rig.worker(0), signum)
+        wait_for(lambda n=n: rig.starts == [n, 1])
+        rig.wait_for_training()
+    # Ctrl-C reaches every process of a terminal; workers leave it to the server.
+    os.kill(rig.worker(0), signal.SIGINT)
+    rig.finish()
+    assert rig.starts == [3, 1]
+
+
+def test_runs_whose_server_ends_in_whatever_way_are_interrupted_and_go_on_with_the_next(rig):
+    for signum in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+        rig.launch()
+        server = rig.server()
+        family = psutil.Process(server.pid).children(recursive=True)
+        os.kill(server.pid, signum)
+        wait_for(lambda server=server: not server.is_alive)
+        wait_for(lambda: not rig.processes())
+        assert rig.states == INTERRUPTED
+        _, alive = psutil.wait_procs(family, timeout=20)
+        assert not alive
+    assert rig.starts == [3, 3]
+    rig.finish()
+
+
+def test_everything_at_once_as_when_the_power_goes(rig):
+    rig.launch()
+    server = psutil.Process(rig.server().pid)
+    everything = {server, *server.children(recursive=True), *rig.processes()}
+    for process in everything:
+        process.kill()
+    wait_for(lambda: not rig.processes())
+    assert rig.states == INTERRUPTED
+    assert "its process died during training" in rig.queue.status()["reason"].iloc[0]
+    # What had not reached the disk yet is gone, too.
+    rig.folders[0].status_json.write_bytes(b"")
+    for batch in rig.home.batches.iterdir():
+        batch.write_bytes(b"")
+    rig.finish()
+
+
+def test_a_run_process_that_is_told_to_end_says_so_and_a_killed_one_is_told_of(rig):
+    rig.launch()
+    os.kill(rig.runner(0), signal.SIGTERM)
+    os.kill(rig.runner(1), signal.SIGINT)
+    wait_for(lambda: rig.states == [RunState.INTERRUPTED, RunState.CANCELLED])
+    assert list(rig.queue.status()["reason"]) == [
+        "its process was asked to end (SIGTERM)", "it was cancelled",
+    ]  # fmt: skip
+    rig.launch()
+    os.kill(rig.runner(0), signal.SIGKILL)
+    wait_for(lambda: rig.states == [RunState.INTERRUPTED, RunState.TRAINING])
+    assert "its process died during training" in rig.queue.status()["reason"].iloc[0]
+    rig.finish()
+    assert rig.starts == [3, 2]
+
+
+LAUNCHER = """
+import sys, time
+from pathlib import Path
+from lfads_nb.queue.api import Queue
+from lfads_nb.queue.home import QueueHome
+from lfads_nb.sweep.folders import RunFolder
+queue = Queue([RunFolder(Path(sys.argv[2]))], home=QueueHome(Path(sys.argv[1])))
+queue.launch(runner=sys.argv[3])
+print("launched", flush=True)
+queue.wait()
+"""
+
+
+def test_runs_go_on_when_the_process_that_launched_them_ends(rig):
     Queue([], home=rig.home).stop_server()
-    paths = [str(folder.path) for folder in rig.folders]
-    launcher = subprocess.Popen(
-        [sys.executable, "-c", code, str(rig.home.path), str(rig.template), *paths],
-        cwd=Path(__file__).parents[2],
-    )
-    wait_for(lambda: all(s.progress.get("epoch") for s in rig.queue.states()), timeout=120)
-    launcher.kill()
-    launcher.wait()
-    for folder in rig.folders:
-        (folder.path / "go").touch()
-    wait_for(lambda: [s.state for s in rig.queue.states()] == [RunState.DONE] * 2)
-    assert [s.attempt for s in rig.queue.states()] == [1, 1]
-
-
-def test_a_notebook_that_raises_in_each_stage(tmp_path):
-    stages = ("training", "sampling", "exporting")
-    folders = [make_run_folder(tmp_path / "runs", stage) for stage in stages]
-    runners = [
-        start_runner(
-            folder,
-            write_template(
-                tmp_path / f"{stage}.ipynb",
-                **{
-                    stage: "def bad(run, params, datasets): raise OSError('the moon')\n"
-                    f"run_stage(run_dir, '{stage}', bad)"
-                },
-            ),
+    ends = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+    folders = [*rig.folders, make_run_folder(rig.folders[0].path.parents[1], "run2")]
+    launchers = [
+        subprocess.Popen(
+            [sys.executable, "-c", LAUNCHER, str(rig.home.path), str(folder.path), RUNNER],
+            cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )
-        for folder, stage in zip(folders, stages, strict=True)
-    ]
-    assert [runner.wait(timeout=120) for runner in runners] == [1, 1, 1]
-    for folder, stage in zip(folders, stages, strict=True):
-        assert read_status(folder).reason == f"{stage} failed: OSError: the moon"
-        assert not folder.done.exists()
-    good = write_template(tmp_path / "good.ipynb")
-    assert [start_runner(f, good).wait(timeout=120) for f in folders] == [0, 0, 0]
-    trained = [(folder.path / "trained.txt").read_text() for folder in folders]
-    assert trained == ["trained\n"] * 3
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of its own, of 1 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True
-    )
-    if made.returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-def test_a_read_only_folder_is_refused_and_left_alone(small_disk, home, template):
-    folder = make_run_folder(small_disk / "runs")
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    before = sorted(path.name for path in folder.path.iterdir())
-    from lfads_nb.errors import RunFolderError
-
-    with pytest.raises(RunFolderError, match="Read-only file system"):
-        Queue([folder], home=home).launch(template=str(template))
-    assert start_runner(folder, template).wait(timeout=60) == 1
-    assert sorted(path.name for path in folder.path.iterdir()) == before
-
-
-def test_damaged_outputs_of_a_finished_run_are_made_again_without_training(folder, home, tmp_path):
-    template = write_template(
-        tmp_path / "t.ipynb",
-        exporting="import h5py\n"
-        "def export(run, params, datasets):\n"
-        "    run.output.mkdir(exist_ok=True); h5py.File(run.model_params, 'w').close()\n"
-        "run_stage(run_dir, 'exporting', export)",
-    )
-    assert start_runner(folder, template).wait(timeout=120) == 0
-    folder.model_params.write_bytes(folder.model_params.read_bytes()[:300])
-    queue = Queue([folder], home=home)
-    queue.launch(template=str(template))
-    wait_for(lambda: queue.states()[0].attempt == 2 and queue.states()[0].state.is_ended)
-    assert folder.done.exists()
-    h5py.File(folder.model_params).close()
-    assert (folder.path / "trained.txt").read_text() == "trained\n"
-
-
-def test_a_clock_that_jumps_changes_nothing(folder, template):
-    status = {
-        "schema": 1, "state": "interrupted", "heartbeat": 4e9, "finished_stages": ["training"],
-        "times": {"queued": "2099-01-01T00:00:00+00:00", "started": "2099-01-01T00:00:00+00:00"},
-    }  # fmt: skip
-    folder.status_json.write_text(json.dumps(status))
-    os.utime(folder.status_json, (4e9, 4e9))
-    assert start_runner(folder, template).wait(timeout=120) == 0
-    assert not (folder.path / "trained.txt").exists()
-    assert read_status(folder).state is RunState.DONE
+        for folder in folders
+    ]  # fmt: skip
+    for launcher in launchers:
+        assert launcher.stdout.readline() == b"launched\n"
+    rig.wait_for_training()
+    for launcher, signum in zip(launchers, ends, strict=True):
+        launcher.send_signal(signum)
+        launcher.wait(timeout=20)
+        launcher.stdout.close()
+    rig.finish()
+    assert rig.starts == [1, 1]
+    wait_for(lambda: folders[2].done.exists())
