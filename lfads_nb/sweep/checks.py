@@ -116,9 +116,8 @@ def _size_problems(params: RunParams, name: str, info: DatasetInfo) -> list[Para
         problems.append(
             ParamProblem(
                 "batch_size",
-                f"{name} has about {n_valid} validation trials, not more than one batch of "
-                f"{params.batch_size}: the original program refuses this; here such a set makes "
-                "one smaller batch",
+                f"{name} has about {n_valid} validation trials: one batch, smaller than asked for "
+                "(the original program refuses it)",
                 "warning",
             )
         )

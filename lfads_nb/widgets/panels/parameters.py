@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -11,7 +12,7 @@ import ipywidgets as w
 from lfads_nb.datasets import DatasetInfo
 from lfads_nb.demo import PUBLISHED, QUICK
 from lfads_nb.errors import LfadsError
-from lfads_nb.sweep import RunParams
+from lfads_nb.sweep import ParamProblem, RunParams
 from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.guard import Notice
 from lfads_nb.widgets.live_table import LiveTable, Row, cell, column
@@ -22,6 +23,7 @@ from lfads_nb.widgets.panels.sweep_draft import DraftResult, FieldSweep, SweepDr
 from lfads_nb.widgets.theme import button, html, plural, row, stack, title
 
 MAX_SHOWN = 200
+MOST_ALIKE = 2
 _START_FROM = {
     "the defaults of LFADS": RunParams(),
     "the quick Lorenz demo (minutes)": QUICK,
@@ -174,8 +176,7 @@ class ParametersPanel(Panel):
             result = read_draft(draft, self.params_class, runs)
             self._result, self.settings = result, result.settings
             self.form.problems = {
-                name: [{"message": p.message, "severity": p.severity} for p in listed]
-                for name, listed in result.problems.items()
+                name: _few_problems(listed) for name, listed in result.problems.items()
             }
             self._show_result(result, about)
 
@@ -278,6 +279,18 @@ class ParametersPanel(Panel):
             collection.add_params(new)
         self.bench.changed()
         self.notice.say("success", f"{plural(len(new), 'setting')} added; see Runs.")
+
+
+def _few_problems(problems: Sequence[ParamProblem]) -> list[dict[str, str]]:
+    """Keep the first problems of each severity; many sessions tend to have the very same one."""
+    shown: list[dict[str, str]] = []
+    for severity in ("error", "warning"):
+        alike = [p.message for p in problems if p.severity == severity]
+        texts = alike[:MOST_ALIKE]
+        if len(alike) > MOST_ALIKE:
+            texts.append(f"and {len(alike) - MOST_ALIKE} more like these")
+        shown += [{"message": text, "severity": severity} for text in texts]
+    return shown
 
 
 def _number(text: str, value: int, low: int, high: int) -> w.BoundedIntText:

@@ -1,9 +1,9 @@
 import pytest
 
 from lfads_nb.demo import QUICK
-from lfads_nb.sweep import RunCollection, RunParams
+from lfads_nb.sweep import ParamProblem, RunCollection, RunParams
 from lfads_nb.sweep.param_info import param
-from lfads_nb.widgets.panels.parameters import ParametersPanel
+from lfads_nb.widgets.panels.parameters import ParametersPanel, _few_problems
 from lfads_nb.widgets.panels.params_form import describe_fields
 
 
@@ -110,3 +110,12 @@ def test_a_sweep_that_is_too_wide_is_answered_in_words(panel):
     wide = sweep("range", low="1", high="60000", n="2000")
     type_in(panel, {"spike_bin_ms": "4"}, {"gen_dim": wide, "con_dim": wide})
     assert "more than 2,000" in panel._problems.value
+
+
+def test_the_same_problem_of_many_sessions_is_told_briefly():
+    warnings = [ParamProblem("batch_size", f"s{i} is small", "warning") for i in range(5)]
+    shown = _few_problems([*warnings, ParamProblem("batch_size", "wrong")])
+    assert [p["message"] for p in shown] == [
+        "wrong", "s0 is small", "s1 is small", "and 3 more like these",
+    ]  # fmt: skip
+    assert [p["severity"] for p in shown] == ["error", *["warning"] * 3]
