@@ -11,6 +11,7 @@ from lfads_nb.widgets.viewers.factors import FactorsViewer
 from lfads_nb.widgets.viewers.fit import FitViewer
 from lfads_nb.widgets.viewers.initial_conditions import InitialConditionsViewer
 from lfads_nb.widgets.viewers.inputs import InputsViewer
+from lfads_nb.widgets.viewers.neurons import NeuronsViewer
 from lfads_nb.widgets.viewers.rates import RatesViewer
 from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.sweep import SweepViewer
@@ -20,5 +21,6 @@ from lfads_nb.widgets.viewers.weights import WeightsViewer
 
 __all__ = [
     "AlignmentViewer", "FactorsViewer", "FitViewer", "InitialConditionsViewer", "InputsViewer",
-    "RatesViewer", "Selection", "SweepViewer", "TrialViewer", "Viewers", "WeightsViewer",
+    "NeuronsViewer", "RatesViewer", "Selection", "SweepViewer", "TrialViewer", "Viewers",
+    "WeightsViewer",
 ]  # fmt: skip

@@ -31,7 +31,7 @@ class Plot(w.VBox):
     x_label, y_label : of the axes; an empty one leaves the axis without a label.
     height : of the figure in pixels.
     margins : top, right, bottom, left, in pixels.
-    y_ticks : whether the y axis has any.
+    x_ticks, y_ticks : whether there is an axis at all.
     x_scale : another plot's, to pan and zoom together.
     has_tools : whether there are buttons above it.
     """
@@ -43,6 +43,7 @@ class Plot(w.VBox):
         *,
         height: int = 320,
         margins: Margins = (8, 14, 40, 62),
+        x_ticks: bool = True,
         y_ticks: bool = True,
         x_scale: LinearScale | None = None,
         has_tools: bool = True,
@@ -58,7 +59,7 @@ class Plot(w.VBox):
             label_offset="46px", num_ticks=3 if height < _LOW else None,
         )  # fmt: skip
         self.figure = Figure(
-            axes=[self.x_axis, self.y_axis] if y_ticks else [self.x_axis],
+            axes=[*([self.x_axis] if x_ticks else []), *([self.y_axis] if y_ticks else [])],
             marks=[],
             fig_margin={"top": top, "right": right, "bottom": bottom, "left": left},
             padding_x=0,

@@ -12,14 +12,13 @@ from lfads_nb.widgets.viewers import budget
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.raster import raster_image
-from lfads_nb.widgets.viewers.smoothing import smooth_over_bins
+from lfads_nb.widgets.viewers.smoothing import DATA_SD_MS, smooth_over_bins
 from lfads_nb.widgets.viewers.stepper import Stepper
 from lfads_nb.widgets.viewers.toggle import bar, toggle
 from lfads_nb.widgets.viewers.trial_bundle import TrialBundle
 from lfads_nb.widgets.viewers.viewer import Viewer
 
 _MOST_RASTER_ROWS = 300
-_DATA_SD_MS = 40.0
 
 
 class RatesViewer(Viewer):
@@ -84,7 +83,7 @@ class RatesViewer(Viewer):
             overlays["true rate"] = lambda: source.column("true_rates", neuron)
         if pm.has("counts"):
             overlays["smoothed data"] = lambda: smooth_over_bins(
-                source.column("counts", neuron), bin_ms=pm.bin_ms, sd_ms=_DATA_SD_MS
+                source.column("counts", neuron), bin_ms=pm.bin_ms, sd_ms=DATA_SD_MS
             )
         spread = (lambda: source.column("rates_sd", neuron)) if pm.has("rates_sd") else None
         self.bundle.draw(

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import correlate1d
+
+DATA_SD_MS = 40.0
+"""Standard deviation of the Gaussian that viewers smooth spikes with."""
 
 
 def smooth_over_bins(counts: np.ndarray, *, bin_ms: float, sd_ms: float) -> np.ndarray:
@@ -24,14 +28,7 @@ def smooth_over_bins(counts: np.ndarray, *, bin_ms: float, sd_ms: float) -> np.n
     offsets = np.arange(-reach, reach + 1) * bin_ms
     kernel = np.exp(-0.5 * (offsets / sd_ms) ** 2)
     known = np.isfinite(counts)
-    total = _convolved(np.where(known, counts, 0), kernel)
-    weight = _convolved(known.astype(float), kernel)
+    total = correlate1d(np.where(known, counts, 0.0), kernel, mode="constant")
+    weight = correlate1d(known.astype(float), kernel, mode="constant")
     rates = np.full(counts.shape, np.nan)
     return np.divide(total, weight, out=rates, where=weight > 1e-9) * (1000 / bin_ms)
-
-
-def _convolved(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    reach = len(kernel) // 2
-    return np.apply_along_axis(
-        lambda row: np.convolve(row, kernel, mode="full")[reach : reach + len(row)], -1, values
-    )

@@ -17,6 +17,7 @@ from lfads_nb.widgets.viewers.factors import FactorsViewer
 from lfads_nb.widgets.viewers.fit import FitViewer
 from lfads_nb.widgets.viewers.initial_conditions import InitialConditionsViewer
 from lfads_nb.widgets.viewers.inputs import InputsViewer
+from lfads_nb.widgets.viewers.neurons import NeuronsViewer
 from lfads_nb.widgets.viewers.rates import RatesViewer
 from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.selection_bar import SelectionBar, make_legend
@@ -28,7 +29,9 @@ from lfads_nb.widgets.viewers.weights import WeightsViewer
 
 log = logging.getLogger(__name__)
 
-_OF_TRIALS = (RatesViewer, FactorsViewer, TrialViewer, InitialConditionsViewer, InputsViewer)
+_OF_TRIALS = (
+    RatesViewer, NeuronsViewer, FactorsViewer, TrialViewer, InitialConditionsViewer, InputsViewer,
+)  # fmt: skip
 
 
 class Viewers(w.VBox):
