@@ -85,6 +85,36 @@ def test_a_second_launch_trains_nothing_again(collection):
     assert [run.folder.model_params.stat().st_mtime_ns for run in collection] == before
 
 
+def test_another_kind_of_posterior_means_is_made_without_training(collection):
+    kind = "posterior_push_mean"
+    again = RunCollection.load(collection.folder.path)
+    again.add_params(again.params[0].model_copy(update={"posterior_mean_kind": kind}))
+    run = again.runs[0]
+    trained = run.fit_log().n_epochs
+    queue = run.launch(mode="posterior_mean_only")
+    queue.wait()
+    assert queue.status()[["state", "reason"]].to_numpy().tolist() == [["done", ""]]
+    assert run.is_done
+    assert run.fit_log().n_epochs == trained
+    assert run.folder.log.read_text().count("attempt") == 2
+    for each in (kind, "posterior_sample_and_average"):
+        assert run.posterior_means(kind=each).rates.shape == (40, 30, 12)
+
+
+def test_training_goes_on_from_the_checkpoint_before_a_damaged_one(collection):
+    run = collection.runs[1]
+    checkpoints = sorted(run.folder.output.glob("lfads_vae-*.weights.h5"))
+    newest = max(checkpoints, key=lambda path: path.stat().st_mtime_ns)
+    newest.write_bytes(newest.read_bytes()[:1000])
+    run.folder.status_json.unlink()
+    run.folder.done.unlink()
+    queue = run.launch()
+    queue.wait()
+    assert queue.status()[["state", "reason"]].to_numpy().tolist() == [["done", ""]]
+    assert "damaged" in run.folder.log.read_text()
+    assert run.fit_log().n_epochs == 4
+
+
 def test_runs_compare(collection):
     table = compare(collection.runs)
     assert table.index.tolist() == [run.name for run in collection]

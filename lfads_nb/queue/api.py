@@ -21,7 +21,7 @@ from lfads_nb.queue.devices import Device, list_devices
 from lfads_nb.queue.ends import cancel_without_server
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.memory import MemoryBook
-from lfads_nb.queue.outputs import damaged_outputs
+from lfads_nb.queue.outputs import damaged_outputs, is_trained
 from lfads_nb.queue.plan import Wish, never_fits
 from lfads_nb.queue.processes import RUN_MARK
 from lfads_nb.queue.progress_view import show_progress
@@ -118,6 +118,8 @@ class Queue:
         described = describe_cluster(cluster, self.home)
         chosen = LaunchOptions(**{"environment": passed_on(), "cluster": described, **options})
         wanted = [f for f in self.folders if _is_wanted(f, chosen)]
+        if chosen.mode == "posterior_mean_only":
+            _refuse_untrained(wanted)
         if described is None:
             self._refuse_what_never_fits(wanted, chosen)
         else:
@@ -319,6 +321,15 @@ def _is_wanted(folder: RunFolder, options: LaunchOptions) -> bool:
     if not folder.done.exists() or options.rerun or options.mode != "all":
         return True
     return bool(damaged_outputs(folder, RunRecord.load(folder)))
+
+
+def _refuse_untrained(folders: Iterable[RunFolder]) -> None:
+    untrained = [_name(folder) for folder in folders if not is_trained(folder)]
+    if untrained:
+        raise QueueError(
+            f"posterior_mean_only samples from trained models, and these are not trained yet: "
+            f"{', '.join(untrained)}. Launch them with mode='all'"
+        )
 
 
 def _let_stop(folders: Iterable[RunFolder]) -> None:

@@ -1,4 +1,4 @@
-"""Whether the files that a finished run must have can be opened."""
+"""What a run has finished, and whether the files that it must have then can be opened."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from pathlib import Path
 
 import h5py
 
+from lfads_nb.queue.status import RunState, read_status
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
+
+
+def is_trained(folder: RunFolder) -> bool:
+    """Return whether a run's training came to its end."""
+    return folder.done.exists() or RunState.TRAINING.value in read_status(folder).finished_stages
 
 
 def expected_outputs(folder: RunFolder, record: RunRecord) -> list[Path]:

@@ -19,7 +19,7 @@ from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.queue.devices import find_device, run_environment, usable_cores
 from lfads_nb.queue.execution import Failure, NotebookExecution, skip_slow_imports
 from lfads_nb.queue.notebook import default_template, optional_parts, render, set_banner
-from lfads_nb.queue.outputs import damaged_outputs
+from lfads_nb.queue.outputs import damaged_outputs, is_trained
 from lfads_nb.queue.processes import RUN_MARK, ProcessId, end_processes_of
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
 from lfads_nb.queue.status import (
@@ -92,6 +92,8 @@ def _begin(folder: RunFolder, record: RunRecord, options: RunnerOptions) -> None
     before = read_status(folder)
     finished = tuple(() if options.rerun else before.finished_stages)
     if options.mode == "posterior_mean_only":
+        if not is_trained(folder):
+            raise RunFolderError("its training has not ended, so there is nothing to sample from")
         finished = (RunState.TRAINING.value,)
     elif damaged_outputs(folder, record):
         finished = tuple(s for s in finished if s == RunState.TRAINING.value)

@@ -51,6 +51,16 @@ def test_a_stage_that_raises_is_named_and_finished_stages_are_not_done_again(fol
     assert folder.log.read_text().count("attempt") == 2
 
 
+def test_sampling_alone_needs_a_trained_model(folder, template):
+    mode = "--mode=posterior_mean_only"
+    assert run(folder, template, mode) == 1
+    assert "its training has not ended" in read_status(folder).reason
+    assert run(folder, template) == 0
+    assert run(folder, template, mode) == 0
+    assert (folder.path / "trained.txt").read_text() == "trained\n"
+    assert read_status(folder).state is RunState.DONE
+
+
 def test_cancelling_saves_the_notebook_and_leaves_no_process(folder, tmp_path):
     slow = write_template(
         tmp_path / "slow.ipynb",

@@ -232,6 +232,8 @@ def test_launches_that_cannot_work_queue_nothing(make_queue, home):
         queue.launch(speed=3)
     with pytest.raises(QueueError, match="mode 'some'"):
         queue.launch(mode="some")
+    with pytest.raises(QueueError, match=r"not trained yet: run000__.*mode='all'"):
+        queue.launch(runner=RUNNER, mode="posterior_mean_only")
     with pytest.raises(QueueError, match="no run 'x'"):
         queue.cancel("x")
     assert states(queue) == {RunState.PREPARED}
