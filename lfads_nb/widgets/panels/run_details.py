@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 
 import ipywidgets as w
 
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.sweep import Run
+from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.guard import notice_html
 from lfads_nb.widgets.links import Links, file_link
-from lfads_nb.widgets.theme import html, stack
+from lfads_nb.widgets.theme import button, html, plural, stack
 
 TAIL_BYTES = 16_000
 TAIL_LINES = 80
@@ -23,15 +25,27 @@ class RunDetails(w.VBox):
         self._title = html()
         self._state = html()
         self._links = Links()
+        self._save = button(
+            "Save report and figures",
+            tip="The report as one HTML page, and its figures as PNG and SVG, in the run's folder",
+        )
+        self._save.on_click(lambda _button: self._save_report())
+        self._task = TaskBar()
         self._facts = html()
         self._log = html()
+        self._run: Run | None = None
         self._shown: tuple[object, ...] = ()
         super().__init__([
-            stack(self._title, self._state, self._links, self._facts, self._log)
+            stack(self._title, self._state, self._links, self._save, self._task, self._facts,
+                  self._log)
         ])  # fmt: skip
+        self._save.layout.display = "none"
 
     def show(self, run: Run | None, status: RunStatus | None) -> None:
         """Show a run, or a hint if there is none."""
+        self._run = run
+        is_done = status is not None and status.state is RunState.DONE
+        self._save.layout.display = "" if is_done else "none"
         if run is None or status is None:
             self._shown = ()
             self._title.value = '<span class="lfads-dim">Click a run to see its log.</span>'
@@ -40,7 +54,8 @@ class RunDetails(w.VBox):
             self._links.links = []
             return
         tail = log_tail(run)
-        now = (run.name, status, tail, run.folder.notebook.exists())
+        page = report_page(run)
+        now = (run.name, status, tail, run.folder.notebook.exists(), page.exists())
         if now == self._shown:
             return
         self._shown = now
@@ -58,9 +73,44 @@ class RunDetails(w.VBox):
         if run.folder.notebook.exists():
             what = "Open the report" if status.state.is_ended else "Open the running notebook"
             links.append(file_link(what, run.folder.notebook))
+        if page.exists():
+            links.append(file_link("As a page", page))
         if run.folder.log.exists():
             links.append(file_link("Whole log", run.folder.log))
         self._links.links = links
+
+    def _save_report(self) -> None:
+        run = self._run
+        if run is None:
+            return
+        self._save.disabled = True
+        self._task.start(
+            f"Saving the report of {run.name}",
+            lambda progress: save_report(run, progress),
+            on_done=lambda paths: self._task.notice.say(
+                "success",
+                f"Saved {paths[0].name}, and {plural(len(paths) - 1, 'picture')} in "
+                f"{paths[1].parent}.",
+            ),
+            on_end=self._saved,
+        )
+
+    def _saved(self) -> None:
+        self._save.disabled = False
+
+
+def report_page(run: Run) -> Path:
+    """Return where a run's report lies as a page of its own."""
+    return run.folder.path / f"{run.name}.html"
+
+
+def save_report(run: Run, progress: Progress) -> list[Path]:
+    """Write a run's report as one HTML page and its figures beside it, in its folder."""
+    from lfads_nb.results.report_files import save_figures, write_html
+
+    page = write_html(run, report_page(run))
+    progress(1, 2, "figures")
+    return [page, *save_figures(run, run.folder.path / "figures")]
 
 
 def log_tail(run: Run) -> str:
