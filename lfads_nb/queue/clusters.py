@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import uuid
 from collections.abc import Sequence
@@ -36,6 +37,8 @@ def describe_cluster(cluster: Any, home: QueueHome) -> dict[str, Any] | None:
     if cluster is None:
         return None
     if isinstance(cluster, str):
+        if "://" not in cluster:
+            raise QueueError(f"{cluster!r} is no address of a dask scheduler, like tcp://host:8786")
         return {"address": cluster, "security": {}}
     scheduler = getattr(cluster, "scheduler", None)
     address = getattr(cluster, "scheduler_address", None) or getattr(scheduler, "address", None)
@@ -63,11 +66,19 @@ def _security(security: Any, home: QueueHome) -> dict[str, Any]:
     return fields
 
 
-def probe_folders(cluster: dict[str, Any], folders: Sequence[RunFolder]) -> None:
+def probe_folders(
+    cluster: dict[str, Any], folders: Sequence[RunFolder], *, connect_s: float = 20.0
+) -> None:
     """Check that a cluster's workers see and may write the run folders.
 
     A file is put into the folder that all runs share; every worker reads it and writes one beside
     it. A cluster that has no worker yet is waited for.
+
+    Parameters
+    ----------
+    cluster : as `describe_cluster` returns it.
+    folders : the runs' folders.
+    connect_s : how long to try to reach the scheduler.
 
     Raises
     ------
@@ -83,14 +94,16 @@ def probe_folders(cluster: dict[str, Any], folders: Sequence[RunFolder]) -> None
     probe = shared / f".lfads-probe-{word}"
     security = Security(**cluster["security"]) if cluster["security"] else None
     try:
-        client = Client(cluster["address"], security=security, timeout=20, set_as_default=False)
-    except OSError as error:
+        client = Client(
+            cluster["address"], security=security, timeout=connect_s, set_as_default=False
+        )
+    except (OSError, asyncio.TimeoutError) as error:
         raise QueueError(f"no dask scheduler answers at {cluster['address']}: {error}") from error
     try:
         probe.write_text(word)
         client.wait_for_workers(1, timeout=_PROBE_TIMEOUT_S)
         answers = client.run(answer_probe, str(probe), word)
-    except TimeoutError as error:
+    except (TimeoutError, asyncio.TimeoutError) as error:
         raise QueueError(
             f"the cluster at {cluster['address']} has no worker after {_PROBE_TIMEOUT_S} s: scale "
             "it up, or look into its workers' logs"

@@ -34,6 +34,7 @@ CLAIM_S = 60.0
 # A worker that died leaves its runs this long to notice.
 NOTICE_S = 12.0
 TAKEN_AGAIN_S = 10.0
+CONNECT_AGAIN_S = 1.0
 MAX_RESUMES = 3
 MAX_ON_CLUSTER = 1000
 
@@ -77,7 +78,7 @@ class Dispatcher:
         """Start every run that may start now."""
         now = self._clock()
         ready = [e for e in islice(self._ledger.waiting(), LOOK_AHEAD) if e.not_before <= now]
-        await self._start_on_clusters(e for e in ready if e.options.cluster is not None)
+        self._start_on_clusters(e for e in ready if e.options.cluster is not None)
         here = [e for e in ready if e.options.cluster is None]
         if here and (not self.waits or now - self._looked_at >= LOOK_AGAIN_S):
             await self._start_here(here)
@@ -130,29 +131,36 @@ class Dispatcher:
             options.max_tasks_simultaneously,
         )
 
-    async def _start_on_clusters(self, entries: Iterable[Entry]) -> None:
+    def _start_on_clusters(self, entries: Iterable[Entry]) -> None:
+        given_up = set()
         for entry in entries:
             running = sum(e.batch == entry.batch for e in self._ledger.running())
-            if running < (entry.options.max_tasks_simultaneously or MAX_ON_CLUSTER):
-                pool = await self._cluster_of(entry)
-                if pool is not None:
-                    self._submit(entry, pool, None)
+            if running >= (entry.options.max_tasks_simultaneously or MAX_ON_CLUSTER):
+                continue
+            name, pool = self._cluster_of(entry)
+            if pool.is_ready:
+                self._submit(entry, pool, None)
+            elif pool.problem:
+                given_up.add(name)
+                record_end(entry.folder, RunState.FAILED, pool.problem)
+                self._on_end(entry)
+            else:
+                entry.not_before = self._clock() + CONNECT_AGAIN_S
+                entry.waits_for = f"connecting to the cluster at {pool.address}"
+        for name in given_up:
+            del self._clusters[name]
 
-    async def _cluster_of(self, entry: Entry) -> ForeignPool | None:
-        """Return the connection to a run's cluster; without one the run has failed."""
+    def _cluster_of(self, entry: Entry) -> tuple[str, ForeignPool]:
+        """Return a run's cluster by its name, connected or about to be."""
         cluster = entry.options.cluster or {}
         name = f"{cluster['address']} {entry.options.resources}"
-        if name not in self._clusters:
+        if name not in self._clusters or self._clusters[name].is_closed:
             pool = ForeignPool(cluster["address"], cluster["security"], entry.options.resources)
-            try:
-                await pool.start()
-            except OSError as error:
-                reason = f"no dask scheduler answers at {cluster['address']} ({error})"
-                record_end(entry.folder, RunState.FAILED, reason)
-                self._on_end(entry)
-                return None
             self._clusters[name] = pool
-        return self._clusters[name]
+            connecting = asyncio.create_task(pool.start())
+            self._followers.add(connecting)
+            connecting.add_done_callback(self._followers.discard)
+        return name, self._clusters[name]
 
     def _submit(self, entry: Entry, pool: LocalPool | ForeignPool, device: Device | None) -> None:
         options = entry.options

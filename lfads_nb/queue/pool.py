@@ -7,6 +7,7 @@ are off.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -39,6 +40,10 @@ _CONFIG = {
     "distributed.admin.system-monitor.gil.enabled": False,
     "distributed.comm.timeouts.connect": "60s",
 }
+
+
+# So long a cluster is tried to be reached, at first and when its connection is lost.
+_CONNECT_S = 10
 
 
 class SilentScheduler(Scheduler):
@@ -132,6 +137,10 @@ class ForeignPool:
     address : of its scheduler.
     security : fields of `distributed.Security` as `distributed` takes them; empty for none.
     resources : dask resources that each run takes.
+
+    Attributes
+    ----------
+    problem : why there is no connection; "" while that is not known.
     """
 
     def __init__(
@@ -140,22 +149,30 @@ class ForeignPool:
         self.address, self._resources = address, resources
         self._security = Security(**security) if security else None
         self._client: Client | None = None
+        self.problem = ""
 
     async def start(self) -> None:
-        """Connect.
+        """Connect; `problem` says afterwards why that did not work."""
+        try:
+            self._client = await Client(
+                self.address, asynchronous=True, security=self._security, timeout=_CONNECT_S
+            )
+        except (OSError, asyncio.TimeoutError, ValueError, TypeError) as error:
+            self.problem = f"no dask scheduler answers at {self.address} ({error})"
 
-        Raises
-        ------
-        OSError
-            If nobody answers there.
-        """
-        self._client = await Client(
-            self.address, asynchronous=True, security=self._security, timeout=20
-        )
+    @property
+    def is_ready(self) -> bool:
+        """Whether runs can be given to it now."""
+        return self._client is not None and self._client.status == "running"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its scheduler went away and did not come back."""
+        return self._client is not None and self._client.status in ("closing", "closed")
 
     def submit(self, task: RunTask, *, key: str, priority: int) -> Any:
         """Give a run to the cluster; return dask's future of the exit code."""
-        assert self._client is not None, "the pool has not been started"
+        assert self._client is not None, "the cluster is not connected"
         return self._client.submit(
             execute_task, task, key=key, priority=priority, resources=self._resources, pure=False
         )

@@ -1,0 +1,230 @@
+"""Another dask cluster: a real scheduler and several worker processes, on loopback."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+from distributed import Client, Security
+
+from lfads_nb.errors import QueueError
+from lfads_nb.queue.api import Queue
+from lfads_nb.queue.clusters import answer_probe, describe_cluster, probe_folders
+from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.status import RunState
+from tests.queue.tiny_runs import make_run_folder, wait_for
+
+pytestmark = pytest.mark.processes
+RUNNER = "tests.queue.quick_runner"
+N_WORKERS = 3
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    home = QueueHome.find({"LFADS_NB_HOME": str(tmp_path_factory.mktemp("home"))})
+    yield home
+    Queue([], home=home).stop_server()
+
+
+def start_dask(program, *arguments, cwd, log, before=()):
+    with log.open("w") as file:
+        return subprocess.Popen(
+            [*before, sys.executable, "-m", f"distributed.cli.dask_{program}", *arguments],
+            cwd=cwd, stdout=file, stderr=file, start_new_session=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )  # fmt: skip
+
+
+class Cluster:
+    """`dask scheduler` and `dask worker` as a user starts them."""
+
+    def __init__(self, root):
+        self.root, self.file, self.workers = root, root / "scheduler.json", []
+        self.scheduler = start_dask(
+            "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+            "--scheduler-file", str(self.file),
+            cwd=root, log=root / "scheduler.log",
+        )  # fmt: skip
+        wait_for(self.file.exists)
+        wait_for(lambda: self.file.read_text().strip().endswith("}"))
+        self.address = json.loads(self.file.read_text())["address"]
+
+    def add_worker(self, *options, before=()):
+        n = len(self.workers)
+        self.workers.append(
+            start_dask(
+                "worker",
+                self.address,
+                "--nthreads",
+                "1",
+                "--no-dashboard",
+                "--no-nanny",
+                "--host",
+                "127.0.0.1",
+                "--local-directory",
+                str(self.root / f"scratch{n}"),
+                "--name",
+                f"worker{n}",
+                *options,
+                cwd=self.root,
+                log=self.root / f"worker{n}.log",
+                before=before,
+            )
+        )
+
+    def close(self):
+        for process in (*self.workers, self.scheduler):
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
+    for _ in range(N_WORKERS):
+        cluster.add_worker("--resources", "GPU=1")
+    yield cluster
+    cluster.close()
+
+
+@pytest.fixture
+def make_queue(home, tmp_path):
+    def make(n, **behaviour):
+        folders = [make_run_folder(tmp_path / "runs", f"run{i}") for i in range(n)]
+        for folder in folders:
+            (folder.path / "behaviour.json").write_text(json.dumps(behaviour))
+        return Queue(folders, home=home)
+
+    return make
+
+
+def n_running(queue):
+    return sum(status.state is RunState.TRAINING for status in queue.states())
+
+
+def let_go(queue):
+    for folder in queue.folders:
+        (folder.path / "go").touch()
+
+
+def ended(queue):
+    wait_for(lambda: not any(status.state.is_active for status in queue.states()))
+    return [status.state.value for status in queue.states()]
+
+
+def parents(queue):
+    return {psutil.Process(status.pid).ppid() for status in queue.states() if status.pid}
+
+
+def test_runs_spread_over_the_workers_of_an_address(cluster, make_queue):
+    queue = make_queue(N_WORKERS + 2, wait=True)
+    queue.launch(runner=RUNNER, cluster=cluster.address)
+    wait_for(lambda: n_running(queue) == N_WORKERS)
+    assert parents(queue) == {worker.pid for worker in cluster.workers}
+    let_go(queue)
+    assert ended(queue) == ["done"] * (N_WORKERS + 2)
+
+
+def test_a_client_and_resources_and_a_limit(cluster, make_queue):
+    queue = make_queue(3, wait=True)
+    with Client(cluster.address, set_as_default=False) as client:
+        queue.launch(
+            runner=RUNNER, cluster=client, resources={"GPU": 1}, max_tasks_simultaneously=2
+        )
+    wait_for(lambda: n_running(queue) == 2)
+    let_go(queue)
+    assert ended(queue) == ["done"] * 3
+
+
+def test_cancel_and_retry_on_a_cluster(cluster, make_queue):
+    queue = make_queue(2, wait=True)
+    queue.launch(runner=RUNNER, cluster=cluster.address)
+    wait_for(lambda: n_running(queue) == 2)
+    queue.cancel()
+    assert ended(queue) == ["cancelled"] * 2
+    let_go(queue)
+    queue.retry(runner=RUNNER, cluster=cluster.address)
+    assert ended(queue) == ["done"] * 2
+
+
+def test_a_run_whose_worker_dies_goes_on_with_another(cluster, make_queue):
+    queue = make_queue(1, wait=True)
+    queue.launch(runner=RUNNER, cluster=cluster.address)
+    wait_for(lambda: n_running(queue) == 1)
+    victim = parents(queue).pop()
+    os.kill(victim, 9)
+    wait_for(lambda: queue.states()[0].attempt == 2 and n_running(queue) == 1)
+    assert victim not in parents(queue)
+    let_go(queue)
+    assert ended(queue) == ["done"]
+    process = next(worker for worker in cluster.workers if worker.pid == victim)
+    process.wait()
+    cluster.workers.remove(process)
+
+
+def test_runs_of_a_cluster_that_dies_are_told_and_go_on_elsewhere(make_queue, tmp_path, cluster):
+    doomed = Cluster(tmp_path)
+    doomed.add_worker()
+    queue = make_queue(2, wait=True)
+    queue.launch(runner=RUNNER, cluster=doomed.address)
+    wait_for(lambda: n_running(queue) == 1)
+    doomed.close()
+    wait_for(lambda: not any(status.state.is_active for status in queue.states()))
+    reason = f"no dask scheduler answers at {doomed.address}"
+    assert all(reason in text for text in queue.status()["reason"])
+    let_go(queue)
+    queue.launch(runner=RUNNER, cluster=cluster.address)
+    assert ended(queue) == ["done"] * 2
+
+
+def test_a_worker_that_does_not_see_the_folders_is_named_and_nothing_is_queued(
+    cluster, make_queue, home
+):
+    queue = make_queue(1)
+    root = queue.folders[0].path.parents[1]
+    hidden = ["unshare", "-m", "sh", "-c", f"mount -t tmpfs none '{root}' && exec \"$@\"", "sh"]
+    if subprocess.run([*hidden, "true"], capture_output=True).returncode:
+        pytest.skip("hiding a folder from one process needs root")
+    with Client(cluster.address, set_as_default=False) as client:
+        cluster.add_worker(before=hidden)
+        n = len(cluster.workers)
+        wait_for(lambda: len(client.scheduler_info(n_workers=-1)["workers"]) == n)
+        with pytest.raises(QueueError, match=rf"(?s)worker tcp://.*No such file.*{root}.*share"):
+            queue.launch(runner=RUNNER, cluster=cluster.address)
+        blind = cluster.workers.pop()
+        blind.terminate()
+        blind.wait(timeout=30)
+    assert queue.states()[0].state is RunState.PREPARED
+    assert not list(root.rglob(".lfads-probe*"))
+
+
+def test_a_cluster_that_cannot_be_used_is_refused_in_words(make_queue, tmp_path):
+    queue = make_queue(1)
+    with pytest.raises(QueueError, match=r"no dask scheduler answers at tcp://127.0.0.1:9"):
+        probe_folders({"address": "tcp://127.0.0.1:9", "security": {}}, queue.folders, connect_s=1)
+    with pytest.raises(QueueError, match="got a dict"):
+        queue.launch(runner=RUNNER, cluster={"a": 1})
+    with pytest.raises(QueueError, match=r"scheduler\.json' is no address"):
+        queue.launch(runner=RUNNER, cluster="scheduler.json")
+    assert queue.states()[0].state is RunState.PREPARED
+    (tmp_path / "probe").write_text("another word")
+    assert "is another folder there" in answer_probe(str(tmp_path / "probe"), "word")
+
+
+def test_a_cluster_object_with_credentials_in_memory_is_described_by_files(home):
+    security = Security.temporary()
+    described = describe_cluster(
+        SimpleNamespace(scheduler_address="tls://127.0.0.1:1", security=security), home
+    )
+    assert described["address"] == "tls://127.0.0.1:1"
+    again = Security(**described["security"])
+    assert again.require_encryption
+    key = Path(described["security"]["tls_client_key"])
+    assert key.read_text() == security.tls_client_key
+    assert key.stat().st_mode & 0o077 == 0
