@@ -34,6 +34,7 @@ def stock_step(case: Case) -> Step:
 def our_step(case: Case) -> Step:
     """Make the training step of a run, set up by what sets up a run."""
     from lfads_nb.model.architecture import architecture_of
+    from lfads_nb.model.backend import compiles_whole_step
     from lfads_nb.model.batches import make_batch
     from lfads_nb.model.devices import on_device
     from lfads_nb.model.inputs import Trials
@@ -44,7 +45,7 @@ def our_step(case: Case) -> Step:
     architecture = architecture_of(params, ["session"], [case.channels], case.bins, aligned=False)
     with on_device(params):
         model = Lfads(architecture)
-        model.compile(optimizer=ClippedAdam(params), jit_compile=False)
+        model.compile(optimizer=ClippedAdam(params), jit_compile=compiles_whole_step())
         model.optimizer.build(model.trainable_variables)
     batch = make_batch(architecture, Trials(counts, counts[..., :0]), 0)
     batch = {name: array[None] for name, array in batch.items()}

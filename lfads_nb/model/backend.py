@@ -69,6 +69,21 @@ def with_gradient(forward: Forward, backward: Backward) -> Callable[..., Tensors
     return make(forward, backward)
 
 
+def compiled_loop(function: Callable[[], Any]) -> Any:
+    """Run a function that loops over time and needs no gradient, compiled, within another one.
+
+    Parameters
+    ----------
+    function : callable
+        Of no arguments: it reads tensors from around it, and returns nested tuples and dicts.
+    """
+    if backend_name() == "jax":
+        return function()
+    import tensorflow as tf
+
+    return tf.function(function, jit_compile=True, autograph=False)()
+
+
 def _jax_scan(step: Step, carry: Any, xs: Any, n_steps: int, reverse: bool) -> tuple[Any, Tensors]:
     import jax
 

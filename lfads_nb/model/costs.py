@@ -27,21 +27,31 @@ class Divergences(NamedTuple):
 
 
 def divergences(network: Network, encoded: Encoded, decoded: Decoded, n_trials: int) -> Divergences:
-    """Return both KL divergences of each trial, times their weights.
-
-    That of g0 is analytic. That of the inputs is estimated at the very sample that drove the
-    generator, so it can be negative; for posterior means it is taken at the means.
-    """
-    p = network.architecture.params
-    ic = co = ops.zeros((n_trials,))
-    if encoded.ic_mean is not None:
-        ic = p.kl_ic_weight * network.ic_prior.divergence(encoded.ic_mean, encoded.ic_logvar)
+    """Return both KL divergences of each trial, times their weights."""
+    co = ops.zeros((n_trials,))
     if decoded.co is not None:
-        squared = 0.0 if decoded.co_noise is None else ops.square(decoded.co_noise)
-        log_q = -0.5 * (decoded.co_logvar + LOG_2PI + squared)
-        log_p = network.input_prior.log_prob(decoded.co)
-        co = p.kl_co_weight * ops.sum(log_q - log_p, axis=(0, 2))
-    return Divergences(ic, co)
+        co = input_divergence(network, decoded.co, decoded.co_logvar, decoded.co_noise)
+    return Divergences(initial_divergence(network, encoded, n_trials), co)
+
+
+def initial_divergence(network: Network, encoded: Encoded, n_trials: int) -> Tensor:
+    """Return that of g0, analytic, (trials,)."""
+    if encoded.ic_mean is None:
+        return ops.zeros((n_trials,))
+    kl = network.ic_prior.divergence(encoded.ic_mean, encoded.ic_logvar)
+    return network.architecture.params.kl_ic_weight * kl
+
+
+def input_divergence(network: Network, co: Tensor, logvar: Tensor, noise: Tensor | None) -> Tensor:
+    """Return that of the inferred inputs (bins, trials, co_dim), (trials,).
+
+    It is estimated at the very sample that drove the generator, so it can be negative; for
+    posterior means it is taken at the means.
+    """
+    squared = 0.0 if noise is None else ops.square(noise)
+    log_q = -0.5 * (logvar + LOG_2PI + squared)
+    log_p = network.input_prior.log_prob(co)
+    return network.architecture.params.kl_co_weight * ops.sum(log_q - log_p, axis=(0, 2))
 
 
 def log_likelihood(

@@ -110,23 +110,11 @@ def controlled_scan(
     -------
     ControlledStates
     """
-    w = ControlledWeights(*_tensors(weights))
-    feeds = w.w_f_con is not None
-    joint = _Weights(
-        con=joint_weights(w.w_f_con, w.w_con_ru, w.w_con_c),
-        heads=_Affine(
-            ops.concatenate([w.w_co_mean, w.w_co_logvar], axis=1),
-            ops.concatenate([w.b_co_mean, w.b_co_logvar], axis=0),
-        ),
-        gen=joint_weights(w.w_u_gen, w.w_gen_ru, w.w_gen_c),
-        fac=w.w_fac,
-        out=None if w.w_out is None or not feeds else _Affine(w.w_out, w.b_out),
-    )
-    given = ControlledInputs(*_tensors(inputs))
-    if not feeds:
+    joint, given = coupled_weights(weights), ControlledInputs(*_tensors(inputs))
+    if not joint.feeds:
         given = given._replace(feedback_masks=None)
-    first_factors = ops.matmul(given.gen_h0, joint.fac)
-    return ControlledStates(*_controlled_op(float(clip), feeds)(given, joint, first_factors))
+    op = _controlled_op(float(clip))
+    return ControlledStates(*op(given, joint, first_factors(given.gen_h0, joint)))
 
 
 def _tensors(arrays: tuple) -> Iterator[Tensor | None]:
@@ -141,7 +129,7 @@ class _Affine(NamedTuple):
         return ops.matmul(x, self.w) + self.b
 
 
-class _Weights(NamedTuple):
+class CoupledWeights(NamedTuple):
     """Weights as the steps use them, or their gradients."""
 
     con: CellWeights
@@ -150,6 +138,32 @@ class _Weights(NamedTuple):
     gen: CellWeights
     fac: Tensor
     out: _Affine | None
+
+    @property
+    def feeds(self) -> bool:
+        """Whether the controller is told anything of the bin before."""
+        return self.con.c.shape[0] > self.con.c.shape[1]
+
+
+def coupled_weights(weights: ControlledWeights) -> CoupledWeights:
+    """Join the weights that act together."""
+    w = ControlledWeights(*_tensors(weights))
+    feeds_rates = w.w_f_con is not None and w.w_out is not None
+    return CoupledWeights(
+        con=joint_weights(w.w_f_con, w.w_con_ru, w.w_con_c),
+        heads=_Affine(
+            ops.concatenate([w.w_co_mean, w.w_co_logvar], axis=1),
+            ops.concatenate([w.b_co_mean, w.b_co_logvar], axis=0),
+        ),
+        gen=joint_weights(w.w_u_gen, w.w_gen_ru, w.w_gen_c),
+        fac=w.w_fac,
+        out=_Affine(w.w_out, w.b_out) if feeds_rates else None,
+    )
+
+
+def first_factors(gen_h0: Tensor, w: CoupledWeights) -> Tensor:
+    """Return the factors that the controller is told of before the first bin."""
+    return ops.matmul(gen_h0, w.fac)
 
 
 class _Kept(NamedTuple):
@@ -182,13 +196,13 @@ class _BackCarry(NamedTuple):
     factors: Tensor
     gen_gates_x: Tensor | None
     """Summed only if the generator's own input is constant."""
-    weights: _Weights
+    weights: CoupledWeights
 
 
 @cache
-def _controlled_op(clip: float, feeds: bool) -> Any:
-    def forward(x: ControlledInputs, w: _Weights, first_factors: Tensor) -> tuple:
-        states, kept = _run(x, w, first_factors, clip=clip, feeds=feeds)
+def _controlled_op(clip: float) -> Any:
+    def forward(x: ControlledInputs, w: CoupledWeights, first: Tensor) -> tuple:
+        states, kept = _run(x, w, first, clip=clip)
         return tuple(states), kept
 
     def backward(args: tuple, outputs: tuple, kept: _Kept, d_outputs: tuple) -> tuple:
@@ -201,7 +215,7 @@ def _controlled_op(clip: float, feeds: bool) -> Any:
             gen_masks=x.gen_masks,
             noise=x.noise,
         )
-        d, (d_con_gates, *d_gen_gates) = _run_back(x, w, xs, clip=clip, feeds=feeds)
+        d, (d_con_gates, *d_gen_gates) = _run_back(x, w, xs, clip=clip)
         d_inputs = ControlledInputs(
             con_gates_x=d_con_gates,
             gen_gates_x=d_gen_gates[0] if d_gen_gates else d.gen_gates_x[None],
@@ -217,31 +231,53 @@ def _controlled_op(clip: float, feeds: bool) -> Any:
 
 
 def _run(
-    x: ControlledInputs, w: _Weights, first_factors: Tensor, *, clip: float, feeds: bool
+    x: ControlledInputs, w: CoupledWeights, first: Tensor, *, clip: float
 ) -> tuple[ControlledStates, _Kept]:
     constant = x.gen_gates_x.shape[0] == 1
-    n_inputs = w.heads.b.shape[0] // 2
 
     def one_step(carry: tuple, now: ControlledInputs) -> tuple:
-        con, gen, factors = carry
-        fed = _masked(_fed_back(factors, w), now.feedback_masks) if feeds else None
-        new_con, con_gates = step(fed, con, now.con_gates_x, w.con, clip=clip)
-        heads = w.heads(new_con)
-        mean, logvar = heads[:, :n_inputs], heads[:, n_inputs:]
-        co = mean if now.noise is None else mean + now.noise * ops.exp(0.5 * logvar)
         added = x.gen_gates_x[0] if constant else now.gen_gates_x
-        new_gen, gen_gates = step(co, gen, added, w.gen, clip=clip)
-        new_factors = ops.matmul(_masked(new_gen, now.gen_masks), w.fac)
-        states = (new_con, mean, logvar, co, new_gen, new_factors)
-        return (new_con, new_gen, new_factors), (*states, *carry, *con_gates, *gen_gates)
+        after, states, gates = coupled_step(carry, now._replace(gen_gates_x=added), w, clip=clip)
+        return after, (*states, *carry, *gates[0], *gates[1])
 
     xs = x._replace(con_h0=None, gen_h0=None, gen_gates_x=None if constant else x.gen_gates_x)
-    carry = (x.con_h0, x.gen_h0, first_factors)
+    carry = (x.con_h0, x.gen_h0, first)
     _, ys = scan(one_step, carry, xs, n_steps=x.con_gates_x.shape[0])
     return ControlledStates(*ys[:6]), _Kept(*ys[6:9], Gates(*ys[9:12]), Gates(*ys[12:]))
 
 
-def _fed_back(factors: Tensor, w: _Weights) -> Tensor:
+def coupled_step(
+    carry: tuple, now: ControlledInputs, w: CoupledWeights, *, clip: float
+) -> tuple[tuple, ControlledStates, tuple[Gates, Gates]]:
+    """Go one bin on.
+
+    Parameters
+    ----------
+    carry : controller's and generator's states and the factors, each (B, ...)
+    now : ControlledInputs
+        Of this bin, without the axis of bins; initial states are not read.
+    w : CoupledWeights
+    clip : float
+
+    Returns
+    -------
+    carry, states, gates
+        Gates of the controller and of the generator.
+    """
+    con, gen, factors = carry
+    n_inputs = w.heads.b.shape[0] // 2
+    fed = _masked(_fed_back(factors, w), now.feedback_masks) if w.feeds else None
+    con, con_gates = step(fed, con, now.con_gates_x, w.con, clip=clip)
+    heads = w.heads(con)
+    mean, logvar = heads[:, :n_inputs], heads[:, n_inputs:]
+    co = mean if now.noise is None else mean + now.noise * ops.exp(0.5 * logvar)
+    gen, gen_gates = step(co, gen, now.gen_gates_x, w.gen, clip=clip)
+    factors = ops.matmul(_masked(gen, now.gen_masks), w.fac)
+    states = ControlledStates(con, mean, logvar, co, gen, factors)
+    return (con, gen, factors), states, (con_gates, gen_gates)
+
+
+def _fed_back(factors: Tensor, w: CoupledWeights) -> Tensor:
     """Return factors, or the rates that they stand for."""
     if w.out is None:
         return factors
@@ -256,7 +292,7 @@ def _masked(x: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _run_back(
-    x: ControlledInputs, w: _Weights, xs: _BackInputs, *, clip: float, feeds: bool
+    x: ControlledInputs, w: CoupledWeights, xs: _BackInputs, *, clip: float
 ) -> tuple[_BackCarry, tuple]:
     """Return gradients of initial states and weights, and (of con_gates_x, of gen_gates_x).
 
@@ -269,8 +305,8 @@ def _run_back(
         gen = _generator_back(after, now, d_factors, w, clip)
         d_heads = _heads_back(now, gen.left)
         con = _controller_back(after, now, d_heads, w, clip)
-        d_fed, d_out = _feedback_back(now, con.left, w) if feeds else (None, None)
-        parts = _Weights(
+        d_fed, d_out = _feedback_back(now, con.left, w) if w.feeds else (None, None)
+        parts = CoupledWeights(
             con=con.weights,
             heads=_affine_back(now.states.con_states, d_heads),
             gen=gen.weights,
@@ -299,7 +335,7 @@ def _run_back(
 
 
 def _generator_back(
-    after: _BackCarry, now: _BackInputs, d_factors: Tensor, w: _Weights, clip: float
+    after: _BackCarry, now: _BackInputs, d_factors: Tensor, w: CoupledWeights, clip: float
 ) -> StepBack:
     d_gen = _masked(ops.matmul(d_factors, transposed(w.fac)), now.gen_masks)
     d_gen = d_gen + after.gen + now.d.gen_states
@@ -316,16 +352,18 @@ def _heads_back(now: _BackInputs, d_co: Tensor) -> Tensor:
 
 
 def _controller_back(
-    after: _BackCarry, now: _BackInputs, d_heads: Tensor, w: _Weights, clip: float
+    after: _BackCarry, now: _BackInputs, d_heads: Tensor, w: CoupledWeights, clip: float
 ) -> StepBack:
     d_con = after.con + now.d.con_states + ops.matmul(d_heads, transposed(w.heads.w))
     fed = None
-    if w.con.c.shape[0] > d_con.shape[-1]:
+    if w.feeds:
         fed = _masked(_fed_back(now.kept.factors, w), now.feedback_masks)
     return step_back(d_con, fed, now.kept.con, now.kept.con_gates, w.con, clip=clip)
 
 
-def _feedback_back(now: _BackInputs, d_fed: Tensor, w: _Weights) -> tuple[Tensor, _Affine | None]:
+def _feedback_back(
+    now: _BackInputs, d_fed: Tensor, w: CoupledWeights
+) -> tuple[Tensor, _Affine | None]:
     """Gradients of the factors of the bin before, and of the read-out if rates are fed back."""
     d_fed = _masked(d_fed, now.feedback_masks)
     if w.out is None:
@@ -341,9 +379,9 @@ def _affine_back(x: Tensor, d: Tensor) -> _Affine:
     return _Affine(ops.matmul(transposed(x), d), ops.sum(d, axis=0))
 
 
-def _plus(total: _Weights, part: _Weights) -> _Weights:
+def _plus(total: CoupledWeights, part: CoupledWeights) -> CoupledWeights:
     return tree.map_structure(lambda a, b: None if a is None else a + b, total, part)
 
 
-def _zeros_like(w: _Weights) -> _Weights:
+def _zeros_like(w: CoupledWeights) -> CoupledWeights:
     return tree.map_structure(lambda a: None if a is None else ops.zeros_like(a), w)

@@ -10,7 +10,13 @@ from keras import ops
 from lfads_nb.model.architecture import Architecture
 from lfads_nb.model.augmentation import dropout_mask
 from lfads_nb.model.controller import Controller
-from lfads_nb.model.coupled_recurrence import ControlledInputs, ControlledWeights, controlled_scan
+from lfads_nb.model.coupled_recurrence import (
+    ControlledInputs,
+    ControlledWeights,
+    CoupledWeights,
+    controlled_scan,
+    coupled_weights,
+)
 from lfads_nb.model.generator import Generator
 from lfads_nb.model.initial_weights import InitialWeights
 from lfads_nb.model.recurrence import gru_scan
@@ -104,7 +110,7 @@ class Decoder(keras.layers.Layer):
         masks : DropoutMasks
         rates_out : read-out matrix and bias if rates are fed back
         """
-        c, g = self.controller, self.generator
+        c = self.controller
         con_h0 = ops.broadcast_to(c.h0, (gen_init.shape[0], c.units))
         inputs = ControlledInputs(
             con_gates_x=c.encoded_gates(encoded),
@@ -115,8 +121,18 @@ class Decoder(keras.layers.Layer):
             feedback_masks=masks.feedback,
             gen_masks=masks.generator,
         )
+        weights = self._weights(rates_out)
+        s = controlled_scan(inputs, weights, clip=self.clip)
+        return Decoded(gen_init, s.gen_states, s.factors, s.co_mean, s.co_logvar, s.co, noise)
+
+    def coupled_weights(self, rates_out: tuple[Tensor, Tensor] | None) -> CoupledWeights:
+        """Return the weights of the coupled loop as its steps use them."""
+        return coupled_weights(self._weights(rates_out))
+
+    def _weights(self, rates_out: tuple[Tensor, Tensor] | None) -> ControlledWeights:
+        c, g = self.controller, self.generator
         w_out, b_out = rates_out or (None, None)
-        weights = ControlledWeights(
+        return ControlledWeights(
             w_con_ru=c.w_h_ru,
             w_con_c=c.w_h_c,
             w_co_mean=c.w_mean,
@@ -131,5 +147,3 @@ class Decoder(keras.layers.Layer):
             w_out=w_out,
             b_out=b_out,
         )
-        s = controlled_scan(inputs, weights, clip=self.clip)
-        return Decoded(gen_init, s.gen_states, s.factors, s.co_mean, s.co_logvar, s.co, noise)

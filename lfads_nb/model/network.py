@@ -23,6 +23,7 @@ from lfads_nb.model.likelihoods import likelihood_of
 from lfads_nb.model.penalties import Penalised, l2_penalty
 from lfads_nb.model.priors import InitialConditionPrior, InputPrior
 from lfads_nb.model.readin import ReadIn, ReadOut
+from lfads_nb.model.stepwise_decoder import StepwiseDecoder
 
 Tensor = Any
 Draw = Literal["sample", "mean"]
@@ -208,27 +209,58 @@ class Network(keras.layers.Layer):
         g0, decoded
             g0 is None if `ic_dim` is 0.
         """
-        a = self.architecture
         g0 = self._draw_g0(encoded, draw)
         gen_init = self.decoder.generator.initial_state(g0, n_trials)
         gates_x = self._generator_gates(external, training)
         masks = self.decoder.draw_masks(n_trials, self.seed) if training else DropoutMasks()
         if encoded.inputs is None:
             return g0, self.decoder.autonomous(gen_init, gates_x, masks)
-        noise = None
-        if draw == "sample":
-            noise = keras.random.normal((a.n_bins, n_trials, a.params.co_dim), seed=self.seed)
-        rates_out = None
-        if a.params.feedback_factors_or_rates == "rates":
-            rates_out = self._readout_weights(session)
         return g0, self.decoder.controlled(
             gen_init,
             self._drop(encoded.inputs, training),
             gates_x,
-            noise=noise,
+            noise=self._draw_noise(n_trials, draw),
             masks=masks,
-            rates_out=rates_out,
+            rates_out=self._rates_out(session),
         )
+
+    def decode_stepwise(
+        self,
+        encoded: Encoded,
+        external: Tensor | None,
+        session: Tensor,
+        *,
+        draw: Draw,
+        n_trials: int,
+        n_samples: int,
+    ) -> tuple[Tensor, StepwiseDecoder]:
+        """Draw samples of each trial as `decode` does, to be run bin by bin.
+
+        Returns
+        -------
+        gen_init, decoder
+            States before the first bin, (trials x samples, gen_dim), and what goes on from them.
+        """
+        rows = n_trials * n_samples
+        posterior = (encoded.ic_mean, encoded.ic_logvar)
+        repeated = (None if x is None else ops.repeat(x, n_samples, axis=0) for x in posterior)
+        g0 = self._draw_g0(Encoded(*repeated, None), draw)
+        decoder = StepwiseDecoder(
+            self.decoder,
+            gates_x=self._generator_gates(external, training=False),
+            encoded=encoded.inputs,
+            noise=None if encoded.inputs is None else self._draw_noise(rows, draw),
+            rates_out=None if encoded.inputs is None else self._rates_out(session),
+            n_samples=n_samples,
+        )
+        return self.decoder.generator.initial_state(g0, rows), decoder
+
+    def _draw_noise(self, n_trials: int, draw: Draw) -> Tensor | None:
+        """Draw what drives the inferred inputs, (bins, trials, co_dim)."""
+        if draw == "mean":
+            return None
+        shape = (self.architecture.n_bins, n_trials, self.architecture.params.co_dim)
+        return keras.random.normal(shape, seed=self.seed)
 
     def _draw_g0(self, encoded: Encoded, draw: Draw) -> Tensor | None:
         if encoded.ic_mean is None or draw == "mean":
@@ -242,7 +274,10 @@ class Network(keras.layers.Layer):
         e = self._drop(ops.transpose(external, (1, 0, 2)), training)
         return self.decoder.generator.external_gates(e)
 
-    def _readout_weights(self, session: Tensor) -> tuple[Tensor, Tensor]:
+    def _rates_out(self, session: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Return the read-out that feeds rates back, if any does."""
+        if self.architecture.params.feedback_factors_or_rates != "rates":
+            return None
         if self.readout is not None:
             return self.readout.weights_of(session)
         n = self.architecture.max_channels

@@ -1,17 +1,20 @@
-"""One pass of samples through the generator, summed over samples where it is computed."""
+"""One pass of samples through the generator, summed over samples bin by bin.
+
+Nothing of a single sample outlives its bin but its log likelihood and its inferred inputs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from keras import ops
 
-from lfads_nb.model.costs import divergences, log_likelihood
-from lfads_nb.model.decoder import Decoded
+from lfads_nb.model.backend import compiled_loop, scan
+from lfads_nb.model.costs import initial_divergence, input_divergence, log_likelihood
 from lfads_nb.model.lfads import Lfads
-from lfads_nb.model.network import Draw, Encoded
+from lfads_nb.model.network import Draw, Encoded, Network
 from lfads_nb.model.penalties import correlation_cost
+from lfads_nb.model.stepwise_decoder import Bin, BinInputs, StepwiseDecoder
 
 Tensor = Any
 Arrays = dict[str, Tensor]
@@ -19,6 +22,7 @@ Arrays = dict[str, Tensor]
 OUTPUT = "output_dist_params_"
 """The output parameters' arrays are this and the number of their head."""
 SD_OF = ("factors", OUTPUT)
+_SQUARES = " squared"
 
 
 class Passed(NamedTuple):
@@ -61,82 +65,112 @@ def pass_samples(
     """
     network, n_samples = model.network, used.shape[0]
     n_trials = batch["counts"].shape[0]
-    rows = n_trials * n_samples
-    rep = {name: ops.repeat(x, n_samples, axis=0) for name, x in parts.items()}
-    external = batch.get("external")
-    encoded = Encoded(
-        rep.get("ic_mean"),
-        rep.get("ic_logvar"),
-        _swapped(rep["inputs"]) if "inputs" in rep else None,
-    )
-    _, decoded = network.decode(
+    inputs = _swapped(parts["inputs"]) if "inputs" in parts else None
+    encoded = Encoded(parts.get("ic_mean"), parts.get("ic_logvar"), inputs)
+    gen_init, decoder = network.decode_stepwise(
         encoded,
-        None if external is None else ops.repeat(external, n_samples, axis=0),
+        batch.get("external"),
         batch["session"],
         draw=draw,
-        n_trials=rows,
+        n_trials=n_trials,
+        n_samples=n_samples,
     )
-    heads = network.read_out(decoded.factors, batch["session"])
-    arrays = _outputs(decoded, network.likelihood.output_params(heads))
-    summed = _summation(n_trials, used)
-    kl = divergences(network, encoded, decoded, rows)
-
-    def by_sample(values: Tensor) -> Tensor:
-        return ops.reshape(values, (n_trials, n_samples))
-
+    reader = _Reader(network, batch["session"], used, n_trials)
+    log_p, arrays, inferred = compiled_loop(
+        lambda: _run_bins(decoder, gen_init, _bin_data(decoder, batch), reader, squares=squares)
+    )
+    sums = {"gen_ics": reader.summed(gen_init)[:, None]}
+    sums.update({name: _swapped(x) for name, x in arrays.items() if not name.endswith(_SQUARES)})
+    kl = ops.repeat(initial_divergence(network, encoded, n_trials), n_samples)
+    correlation = ops.zeros((n_trials * n_samples,))
+    if inferred:
+        mean, logvar, co = inferred
+        sums["controller_outputs"] = _swapped(
+            ops.stack([reader.summed(x) for x in ops.unstack(co)])
+        )
+        kl = kl + input_divergence(network, co, logvar, decoder.inputs.noise)
+        correlation = correlation_cost(mean) if mean.shape[2] > 1 else correlation
     return Passed(
-        {name: summed(x) for name, x in arrays.items()},
+        sums,
         {
-            name: summed(ops.square(x))
+            name.removesuffix(_SQUARES): _swapped(x)
             for name, x in arrays.items()
-            if squares and name.startswith(SD_OF)
+            if name.endswith(_SQUARES)
         },
-        by_sample(_log_likelihood(model, batch, heads, n_samples)),
-        by_sample(kl.total),
-        by_sample(_correlation(decoded, rows)),
+        log_p,
+        reader.by_sample(kl),
+        reader.by_sample(correlation),
     )
 
 
-def _outputs(decoded: Decoded, output_params: tuple[Tensor, ...]) -> Arrays:
-    """Name the arrays whose means are wanted, each (bins, rows, width)."""
-    arrays = {
-        "gen_ics": decoded.gen_init[None],
-        "gen_states": decoded.gen_states,
-        "factors": decoded.factors,
-    }
-    if decoded.co is not None:
-        arrays["controller_outputs"] = decoded.co
-    return {**arrays, **{f"{OUTPUT}{i}": x for i, x in enumerate(output_params)}}
+class _BinData(NamedTuple):
+    """What is read of every bin, or of one."""
+
+    decoder: BinInputs
+    counts: Tensor
+    """(bins, trials, channels)"""
+    present: Tensor | None
 
 
-def _summation(n_trials: int, used: Tensor) -> Callable[[Tensor], Tensor]:
-    """Return a function that sums (bins, rows, width) over samples to (trials, bins, width)."""
-    n_samples = used.shape[0]
-    weights = ops.reshape(used, (1, 1, n_samples, 1))
-
-    def summed(x: Tensor) -> Tensor:
-        grouped = ops.reshape(x, (x.shape[0], n_trials, n_samples, x.shape[2]))
-        return _swapped(ops.sum(grouped * weights, axis=2))
-
-    return summed
+def _bin_data(decoder: StepwiseDecoder, batch: Arrays) -> _BinData:
+    present = _swapped(batch["present"]) if "present" in batch else None
+    return _BinData(decoder.inputs, _swapped(batch["counts"]), present)
 
 
-def _log_likelihood(
-    model: Lfads, batch: Arrays, heads: tuple[Tensor, ...], n_samples: int
-) -> Tensor:
-    """Return the log likelihood of each row, missing counts left out."""
-    counts = ops.repeat(_swapped(batch["counts"]), n_samples, axis=1)
-    elements = log_likelihood(model.network, counts, heads, batch["session"])
-    if "present" in batch:
-        present = ops.repeat(_swapped(batch["present"]), n_samples, axis=1)
-        elements = ops.where(present > 0, elements, 0.0)
-    return ops.sum(elements, axis=(0, 2))
+class _Reader:
+    """Turns one bin of all samples into likelihoods and sums."""
+
+    def __init__(self, network: Network, session: Tensor, used: Tensor, n_trials: int) -> None:
+        self._network, self._session, self._n_trials = network, session, n_trials
+        self._used = used
+
+    def by_sample(self, x: Tensor) -> Tensor:
+        """Part the rows (trials x samples, ...) into trials and samples."""
+        return ops.reshape(x, (self._n_trials, self._used.shape[0], *x.shape[1:]))
+
+    def summed(self, x: Tensor) -> Tensor:
+        """Sum rows (trials x samples, width) over the samples that count, to (trials, width)."""
+        return ops.sum(self.by_sample(x) * self._used[None, :, None], axis=1)
+
+    def log_likelihood(self, heads: tuple[Tensor, ...], now: _BinData) -> Tensor:
+        """Return that of each sample (trials, samples), missing counts left out."""
+        # One row of counts serves all samples of a trial, and so does its factorial term.
+        heads = tuple(self.by_sample(head) for head in heads)
+        elements = log_likelihood(self._network, now.counts[:, None], heads, self._session)
+        if now.present is not None:
+            elements = ops.where(now.present[:, None] > 0, elements, 0.0)
+        return ops.sum(elements, axis=2)
+
+    def read(self, now: Bin) -> tuple[Arrays, tuple[Tensor, ...]]:
+        """Return what is to be averaged, by name, and the read-out's heads."""
+        heads = self._network.read_out(now.factors, self._session)
+        params = self._network.likelihood.output_params(heads)
+        outputs = {f"{OUTPUT}{i}": x for i, x in enumerate(params)}
+        return {"gen_states": now.gen_states, "factors": now.factors, **outputs}, heads
 
 
-def _correlation(decoded: Decoded, rows: int) -> Tensor:
-    if decoded.co_mean is None or decoded.co_mean.shape[2] < 2:
-        return ops.zeros((rows,))
-    return correlation_cost(decoded.co_mean)
+def _run_bins(
+    decoder: StepwiseDecoder, gen_init: Tensor, data: _BinData, reader: _Reader, *, squares: bool
+) -> tuple[Tensor, Arrays, tuple[Tensor, ...]]:
+    """Return log likelihoods, sums (bins, trials, ...) and inferred inputs (bins, rows, ...)."""
+    names: list[str] = []
+
+    def one_bin(carry: tuple, now: _BinData) -> tuple:
+        state, log_p = carry
+        state, decoded = decoder.step(state, now.decoder)
+        arrays, heads = reader.read(decoded)
+        sums = {name: reader.summed(x) for name, x in arrays.items()}
+        for name, x in arrays.items() if squares else ():
+            if name.startswith(SD_OF):
+                sums[name + _SQUARES] = reader.summed(ops.square(x))
+        names[:] = sums
+        inferred = () if decoded.co is None else decoded[2:]
+        return (state, log_p + reader.log_likelihood(heads, now)), (*sums.values(), *inferred)
+
+    log_p = reader.by_sample(ops.zeros(gen_init.shape[:1]))
+    carry = (decoder.start(gen_init), log_p)
+    (_, log_p), ys = scan(one_bin, carry, data, n_steps=data.counts.shape[0])
+    return log_p, dict(zip(names, ys, strict=False)), tuple(ys[len(names) :])
 
 
 def _swapped(x: Tensor) -> Tensor:

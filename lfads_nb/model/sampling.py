@@ -2,7 +2,7 @@
 
 TF1 fills a batch with copies of one trial and runs all of LFADS on it, one trial after another
 (lfads_model.md 4.11). The encoders are deterministic then, so their work is done once here; a pass
-of the generator serves as many trials x samples as memory allows, and only sums are kept.
+of the generator serves several trials x samples bin by bin, and only sums are kept.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import numpy as np
 from keras import ops
 
 from lfads_nb.model.architecture import Architecture
-from lfads_nb.model.backend import compiled
+from lfads_nb.model.backend import compiled, device_names
 from lfads_nb.model.batches import make_batch
+from lfads_nb.model.devices import chosen_device
 from lfads_nb.model.inputs import Trials
 from lfads_nb.model.lfads import Lfads
 from lfads_nb.model.sample_pass import OUTPUT, Passed, encode_trials, pass_samples
@@ -24,8 +25,10 @@ from lfads_nb.sweep.folders import PosteriorKind
 
 Arrays = dict[str, np.ndarray]
 
+PASS_ROWS = {"cpu": 2048, "gpu": 32768}
+"""Trials x samples of a pass: on a processor, what its caches hold of a bin."""
 PASS_BYTES = 256 * 2**20
-"""What the arrays of one pass through the generator may take."""
+"""What the arrays of one pass that have an axis of bins may take."""
 MAX_ENCODED = 256
 """Trials that are encoded at once."""
 
@@ -38,15 +41,17 @@ class PassSize:
     samples: int
 
 
-def pass_size(architecture: Architecture, max_trials: int, n_samples: int) -> PassSize:
-    """Choose the largest pass that keeps within `PASS_BYTES`."""
-    p = architecture.params
-    width = 5 * p.gen_dim + 2 * p.factors_dim + 4 * architecture.max_channels
-    if p.co_dim:
-        width += 6 * p.con_dim + 4 * p.ci_enc_dim + 6 * p.co_dim + 3 * p.gen_dim
-    rows = max(1, PASS_BYTES // (4 * architecture.n_bins * width))
+def pass_size(
+    architecture: Architecture, max_trials: int, n_samples: int, *, device: str = "cpu"
+) -> PassSize:
+    """Choose how much goes through the generator at once, on a "cpu" or a "gpu"."""
+    rows = PASS_ROWS[device]
+    if architecture.params.co_dim:
+        # Noise, and the inferred inputs with their means and log variances.
+        row_bytes = 4 * 4 * architecture.n_bins * architecture.params.co_dim
+        rows = min(rows, max(1, PASS_BYTES // row_bytes))
     samples = min(n_samples, rows)
-    return PassSize(min(max_trials, max(1, rows // samples)), samples)
+    return PassSize(min(max_trials, rows // samples), samples)
 
 
 @dataclass
@@ -98,7 +103,8 @@ class PosteriorSampler:
         draw = "mean" if kind == "posterior_push_mean" else "sample"
         self.model = model
         self.n_samples = 1 if draw == "mean" else n_samples
-        size = pass_size(model.architecture, max_trials, self.n_samples)
+        device = chosen_device(model.architecture.params.device, device_names()).split(":")[0]
+        size = pass_size(model.architecture, max_trials, self.n_samples, device=device)
         self.size = size
         whole_passes = max(1, min(MAX_ENCODED, max_trials) // size.trials)
         self._n_encoded = size.trials * whole_passes

@@ -14,10 +14,10 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 def op_by_op(monkeypatch):
     """Train and sample without graphs, whose making takes most of a tiny run's time.
 
-    The loops over time are compiled all the same. Tests without this fixture use graphs, and JAX
-    always does: it would compile every operation by itself.
+    Training's loops over time are compiled all the same. Tests without this fixture use graphs, and
+    JAX always does: it would compile every operation by itself.
     """
-    from lfads_nb.model import sampling
+    from lfads_nb.model import sample_pass, sampling
     from lfads_nb.model.backend import backend_name
     from lfads_nb.model.lfads import Lfads
 
@@ -28,3 +28,4 @@ def op_by_op(monkeypatch):
         Lfads, "compile", lambda self, **more: compile_model(self, **{**more, "run_eagerly": True})
     )
     monkeypatch.setattr(sampling, "compiled", lambda model, function: function)
+    monkeypatch.setattr(sample_pass, "compiled_loop", lambda function: function())

@@ -59,10 +59,10 @@ def test_sample_averages_of_old_weights_equal_those_of_tf1_within_sampling_error
     ours, theirs = written(tmp_path, AVERAGE), written(TF1 / case / "lfadsOutput", AVERAGE)
     for split in ("train", "valid"):
         assert set(ours[split]) == set(theirs[split])
-        for name in ("output_dist_params", "factors", "gen_states"):
+        # Standard deviations of single samples are below these.
+        for name, sd in (("output_dist_params", 1.0), ("factors", 0.3), ("gen_states", 0.4)):
             difference = ours[split][name] - theirs[split][name]
-            # Two averages of 256 samples whose deviation is below 0.4.
-            assert np.abs(difference).max() < 5 * 0.4 * np.sqrt(2 / 256)
+            assert np.abs(difference).max() < 5 * sd * np.sqrt(2 / 256)
             assert abs(difference.mean()) < 5e-3
         costs = ours[split]["costs"] - theirs[split]["costs"]
         # The cost of a single sample deviates by less than 3 nats.

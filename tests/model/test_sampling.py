@@ -6,7 +6,7 @@ import pytest
 from lfads_nb.model import sampling
 from lfads_nb.model.inputs import Trials
 from lfads_nb.model.lfads import Lfads
-from lfads_nb.model.sampling import PosteriorSampler, pass_size
+from lfads_nb.model.sampling import PassSize, PosteriorSampler, pass_size
 from tests.model.small_runs import small_architecture, trials
 
 pytestmark = pytest.mark.usefixtures("op_by_op")
@@ -21,13 +21,12 @@ def means(model, data, *, kind=AVERAGE, n_samples=64, session=0, **more):
 
 def test_passes_keep_within_their_memory():
     architecture = small_architecture(gen_dim=200, co_dim=4)
-    size = pass_size(architecture, 10_000, 512)
-    assert size.samples == 512
-    assert size.trials > 1
-    huge = pass_size(architecture, 10, 10**9)
-    assert huge.trials == 1
-    assert huge.samples < 10**6
-    assert pass_size(architecture, 3, 1).trials == 3
+    assert pass_size(architecture, 10_000, 512) == PassSize(4, 512)
+    assert pass_size(architecture, 10, 10**9) == PassSize(1, 2048)
+    assert pass_size(architecture, 3, 1) == PassSize(3, 1)
+    assert pass_size(architecture, 10_000, 512, device="gpu") == PassSize(64, 512)
+    long = small_architecture(co_dim=50, n_bins=2000)
+    assert pass_size(long, 10, 512) == PassSize(1, 167)
 
 
 @pytest.mark.parametrize("co_dim", [0, 2])
@@ -35,7 +34,7 @@ def test_averages_do_not_depend_on_how_the_samples_are_cut(co_dim, monkeypatch):
     model = Lfads(small_architecture(co_dim=co_dim, ext_input_dim=1, inject_ext_input_to_gen=True))
     data = trials(5, 7, 6, n_external=1)
     whole = means(model, data, n_samples=3000)
-    monkeypatch.setattr(sampling, "PASS_BYTES", 2**20)
+    monkeypatch.setattr(sampling, "PASS_ROWS", {"cpu": 700})
     size = pass_size(model.architecture, 5, 3000)
     assert size.trials == 1
     assert 3000 % size.samples
@@ -76,7 +75,8 @@ def test_standard_deviations_come_on_request():
     assert not any(name.endswith("_sd") for name in pushed)
 
 
-def test_standard_deviation_is_that_of_the_samples():
+def test_standard_deviation_is_that_of_the_samples(monkeypatch):
+    monkeypatch.undo()  # Many passes of one size are faster with a graph.
     model, data = Lfads(small_architecture()), trials(1, 7, 6)
     one = PosteriorSampler(model, kind=AVERAGE, n_samples=1, max_trials=1)
     singles = np.stack([one.means(data, 0)["factors"][0] for _ in range(60)])
