@@ -44,6 +44,7 @@ class Cluster:
 
     def __init__(self, root):
         self.root, self.file, self.workers = root, root / "scheduler.json", []
+        self.n_started = 0
         self.scheduler = start_dask(
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
             "--scheduler-file", str(self.file),
@@ -54,7 +55,8 @@ class Cluster:
         self.address = json.loads(self.file.read_text())["address"]
 
     def add_worker(self, *options, before=()):
-        n = len(self.workers)
+        self.n_started += 1
+        n = self.n_started
         self.workers.append(
             start_dask(
                 "worker",
