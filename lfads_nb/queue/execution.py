@@ -168,8 +168,10 @@ def _death_in_words(exit_code: int | None) -> str:
 
 
 def skip_slow_imports() -> None:
-    """Leave out a grammar that checking notebooks never needs and that takes 2 s to build.
+    """Leave out what checking notebooks never needs and what takes up to 2 s to import.
 
-    jsonschema tries to import it for one optional format of addresses and does without it.
+    jsonschema tries to import these for optional formats of addresses and durations, and does
+    without them.
     """
-    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    for name in ("rfc3987_syntax", "rfc3986_validator", "isoduration", "fqdn"):
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
