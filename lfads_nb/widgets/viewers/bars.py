@@ -9,17 +9,18 @@ import numpy as np
 from bqplot import Axis, Bars, Figure, LinearScale, OrdinalScale
 
 from lfads_nb.widgets.palette import categorical
+from lfads_nb.widgets.viewers.nice_ticks import nice_ticks
 
 
 class BarPlot(w.VBox):
     """Labelled bars with a title above and a note below."""
 
     def __init__(self, y_label: str, *, height: int = 230, width: int = 300) -> None:
-        self.y_scale = LinearScale(min=0.0, max=1.0)
+        self.y_scale = LinearScale(min=0.0, max=1.0, allow_padding=False)
         x_scale = OrdinalScale()
         self.y_axis = Axis(
             scale=self.y_scale, orientation="vertical", label=y_label, grid_lines="none",
-            label_offset="42px", num_ticks=4,
+            label_offset="42px",
         )  # fmt: skip
         self.bars = Bars(
             x=["0"], y=[0.0], scales={"x": x_scale, "y": self.y_scale}, visible=False,
@@ -45,3 +46,4 @@ class BarPlot(w.VBox):
             self.bars.visible = bool(len(values))
         top = float(np.nanmax(values, initial=0.0))
         self.y_scale.max = 1.08 * top if top > 0 else 1.0
+        self.y_axis.tick_values = nice_ticks(0.0, self.y_scale.max)

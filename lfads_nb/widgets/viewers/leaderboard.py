@@ -45,7 +45,10 @@ def make_leaderboard(table: pd.DataFrame, names: dict[str, str]) -> LiveTable:
         columns, "runs of the sweep", selectable="many", max_height="360px",
         empty="There are no runs yet.",
     )  # fmt: skip
-    ordered = table.sort_values("best_recon_valid", na_position="last", kind="stable")
+    # Runs whose ramps never ended have no cost at the best epoch.
+    judges = {"best_recon_valid": True, "bits_per_spike": False}
+    judges = {name: ascending for name, ascending in judges.items() if name in table}
+    ordered = table.sort_values(list(judges), ascending=list(judges.values()))
     rows: list[Row] = []
     for run, values in ordered.iterrows():
         cells = {"run": names[str(run)], "state": str(values["state"])}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as w
 from bqplot import Axis, Figure, LinearScale, PanZoom
 
+from lfads_nb.widgets.viewers.nice_ticks import nice_ticks
 from lfads_nb.widgets.viewers.plot_tools import PlotTools
 from lfads_nb.widgets.viewers.raster_layer import RasterLayer
 
@@ -56,7 +57,7 @@ class Plot(w.VBox):
         )
         self.y_axis = Axis(
             scale=self.y_scale, label=y_label, orientation="vertical", grid_lines="none",
-            label_offset="46px", num_ticks=3 if height < _LOW else None,
+            label_offset="46px",
         )  # fmt: skip
         self.figure = Figure(
             axes=[*([self.x_axis] if x_ticks else []), *([self.y_axis] if y_ticks else [])],
@@ -81,6 +82,7 @@ class Plot(w.VBox):
         self.tools.observe(self._set_interaction, "panning")
         self.tools.on_reset(self.reset)
         self.curve_sets: list[AverageLines] = []
+        self._is_low = height < _LOW
         self._home: tuple[float, float, float, float] = (0.0, 1.0, 0.0, 1.0)
         self._empty = w.HTML(layout={"display": "none"})
         self._empty.add_class("lfads-empty")
@@ -112,6 +114,8 @@ class Plot(w.VBox):
     def set_home(self, x: tuple[float, float], y: tuple[float, float], *, go: bool = True) -> None:
         """Set the limits that `reset` goes back to, and go there."""
         self._home = (*_with_width(*x), *_with_width(*y))
+        if self._is_low:
+            self.y_axis.tick_values = nice_ticks(*self._home[2:], most=3)
         if go:
             self.reset()
 

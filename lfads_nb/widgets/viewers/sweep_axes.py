@@ -22,12 +22,13 @@ METRICS = {
     "n_parameters": "weights",
 }
 LOWER_IS_BETTER = {"best_recon_valid", "best_total_valid", "train_seconds"}
+_MOST_TICKS = 8
 _NOT_AXES = {"state", "problem"}
 
 
 @dataclass(frozen=True)
 class SweepAxis:
-    """One column: `values` (runs,) numbers, NaN unknown; `ticks` maps positions of text to it."""
+    """One column: `values` (runs,) numbers, NaN unknown; `ticks` names positions."""
 
     name: str
     label: str
@@ -80,8 +81,15 @@ def parameters_of(axes: dict[str, SweepAxis]) -> list[str]:
 def _axis(name: str, column: pd.Series) -> SweepAxis:
     label = METRICS.get(name, name)
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        return SweepAxis(name, label, column.to_numpy(dtype=float), {})
+        values = column.to_numpy(dtype=float)
+        return SweepAxis(name, label, values, {} if name in METRICS else _named_values(values))
     texts = column.map(str)
     distinct = sorted(texts.unique())
     codes = texts.map(distinct.index).to_numpy(dtype=float)
     return SweepAxis(name, label, codes, {float(i): text for i, text in enumerate(distinct)})
+
+
+def _named_values(values: np.ndarray) -> dict[float, str]:
+    """Return the values that a parameter was set to as ticks, if they are few."""
+    distinct = np.unique(values[np.isfinite(values)])
+    return {float(v): f"{v:g}" for v in distinct} if len(distinct) <= _MOST_TICKS else {}

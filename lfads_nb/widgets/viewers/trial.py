@@ -20,7 +20,7 @@ from lfads_nb.widgets.viewers.toggle import bar, toggle
 from lfads_nb.widgets.viewers.viewer import Viewer
 
 _MARGINS = (4, 14, 8, 62)
-_LAST_MARGINS = (4, 14, 40, 62)
+_SPREADS = ("factors_sd", "controller_outputs_sd")
 
 
 class TrialViewer(Viewer):
@@ -179,20 +179,33 @@ class TrialViewer(Viewer):
             names=[f"{unit} {i}" for i in range(len(values))],
             highlight=[i for i in chosen if i < len(values)] if len(values) > 1 else [],
         )  # fmt: skip
-        low, high = float(np.nanmin(values)), float(np.nanmax(values))
-        kinds = []
-        prior = source.input_prior_sd() if field == "controller_outputs" else None
-        if prior is not None:
-            # The widest prior of all inputs; the inputs' viewer has each one's own.
-            sd = float(prior.max())
-            edge = np.full((1, len(time)), sd)
-            plot.layer.show_bands(-edge, edge, np.array([len(colours)]), below=1)
-            low, high = min(low, -sd), max(high, sd)
-            kinds.append("prior ± s.d.")
+        low, high, kinds = self._draw_bands(plot, field, trial, values)
         room = 0.06 * (high - low) or 0.5
         plot.set_home(self._extent(1)[:2], (low - room, high + room))
         plot.explain_key(key_html(title, kinds))
         self.factors.say("The basis of the factors is arbitrary.")
+
+    def _draw_bands(
+        self, plot: Plot, field: str, trial: int, values: np.ndarray
+    ) -> tuple[float, float, list[str]]:
+        """Shade prior and posterior spread; return the lowest and highest value, and what it is."""
+        source, kinds = self.viewed.source, []
+        lows, highs, group = [values[:0]], [values[:0]], [np.arange(0)]
+        prior = source.input_prior_sd() if field == "controller_outputs" else None
+        if prior is not None:
+            # The widest prior of all inputs; the inputs' viewer has each one's own.
+            edge = np.full((1, values.shape[1]), float(prior.max()))
+            lows, highs, group = [*lows, -edge], [*highs, edge], [*group, np.array([len(values)])]
+            kinds.append("prior ± s.d.")
+        if f"{field}_sd" in _SPREADS and source.pm.has(f"{field}_sd"):
+            sd = source.pm.field(f"{field}_sd")[trial, self.viewed.bins()].T
+            lows, highs = [*lows, values - sd], [*highs, values + sd]
+            group.append(np.arange(len(values)))
+            kinds.append("± s.d. of samples")
+        low, high = np.concatenate(lows), np.concatenate(highs)
+        plot.layer.show_bands(low, high, np.concatenate(group), below=int(prior is not None))
+        every = np.concatenate([values, low, high])
+        return float(np.nanmin(every)), float(np.nanmax(every)), kinds
 
 
 def _show(plot: Plot, is_there: bool) -> None:

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from lfads_nb.errors import RunFolderError
-from lfads_nb.results import PosteriorMeans, TrainedParams
+from lfads_nb.results import PosteriorMeans, TrainedParams, TrialArray
 from lfads_nb.widgets.viewers.conditions import Conditions, group_trials
 from lfads_nb.widgets.viewers.selection import Selection
 
-_KEEP_BYTES = 128 * 2**20
+_KEEP_BYTES = 192 * 2**20
 _BLOCK_BYTES = 32 * 2**20
 
 
@@ -33,6 +33,7 @@ class TrialSource:
         self.name = posterior_means.datasets[0]
         self._keep_bytes = keep_bytes
         self._columns: OrderedDict[tuple[str, int], np.ndarray] = OrderedDict()
+        self._widths: dict[str, int] = {}
         self._averages: tuple[Any, np.ndarray] | None = None
         self._lock = RLock()
 
@@ -90,16 +91,26 @@ class TrialSource:
         return self.pm.field(field).shape[-1] if self.pm.has(field) else 0
 
     def column(self, field: str, unit: int) -> np.ndarray:
-        """Return one unit of all trials: (trials, bins) float32, or (trials,)."""
+        """Return one unit of all trials: (trials, bins) float32, or (trials,).
+
+        Its neighbours in the file are read with it: they are unpacked together anyway, and are
+        what is asked for next.
+        """
         with self._lock:
-            key = (field, unit)
+            array = self.pm.field(field)
+            if field not in self._widths:
+                self._widths[field] = _stored_together(array)
+            width = self._widths[field]
+            first = unit - unit % width
+            key = (field, first)
             if key not in self._columns:
-                array = self.pm.field(field)
-                index = (slice(None),) * (array.ndim - 1) + (unit,)
-                self._columns[key] = array[index].astype(np.float32)
+                units = np.arange(first, min(first + width, array.shape[-1]))
+                index = (slice(None),) * (array.ndim - 1) + (units,)
+                self._columns[key] = np.moveaxis(array[index], -1, 0).astype("<f4", order="C")
             self._columns.move_to_end(key)
+            columns = self._columns[key]
             self._forget()
-            return self._columns[key]
+            return columns[unit - first]
 
     def averages(self, field: str, trials: np.ndarray, conditions: Conditions) -> np.ndarray:
         """Return the averages of all conditions over these trials: (conditions, bins, units).
@@ -131,3 +142,12 @@ class TrialSource:
             if len(self._columns) == 1:
                 return
             self._columns.popitem(last=False)
+
+
+def _stored_together(array: TrialArray) -> int:
+    """Return how many units lie in one compressed block of the file, but few enough to keep."""
+    part = array.parts[0]
+    with part.open() as file:
+        chunks = file[part.key].chunks
+    widest = max(1, _BLOCK_BYTES // (4 * int(np.prod(array.shape[:-1]))))
+    return min(1 if chunks is None else int(chunks[-1]), widest)

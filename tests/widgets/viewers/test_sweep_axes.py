@@ -52,3 +52,12 @@ def test_a_single_value_is_still_an_axis(value):
     table = pd.DataFrame({"epochs": [value, 5.0]}, index=["a", "b"])
     low, high = sweep_axes(table)["epochs"].limits
     assert high > low
+
+
+def test_runs_without_a_best_epoch_are_sorted_by_bits_per_spike():
+    table = pd.DataFrame(
+        {"best_recon_valid": [np.nan, np.nan, 9.0], "bits_per_spike": [0.1, 0.4, 0.2],
+         "state": "done"}, index=["a", "b", "c"],
+    )  # fmt: skip
+    board = make_leaderboard(table, {name: name for name in "abc"})
+    assert [row["id"] for row in board.rows] == ["c", "b", "a"]

@@ -1,0 +1,23 @@
+"""Round numbers to put on an axis that has room for few."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def nice_ticks(low: float, high: float, most: int = 4) -> np.ndarray:
+    """Return multiples of 1, 2 or 5 times a power of ten within a range.
+
+    Parameters
+    ----------
+    low, high : the range.
+    most : how many steps may lie in it.
+    """
+    span = high - low
+    if not np.isfinite(span) or span <= 0:
+        return np.array([low])
+    power = 10.0 ** np.floor(np.log10(span / most))
+    step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= most)
+    # Rounding drops the tails of 0.1 + 0.2.
+    first, last = np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9)
+    return np.round(np.arange(first, last + 1) * step, 12)
