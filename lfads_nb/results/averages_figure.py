@@ -111,7 +111,7 @@ def _draw_averages(
     shown: np.ndarray,
     colors: dict[Any, Any],
 ) -> None:
-    time = pm.time_ms + pm.bin_ms / 2
+    time = pm.bin_centers_ms
     for condition in shown:
         color = colors[averages.ids[condition].item()]
         mean, sem = averages.mean[condition, :, neuron], averages.sem[condition, :, neuron]

@@ -65,7 +65,7 @@ def _draw_session(part: SubFigure, pm: PosteriorMeans, name: str) -> None:
     for panel, factor in zip(axes.flat, shown, strict=False):
         _draw_factor(panel, pm, factor, trials, labels, colors)
         for condition, average in zip(conditions, mean[..., factor], strict=True):
-            panel.plot(_centers(pm), average, color=colors[condition.item()], lw=2)
+            panel.plot(pm.bin_centers_ms, average, color=colors[condition.item()], lw=2)
         panel.set_title(f"factor {factor}")
     for panel in axes.flat[len(shown) :]:
         panel.set_axis_off()
@@ -90,10 +90,6 @@ def _choose_factors(factors: np.ndarray) -> np.ndarray:
     return np.sort(np.argsort(-variances, kind="stable")[:_MOST_FACTORS])
 
 
-def _centers(pm: PosteriorMeans) -> np.ndarray:
-    return pm.time_ms + pm.bin_ms / 2
-
-
 def _draw_factor(
     axes: Axes,
     pm: PosteriorMeans,
@@ -105,7 +101,7 @@ def _draw_factor(
     values = pm.factors[trials, :, factor]
     thin = float(np.clip(12 / np.sqrt(max(len(trials), 1)) / 3, 0.12, 0.6))
     for trial, line in zip(trials, values, strict=True):
-        axes.plot(_centers(pm), line, color=colors[labels[trial].item()], lw=0.6, alpha=thin)
+        axes.plot(pm.bin_centers_ms, line, color=colors[labels[trial].item()], lw=0.6, alpha=thin)
 
 
 def _draw_plane(axes: Axes, mean: np.ndarray, colors: list[Any]) -> None:

@@ -85,7 +85,7 @@ def _draw_session(
         _draw_input(panel, pm, inputs[trials, :, unit], None if spread is None else spread[unit])
         for row in shown:
             color = colors[averages.ids[row].item()]
-            panel.plot(_centers(pm), averages.mean[row, :, unit], color=color, lw=1.6)
+            panel.plot(pm.bin_centers_ms, averages.mean[row, :, unit], color=color, lw=1.6)
         panel.set_title(f"input {unit}")
     for panel in axes.flat[n:]:
         panel.set_axis_off()
@@ -99,12 +99,8 @@ def _draw_session(
         draw_condition_legend(part, averages.ids[shown], colors, len(averages.ids))
 
 
-def _centers(pm: PosteriorMeans) -> np.ndarray:
-    return pm.time_ms + pm.bin_ms / 2
-
-
 def _draw_input(axes: Axes, pm: PosteriorMeans, trials: np.ndarray, spread: float | None) -> None:
     if spread is not None:
         axes.axhspan(-spread, spread, color=SHADE, lw=0, zorder=0)
-    axes.plot(_centers(pm), trials.T, color="#999999", lw=0.4, alpha=0.3)
+    axes.plot(pm.bin_centers_ms, trials.T, color="#999999", lw=0.4, alpha=0.3)
     axes.axhline(0, color="#BBBBBB", lw=0.7, zorder=1)

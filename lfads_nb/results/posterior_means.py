@@ -229,6 +229,11 @@ class PosteriorMeans(StoredArrays):
         ratio = max(round(self.bin_ms / info.raw_bin_ms), 1)
         return info.raw_time_ms[::ratio][: self.n_bins]
 
+    @property
+    def bin_centers_ms(self) -> np.ndarray:
+        """(bins,) middle of each bin in ms, where its values are drawn."""
+        return self.time_ms + self.bin_ms / 2
+
     # ------------------------------------------------------------------------------ other forms
 
     def condition_averages(

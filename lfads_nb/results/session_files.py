@@ -95,7 +95,8 @@ class SessionFiles:
         if found is None:
             return None
         info = read_input_info(found)
-        if self.data_name is not None and f"data_{info.data_hash}" != self.data_name:
+        is_known = self.data_name is not None and info.data_hash
+        if is_known and f"data_{info.data_hash}" != self.data_name:
             log.warning(
                 "%s was prepared with other data parameters (data_%s) than the run has (%s)",
                 found, info.data_hash, self.data_name,

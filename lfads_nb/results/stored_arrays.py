@@ -16,7 +16,7 @@ from lfads_nb.results.output_fields import (
 )
 from lfads_nb.results.session_files import SessionFiles
 from lfads_nb.results.trial_arrays import SplitRows, TrialArray, open_hdf5
-from lfads_nb.sweep.folders import PosteriorKind, Split
+from lfads_nb.sweep.folders import PosteriorKind, RunFolder, Split
 from lfads_nb.sweep.params import RunParams
 
 
@@ -47,9 +47,14 @@ class StoredArrays:
         return tuple(files.dataset for files in self._files)
 
     @property
+    def run_folder(self) -> RunFolder:
+        """Folder of the run (of the first one, where several were joined)."""
+        return self._files[0].run
+
+    @property
     def name(self) -> str:
         """Names of the sessions and of the run's folder, for titles and files."""
-        folder = self._files[0].run.path
+        folder = self.run_folder.path
         return f"{', '.join(self.datasets)} of {folder.name} {folder.parent.name}"
 
     @property

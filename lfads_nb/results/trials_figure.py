@@ -110,7 +110,7 @@ def _draw_raster(axes: Axes, pm: PosteriorMeans, trial: int, order: np.ndarray) 
     colors = np.zeros((len(bins), 4))
     colors[:, 3] = darkness
     height = max(1.0, 55 / counts.shape[1])
-    axes.scatter(pm.time_ms[bins] + pm.bin_ms / 2, rows, s=height**2 * 4, c=colors, marker="|",
+    axes.scatter(pm.bin_centers_ms[bins], rows, s=height**2 * 4, c=colors, marker="|",
                  linewidths=0.7)  # fmt: skip
     axes.set_ylim(-0.5, counts.shape[1] - 0.5)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
@@ -130,7 +130,7 @@ def _draw_rates(axes: Axes, pm: PosteriorMeans, picture: np.ndarray, top: float)
 def _draw_neuron(
     axes: Axes, pm: PosteriorMeans, trial: int, neuron: int, smoothed: np.ndarray
 ) -> None:
-    time = pm.time_ms + pm.bin_ms / 2
+    time = pm.bin_centers_ms
     axes.plot(time, smoothed, color=DATA, lw=1, label="smoothed")
     if pm.has("true_rates"):
         axes.plot(time, pm.true_rates[trial, :, neuron], color=TRUTH, ls=(0, (3, 2)), lw=1,

@@ -128,7 +128,8 @@ class InputInfo:
 
     `train_inds`, `valid_inds` and `test_inds` are 0-based trial numbers; `raw_time_ms` is (raw
     bins,), the left edges of the bins before rebinning; `condition_ids` is (trials,) or None;
-    `trial_columns` holds further columns of the condition table, (trials,) each.
+    `trial_columns` holds further columns of the condition table, (trials,) each. `data_hash` is
+    empty where an old file does not name it.
     """
 
     path: Path
@@ -179,7 +180,7 @@ def read_input_info(path: Path) -> InputInfo:
             train_inds=_inds(content["trainInds"]),
             valid_inds=_inds(content["validInds"]),
             test_inds=_inds(content.get("testInds", ())),
-            data_hash=content["paramInputDataHash"],
+            data_hash=str(content.get("paramInputDataHash", "")),
             raw_time_ms=np.ravel(content["seq_timeVector"]).astype(float),
             raw_bin_ms=float(np.ravel(content["seq_binSizeMs"])[0]),
             condition_ids=_column(content["conditionId"]) if "conditionId" in content else None,

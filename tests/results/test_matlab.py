@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 
 from lfads_nb.errors import CollectionError, ParamsError, RunFolderError
 from lfads_nb.results.compare import compare
@@ -355,6 +356,18 @@ def test_a_folder_of_the_original_opens(tmp_path):
     run = open_collection(tmp_path / "old", spike_bin_ms=10).runs[0]
     assert run.posterior_means().rates.mean() == pytest.approx(85.28, abs=0.01)
     assert run.trained_params().gen_to_factors_W.shape == (12, 4)
+
+
+def test_trials_are_known_without_a_hash_of_their_preparation(old, caplog):
+    folder, fake = old()
+    path = folder.input_info("dataset001")
+    content = {k: v for k, v in scipy.io.loadmat(path).items() if not k.startswith("_")}
+    del content["paramInputDataHash"]
+    scipy.io.savemat(path, content)
+    run = open_collection(folder.path.parent.parent).runs[0]
+    ids = run.posterior_means().condition_ids
+    np.testing.assert_array_equal(ids, fake.session.condition_ids)
+    assert "other data parameters" not in caplog.text
 
 
 def test_folders_that_hold_no_run_are_refused(tmp_path):

@@ -10,9 +10,11 @@ from typing import Any, ClassVar
 import ipywidgets as w
 import numpy as np
 
+from lfads_nb.datasets.alignment import Alignment
+from lfads_nb.errors import RunFolderError
+from lfads_nb.results.alignment_report import RunAlignment, alignment_of
 from lfads_nb.results.run_view import RunView
 from lfads_nb.widgets.palette import TEXT, categorical
-from lfads_nb.widgets.viewers.alignment_check import AlignmentCheck, check_alignment
 from lfads_nb.widgets.viewers.legend import Legend
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.linked_view import LinkedView
@@ -23,6 +25,11 @@ from lfads_nb.widgets.viewers.toggle import bar
 from lfads_nb.widgets.viewers.viewer import call_of
 
 _PER_PAGE = 6
+_NOTES = {
+    True: "",
+    False: " These are not the run's own read-ins, which were made of other trials.",
+    None: " The run does not start from this alignment.",
+}
 _GAP = 0.15  # of a panel's width, between conditions
 
 
@@ -44,9 +51,14 @@ class AlignmentViewer(LinkedView):
         self.start()
 
     @cached_property
-    def check(self) -> AlignmentCheck:
+    def alignment(self) -> RunAlignment:
         """The alignment, worked out when it is first drawn."""
-        return check_alignment(self.run)
+        if len(self.run.datasets) < 2:
+            raise RunFolderError(
+                "This run has a single session: there is nothing to align it to. Alignment "
+                "matrices are made for stitched runs."
+            )
+        return alignment_of(self.run)
 
     def build(self) -> Sequence[w.Widget]:
         self.factors = Stepper(label="factors", step_keys=["↑", "↓"])
@@ -72,23 +84,22 @@ class AlignmentViewer(LinkedView):
     def draw(self) -> None:
         folder = f"RunFolder({str(self.run.folder.path)!r})"
         self.plot.name(f"alignment_{self.run.name}", call_of(self, folder, {}))
-        check = self.check
-        n_conditions, _, n_factors = check.global_pcs.shape
+        what = self.alignment
+        n_conditions, _, n_factors = _first(what).global_pcs.shape
         self.factors.show(_pages(n_factors), self.factors.index)
         self.conditions.show(_pages(n_conditions), self.conditions.index)
         factors = _page(n_factors, self.factors.index)
         conditions = _page(n_conditions, self.conditions.index)
-        self._draw_grid(check, factors, conditions)
-        self.table.value = r2_table(check)
+        self._draw_grid(what, factors, conditions)
+        self.table.value = r2_table(what)
 
-    def _draw_grid(
-        self, check: AlignmentCheck, factors: np.ndarray, conditions: np.ndarray
-    ) -> None:
+    def _draw_grid(self, what: RunAlignment, factors: np.ndarray, conditions: np.ndarray) -> None:
         sessions = [n for n, on in zip(self.legend.labels, self.legend.shown, strict=True) if on]
-        x, spacing = _panel_times(check.time_ms, len(conditions))
+        x, spacing = _panel_times(what.time_ms, len(conditions))
         lines, group = [], []
-        scale = np.nanmax(np.abs(check.global_pcs), axis=(0, 1))
-        sources = [check.reconstructions[name] for name in sessions] + [check.global_pcs]
+        shared = _first(what).global_pcs
+        scale = np.nanmax(np.abs(shared), axis=(0, 1))
+        sources = [*(what.alignments[name].reconstruction for name in sessions), shared]
         for row, factor in enumerate(factors):
             for position, values in enumerate(sources):
                 panel = values[conditions, :, factor] / (2.1 * (scale[factor] or 1))
@@ -101,24 +112,25 @@ class AlignmentViewer(LinkedView):
             x, np.array(lines), np.array(group), [*self.legend.colours, TEXT], alpha=0.95,
             line_width=1.6, names=[f"{names[i % len(names)]}" for i in range(len(lines))],
         )  # fmt: skip
-        self._label(check, factors, conditions, spacing)
+        self._label(what, factors, conditions, spacing)
         self.plot.set_home((float(x[0]), float(x[-1])), (0.5 - len(factors), 0.5))
         self.plot.explain_key(key_html(f"Alignment of {self.run.name}", []))
         self.plot.say(
             "Black: components of the condition averages of all sessions together. In colour: the "
             "same, from one session's channels alone. Rows are scaled each to its own size. Where "
             "colours leave black, that session's neurons do not hold the component."
+            + _NOTES[what.is_the_runs]
         )
 
     def _colour_of(self, session: str) -> int:
         return self.legend.labels.index(session)
 
     def _label(
-        self, check: AlignmentCheck, factors: np.ndarray, conditions: np.ndarray, spacing: float
+        self, what: RunAlignment, factors: np.ndarray, conditions: np.ndarray, spacing: float
     ) -> None:
         middles = [(i + 0.5 / (1 + _GAP)) * spacing for i in range(len(conditions))]
         self.plot.x_axis.tick_values = np.array(middles)
-        labels = [f"condition {check.conditions[c]}" for c in conditions]
+        labels = [f"condition {_first(what).condition_ids[c]}" for c in conditions]
         self.plot.x_axis.tick_labels = dict(zip(map(_tick, middles), labels, strict=True))
         rows = [float(-row) for row in range(len(factors))]
         self.plot.y_axis.tick_values = np.array(rows)
@@ -126,20 +138,25 @@ class AlignmentViewer(LinkedView):
         self.plot.y_axis.tick_labels = dict(zip(map(_tick, rows), names, strict=True))
 
 
-def r2_table(check: AlignmentCheck) -> str:
+def r2_table(what: RunAlignment) -> str:
     """Return the sessions' R2 of each component, as an HTML table."""
-    n_factors = check.global_pcs.shape[-1]
+    n_factors = _first(what).global_pcs.shape[-1]
     head = "".join(f"<th>factor {i}</th>" for i in range(n_factors))
     rows = "".join(
         f"<tr><td style='text-align:left'>{html.escape(name)}</td>"
         + "".join(f"<td>{'' if np.isnan(r2) else f'{r2:.2f}'}</td>" for r2 in values)
         + "</tr>"
-        for name, values in check.r2.items()
+        for name, values in ((name, each.r2) for name, each in what.alignments.items())
     )
     return (
         "<b>R² of each component from one session alone</b><table class='lfads-numbers'>"
         f"<tr><th></th>{head}</tr>{rows}</table>"
     )
+
+
+def _first(what: RunAlignment) -> Alignment:
+    """Return one session's alignment, which holds what all share."""
+    return next(iter(what.alignments.values()))
 
 
 def _panel_times(time_ms: np.ndarray, n_panels: int) -> tuple[np.ndarray, float]:

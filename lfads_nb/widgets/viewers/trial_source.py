@@ -55,7 +55,7 @@ class TrialSource:
     def weights(self) -> TrainedParams | None:
         """The run's weights, or None where they were not written."""
         try:
-            return TrainedParams.open(self.pm._files[0].run, [self.name])
+            return TrainedParams.open(self.pm.run_folder, [self.name])
         except RunFolderError:
             return None
 

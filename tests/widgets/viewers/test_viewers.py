@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lfads_nb.results import TrainedParams
+from lfads_nb.results.alignment_report import alignment_of
 from lfads_nb.results.metrics import gaussian_kl
 from lfads_nb.results.run_view import RunView
 from lfads_nb.widgets.viewers import (
@@ -19,7 +20,6 @@ from lfads_nb.widgets.viewers import (
     Viewers,
     WeightsViewer,
 )
-from lfads_nb.widgets.viewers.alignment_check import check_alignment
 from lfads_nb.widgets.viewers.input_use import input_kl
 from lfads_nb.widgets.viewers.projections import principal_axes
 from tests.widgets.viewers.conftest import PARAMS
@@ -246,15 +246,14 @@ def test_weights_are_shown_as_they_are(open_run):
 def test_alignment_of_stitched_sessions(open_run):
     run, _ = open_run(datasets=TWO)
     view = RunView.of(run.folder)
-    check = check_alignment(view)
+    what = alignment_of(view)
+    shared = what.alignments["a"].global_pcs
     viewer = AlignmentViewer(view)
     drawn = viewer.plot.layer.drawn_lines()
     assert len(drawn) == 3 * run.params.factors_dim  # two sessions and what they share
-    n_bins = len(check.time_ms)
-    scale = 2.1 * np.abs(check.global_pcs[..., 0]).max()
-    np.testing.assert_allclose(
-        drawn[2, :n_bins], check.global_pcs[0, :, 0] / scale, rtol=1e-5, atol=1e-6
-    )
+    n_bins = len(what.time_ms)
+    scale = 2.1 * np.abs(shared[..., 0]).max()
+    np.testing.assert_allclose(drawn[2, :n_bins], shared[0, :, 0] / scale, rtol=1e-5, atol=1e-6)
     assert "R²" in viewer.table.value
 
 
