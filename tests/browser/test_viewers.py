@@ -6,7 +6,10 @@ import base64
 import io
 import json
 import re
+import shutil
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,6 +19,7 @@ from tests.widgets.viewers.conftest import PARAMS, write_weights
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
+ORIGINAL = Path(__file__).parents[1] / "model" / "parity" / "single_controller"
 OPEN = """
 from lfads_nb.results.run_view import RunView
 from lfads_nb.widgets.viewers import *
@@ -202,6 +206,37 @@ def test_tabs_of_all_viewers(lab, run, make_run):  # noqa: F811
     lab.page.locator(".lfads-SweepViewer tbody tr").nth(1).locator("td").nth(1).click()
     lab.wait_until("len(v.selection.runs) == 1")
     lab.wait_until("v.runs.names.index(v.selection.run) == v.run.index")
+
+
+def test_a_folder_of_the_original_program(lab, tmp_path):
+    folder = tmp_path / "old" / "param_abcdef" / "single_dataset001"
+    shutil.copytree(ORIGINAL, folder)
+    area = lab.show(
+        "from lfads_nb import RunCollection\nfrom lfads_nb.widgets.viewers import Viewers\n"
+        f"rc = RunCollection.from_matlab({str(folder.parents[1])!r}, spike_bin_ms=10)\n"
+        "v = Viewers(rc.runs)\nv"
+    )
+    area.locator(".lfads-raster canvas").first.wait_for()
+    wait_for_drawing(lab, 1)
+    lines = np.array(lab.kernel_answers("v.show('Rates').plot.layer.drawn_lines().tolist()"))
+    stored = []
+    for split in ("train", "valid"):
+        path = next(folder.glob(f"lfadsOutput/model_runs_*_{split}_posterior_sample_and_average"))
+        with h5py.File(path) as file:
+            stored.append(file["output_dist_params"][..., 0] * 100)
+    stored = np.concatenate(stored)
+    assert canvas(lab).get_attribute("data-lines") == str(len(stored))
+    np.testing.assert_allclose(np.sort(lines, axis=0), np.sort(stored, axis=0), rtol=1e-5)
+    for title in lab.kernel_answers("list(v._makers)"):
+        assert lab.kernel_answers(f"type(v.show({title!r})).__name__") != "HTML", title
+
+
+def test_a_click_on_a_small_panel_chooses_its_neuron(lab, run):
+    show(lab, run, "v = NeuronsViewer(pm); v")
+    expect(lab.page.locator(".lfads-stage text", has_text="neuron 6, to")).to_be_visible()
+    box = canvas(lab).bounding_box()
+    lab.page.mouse.click(box["x"] + 1.5 / 5 * box["width"], box["y"] + 1.6 / 4 * box["height"])
+    lab.wait_until("v.selection.neuron == 6")
 
 
 def test_names_from_files_are_not_run_as_html(lab, make_run):  # noqa: F811
