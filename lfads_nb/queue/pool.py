@@ -38,19 +38,29 @@ _CONFIG = {
     "distributed.admin.tick.limit": "60s",
     "distributed.admin.system-monitor.interval": "60s",
     "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.client.scheduler-info-interval": "60s",
     "distributed.comm.timeouts.connect": "60s",
 }
 
 
+_HEARTBEAT_S = 10
 # So long a cluster is tried to be reached, at first and when its connection is lost.
 _CONNECT_S = 10
 
 
 class SilentScheduler(Scheduler):
-    """A scheduler without web pages, hence without a port in the clear."""
+    """A scheduler without web pages, hence without a port in the clear, that is told little.
+
+    A worker's death is seen by its connection; what else its heartbeats say nobody reads here.
+    """
 
     def start_http_server(self, *_: Any, **__: Any) -> None:
         """Leave the web pages out."""
+
+    def heartbeat_worker(self, *arguments: Any, **options: Any) -> dict[str, Any]:
+        """Ask for fewer heartbeats than dask's two a second."""
+        answer = super().heartbeat_worker(*arguments, **options)
+        return {**answer, "heartbeat-interval": _HEARTBEAT_S}
 
 
 class SilentWorker(Worker):
@@ -96,6 +106,7 @@ class LocalPool:
             security=security,
             asynchronous=True,
             silence_logs=logging.WARNING,
+            scheduler_sync_interval=60,
             name="lfads_nb",
         )
         self._client = await Client(self._cluster, asynchronous=True, security=security)
