@@ -22,9 +22,10 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from lfads_nb.errors import LfadsError
+from lfads_nb.errors import LfadsError, QueueError
 
 if TYPE_CHECKING:
+    from lfads_nb.queue import Queue
     from lfads_nb.sweep import RunCollection
 
 
@@ -114,19 +115,112 @@ def queue(
     max_simultaneous: Annotated[
         int | None, typer.Option(min=1, help="Runs at once at most, over all devices.")
     ] = None,
+    gpu: Annotated[
+        list[int] | None, typer.Option(help="Use this GPU (by number); can be given repeatedly.")
+    ] = None,
+    share_gpus: Annotated[
+        bool, typer.Option("--share-gpus", help="Several runs on a GPU, as many as fit.")
+    ] = False,
+    memory: Annotated[
+        float | None, typer.Option(help="MiB that must be free for a run; by default estimated.")
+    ] = None,
+    sample_only: Annotated[
+        bool, typer.Option("--sample-only", help="Make posterior means anew, without training.")
+    ] = False,
+    priority: Annotated[int, typer.Option(help="Higher ones start first.")] = 0,
+    retries: Annotated[int, typer.Option(min=0, help="How often to try a failed run again.")] = 0,
+    cluster: Annotated[
+        str | None, typer.Option(help="Address of another dask scheduler to run on.")
+    ] = None,
 ) -> None:
-    """Queue every run of a collection that is not done, and show their progress."""
+    """Queue every run of a collection that is not done, and show their progress.
+
+    Ctrl-C ends the showing and not the runs.
+    """
     from lfads_nb.sweep import RunCollection
 
     collection = RunCollection.load(collection_dir)
     collection.prepare()
-    launched = collection.launch(rerun=rerun, max_tasks_simultaneously=max_simultaneous)
+    launched = collection.launch(
+        rerun=rerun,
+        max_tasks_simultaneously=max_simultaneous,
+        gpu_list=gpu or None,
+        one_task_per_gpu=not share_gpus,
+        gpu_memory_required=memory,
+        mode="posterior_mean_only" if sample_only else "all",
+        priority=priority,
+        retries=retries,
+        cluster=cluster,
+    )
     if detach:
         return
-    launched.wait()
+    try:
+        launched.wait()
+    except KeyboardInterrupt:
+        console.print("The runs go on; see how far with the command status.")
+        raise typer.Exit(130) from None
     show_results(collection)
     if not all(run.is_done for run in collection):
         raise typer.Exit(1)
+
+
+RunNames = Annotated[
+    list[str] | None,
+    typer.Argument(help="Runs by name, run spec or setting (param_XXXXXX); by default all."),
+]
+
+
+@command
+def cancel(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    runs: RunNames = None,
+) -> None:
+    """End runs for good, running or waiting; they are gone within ten seconds."""
+    _queue_of(collection_dir, runs).cancel()
+
+
+@command
+def retry(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    runs: RunNames = None,
+) -> None:
+    """Queue again what failed, was cancelled or was interrupted; training goes on where it was."""
+    _queue_of(collection_dir, runs).retry()
+
+
+@command
+def pause(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    runs: RunNames = None,
+) -> None:
+    """Hold runs back; one that is running stops and keeps its checkpoint."""
+    _queue_of(collection_dir, runs).pause()
+
+
+@command
+def resume(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    runs: RunNames = None,
+) -> None:
+    """Let paused runs go on."""
+    _queue_of(collection_dir, runs).resume()
+
+
+def _queue_of(collection_dir: Path, names: list[str] | None) -> Queue:
+    """Return a view of some of a collection's runs, without launching any."""
+    from lfads_nb.queue import Queue
+    from lfads_nb.sweep import RunCollection
+
+    runs = RunCollection.load(collection_dir).runs
+    called = {run: {run.name, run.spec.name, run.params.param_name} for run in runs}
+    unknown = set(names or ()) - set().union(*called.values())
+    if unknown:
+        raise QueueError(
+            f"there is no run {', '.join(sorted(unknown))} in {collection_dir}; there are: "
+            f"{', '.join(run.name for run in runs)}"
+        )
+    chosen = [run for run in runs if not names or called[run] & set(names)]
+    return Queue([run.folder for run in chosen], names=[run.name for run in chosen])
 
 
 @command

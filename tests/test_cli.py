@@ -6,6 +6,8 @@ from typer.testing import CliRunner
 
 from lfads_nb.cli import program
 from lfads_nb.datasets import Counts, DatasetCollection, write_counts
+from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.status import RunState, move_status
 from lfads_nb.shipped_files import copy_notebooks, shipped_folder
 from lfads_nb.sweep import RunCollection, RunParams, RunSpec
 
@@ -30,7 +32,20 @@ def call(*arguments):
 def test_help_names_every_command():
     result = call("--help")
     assert result.exit_code == 0
-    for name in ("demo", "run", "queue", "status", "sample", "report", "lab", "app"):
+    for name in (
+        "demo",
+        "run",
+        "queue",
+        "status",
+        "cancel",
+        "retry",
+        "pause",
+        "resume",
+        "sample",
+        "report",
+        "lab",
+        "app",
+    ):
         assert name in result.output
 
 
@@ -52,6 +67,38 @@ def test_a_folder_that_is_no_collection_is_one_line_not_a_traceback(tmp_path, co
     assert result.exit_code == 1
     assert "not the folder of a run collection" in result.stderr
     assert "Traceback" not in result.output + result.stderr
+
+
+def test_runs_are_cancelled_and_paused_by_what_they_are_called(collection, monkeypatch, tmp_path):
+    monkeypatch.setenv("LFADS_NB_HOME", str(tmp_path / "home"))
+    for run in collection.runs:
+        move_status(run.folder, RunState.QUEUED)
+    first, second = collection.runs
+    assert call("pause", collection.path, first.name).exit_code == 0
+    requests = [json.loads(p.read_text()) for p in QueueHome.find().inbox.iterdir()]
+    assert requests == [{"verb": "pause", "runs": [str(first.folder.path)]}]
+    assert call("cancel", collection.path, first.params.param_name).exit_code == 0
+    assert [run.status().state.value for run in (first, second)] == ["cancelled", "queued"]
+    assert call("cancel", collection.path).exit_code == 0
+    assert second.status().state is RunState.CANCELLED
+    wrong = call("cancel", collection.path, "nobody")
+    assert wrong.exit_code == 1
+    assert "no run nobody" in wrong.stderr
+
+
+def test_options_of_a_launch_that_cannot_work_are_told(collection, monkeypatch, tmp_path):
+    monkeypatch.setenv("LFADS_NB_HOME", str(tmp_path / "home"))
+    told = {
+        "--sample-only": "not trained yet",
+        "--memory=1e8": "can never start here",
+        "--cluster=nowhere": "no address of a dask scheduler",
+        "--gpu=77": "gpu_list asks for GPU 77",
+    }
+    for option, message in told.items():
+        result = call("queue", collection.path, option)
+        assert result.exit_code == 1
+        assert message in result.stderr
+    assert {run.status().state for run in collection.runs} == {RunState.PREPARED}
 
 
 def test_notebooks_are_copied_once(tmp_path):
