@@ -178,9 +178,20 @@ def _outcome(
         return watch.stop_state, watch.stop_reason, ""
     if failure is None:
         return RunState.FAILED, f"the notebook ended without {' and '.join(unfinished)}", ""
-    where = f"{failure.place}\n{failure.traceback}".strip()
+    where = f"{failure.place}\n{failure.traceback}".strip() or log_tail(folder)
     stage = status.stage or "start"
     return RunState.FAILED, f"{stage} failed: {failure.error.splitlines()[0]}", where
+
+
+def log_tail(folder: RunFolder, *, n_lines: int = 15) -> str:
+    """Return the end of a run's log: all that there is when a kernel dies without a traceback."""
+    try:
+        with folder.log.open("rb") as file:
+            file.seek(max(0, folder.log.stat().st_size - 8192))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return "\n".join(["the end of lfads.out:", *lines[-n_lines:]])
 
 
 def _words(state: RunState) -> str:

@@ -86,10 +86,14 @@ def test_cancelling_saves_the_notebook_and_leaves_no_process(folder, tmp_path):
 
 def test_a_killed_kernel_is_a_failure_that_says_so(folder, tmp_path):
     dying = write_template(
-        tmp_path / "dying.ipynb", training="import os, signal\nos.kill(os.getpid(), signal.SIGKILL)"
+        tmp_path / "dying.ipynb",
+        training="import os, signal\nos.system('echo last words')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)",
     )
     assert run(folder, dying) == 1
     assert "killed (signal 9)" in read_status(folder).reason
+    assert "last words" in read_status(folder).detail
+    assert "last words" in nbformat.read(folder.notebook, as_version=4).cells[1].source
 
 
 def test_a_killed_runner_takes_its_kernel_along(folder, tmp_path):
