@@ -26,7 +26,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -258,7 +258,12 @@ def cpu_seconds(processes: list[psutil.Process]) -> float:
 
 
 def memory_mib(processes: list[psutil.Process]) -> float:
-    return sum(process.memory_full_info().pss for process in processes) / 2**20
+    """Return the memory of processes, each shared page counted once."""
+    total = 0
+    for process in processes:
+        with suppress(psutil.Error):  # a run's process that has just ended
+            total += process.memory_full_info().pss
+    return total / 2**20
 
 
 def measure_noop(n_runs: int = 1000) -> dict[str, float]:
