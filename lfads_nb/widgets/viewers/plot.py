@@ -147,8 +147,9 @@ class Plot(w.VBox):
 
     def name(self, file_name: str, code: str) -> None:
         """Set the name that pictures are saved under and the code that makes them."""
-        self.tools.file_name = re.sub(r"[^\w.-]+", "_", file_name).strip("_")
-        self.tools.code = code
+        with self.tools.hold_sync():
+            self.tools.file_name = re.sub(r"[^\w.-]+", "_", file_name).strip("_")
+            self.tools.code = code
 
     def _set_interaction(self, change: dict) -> None:
         old = self.figure.interaction
