@@ -54,3 +54,16 @@ def test_own_data_become_runs(tmp_path):
     collection = RunCollection.load(tmp_path / "my_runs" / "first")
     assert all(run.is_prepared for run in collection)
     assert len(collection.runs) == 2
+
+
+@pytest.mark.processes
+def test_sessions_are_aligned_in_the_notebook_of_stitching(tmp_path):
+    notebook = nbformat.read(shipped_folder("notebooks") / "stitching.ipynb", as_version=4)
+    train = next(i for i, cell in enumerate(notebook.cells) if cell.source == "## Train")
+    notebook.cells = notebook.cells[:train]
+    notebook.cells[1].source = 'folder = "s"\nmax_epochs = 1\ntrials_per_condition = (3, 4)'
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=120, resources=resources).execute()
+    assert "image/png" in notebook.cells[-1].outputs[-1].data
+    runs = RunCollection.load(tmp_path / "s" / "runs" / "stitching").runs
+    assert [len(run.datasets) for run in runs] == [3, 1, 1, 1]
