@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -7,9 +9,10 @@ from typer.testing import CliRunner
 from lfads_nb.cli import program
 from lfads_nb.datasets import Counts, DatasetCollection, write_counts
 from lfads_nb.queue.home import QueueHome
-from lfads_nb.queue.status import RunState, move_status
+from lfads_nb.queue.status import RunState, move_status, read_status
 from lfads_nb.shipped_files import copy_notebooks, shipped_folder
 from lfads_nb.sweep import RunCollection, RunParams, RunSpec
+from tests.queue.tiny_runs import marked_processes, wait_for
 
 
 @pytest.fixture
@@ -111,3 +114,16 @@ def test_notebooks_are_copied_once(tmp_path):
 
 def test_templates_are_found():
     assert (shipped_folder("templates") / "run.ipynb").exists()
+
+
+@pytest.mark.processes
+def test_a_run_ends_with_the_command_that_started_it(collection):
+    folder = collection.runs[0].folder
+    code = "from lfads_nb.cli import program; program()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "run", str(folder.path)], stdout=subprocess.DEVNULL
+    ) as command:
+        wait_for(lambda: read_status(folder).pid is not None)
+        command.kill()
+    wait_for(lambda: not marked_processes(folder))
+    assert collection.runs[0].status().state is RunState.INTERRUPTED

@@ -293,6 +293,8 @@ def run_here(run_dir: str | Path, *, device: str | None = None) -> int:
     RunRecord.load(folder)
     forget_stop(folder)
     command = [sys.executable, "-m", "lfads_nb.queue.runner", str(folder.path)]
+    # A scheduler that ends this process, however hard, means the run.
+    command += [f"--parent={os.getpid()}"]
     command += [f"--device={device}"] if device else []
     environment = {**os.environ, **passed_on(), RUN_MARK: str(folder.path)}
     with subprocess.Popen(command, env=environment, start_new_session=True) as process:
