@@ -291,3 +291,16 @@ def test_a_run_without_outputs_says_what_to_do(make_run):
     assert "is missing" in viewers.show("Rates").value
     assert isinstance(viewers.show("Fit"), FitViewer)
     assert "weights are written" in viewers.show("Weights").value
+
+
+def test_a_trial_is_drawn_with_the_spread_of_its_samples(open_run):
+    run, pm = open_run()
+    viewer = TrialViewer(pm, trial=11)
+    low, high = (
+        np.frombuffer(buffer, "<f4").reshape(pm.n_factors, pm.n_bins)
+        for buffer in (viewer.factors.layer.band_low, viewer.factors.layer.band_high)
+    )
+    np.testing.assert_allclose((low + high) / 2, run.session.outputs["factors"][11].T, atol=1e-5)
+    np.testing.assert_allclose(high - low, 0.06, rtol=1e-3)
+    assert "s.d. of samples" in viewer.factors._key.value
+    assert "s.d. of samples" not in viewer.inputs._key.value
