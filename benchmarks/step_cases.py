@@ -23,6 +23,7 @@ class Case:
     co: int = 0
     ci_enc: int = 128
     con: int = 128
+    has_reference: bool = True
 
     @property
     def params(self) -> RunParams:
@@ -71,7 +72,7 @@ CASES = {
     for case in (
         Case("100_bins"),
         Case("500_bins", bins=500),
-        Case("2000_bins", bins=2000),
+        Case("2000_bins", bins=2000, has_reference=False),
         Case("controller", gen=100, co=4),
     )
 }

@@ -90,10 +90,14 @@ def timed(step: Step, n: int) -> dict[str, list[float]]:
 
 def serve(kind: str, case: Case) -> None:
     """Build, take the first step, then do as told."""
-    before, start = peak_mib(), time.perf_counter()
+    before, start, start_cpu = peak_mib(), time.perf_counter(), cpu_seconds()
     step = (our_step if kind == "ours" else stock_step)(case)
     step()
-    first = {"first_step_s": time.perf_counter() - start, "imported_mib": before}
+    first = {
+        "first_step_s": time.perf_counter() - start,
+        "first_step_cpu_s": cpu_seconds() - start_cpu,
+        "imported_mib": before,
+    }
     print(json.dumps(first), flush=True)
     for line in sys.stdin:
         print(json.dumps(timed(step, int(line))), flush=True)

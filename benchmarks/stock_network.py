@@ -32,7 +32,8 @@ class CoupledCell(layers.Layer):
         self.con.build((n, input_shape[-1] + c.factors))
         self.gen.build((n, c.co))
         self.heads.build((n, c.con))
-        self.fac.build((n, c.gen))
+        if not self.fac.built:  # The network asks it for the first factors before the loop.
+            self.fac.build((n, c.gen))
         self.seed = keras.random.SeedGenerator(1)
         self.built = True
 

@@ -82,7 +82,9 @@ class Decoder(keras.layers.Layer):
             ops.convert_to_tensor(g.w_h_c)[None],
             clip=self.clip,
             n_steps=self.architecture.n_bins,
-        )[:, 0]
+        )
+        # Its gradient is a view, where that of an index would be a padded copy.
+        states = ops.squeeze(states, axis=1)
         dropped = states if masks.generator is None else states * masks.generator
         return Decoded(gen_init, states, ops.matmul(dropped, g.factor_weights()))
 
