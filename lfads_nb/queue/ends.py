@@ -43,14 +43,16 @@ def record_dead(folder: RunFolder) -> None:
     found = find_dead(folder, read_status(folder))
     if found.state.is_ended and read_status(folder).state.is_running:
         end_processes_of(folder.path)
-        with suppress(LfadsError):
-            write_status(folder, found)
+        if read_status(folder).state.is_running:  # and has not been launched again meanwhile
+            with suppress(LfadsError):
+                write_status(folder, found)
 
 
 def record_end(folder: RunFolder, state: RunState, reason: str) -> RunStatus:
     """Write the end of a run that has no process of its own any more.
 
-    A folder that cannot be written to stays as it is.
+    A folder that cannot be written to stays as it is, and so does a run that is launched again
+    while its last processes are ended.
     """
     forget_stop(folder)
     status = read_status(folder)
@@ -58,6 +60,9 @@ def record_end(folder: RunFolder, state: RunState, reason: str) -> RunStatus:
         return status
     if status.state.is_running:
         end_processes_of(folder.path)
+        status = read_status(folder)
+        if not status.state.is_running:
+            return status
     status = status.moved(state, now=local_now(), reason=reason, kernel_pid=None)
     with suppress(LfadsError):
         write_status(folder, status)

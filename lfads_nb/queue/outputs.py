@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import h5py
-
 from lfads_nb.queue.status import RunState, read_status
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
@@ -33,6 +31,8 @@ def damaged_outputs(folder: RunFolder, record: RunRecord) -> list[Path]:
 
 
 def _opens(path: Path) -> bool:
+    import h5py  # not before there is a file: every run's start would wait for it
+
     try:
         with h5py.File(path, "r"):
             return True

@@ -128,7 +128,7 @@ def test_everything_at_once_as_when_the_power_goes(rig):
     everything = {server, *server.children(recursive=True), *rig.processes()}
     for process in everything:
         process.kill()
-    wait_for(lambda: not rig.processes())
+    wait_for(lambda: not rig.processes() and rig.server() is None)
     assert rig.states == INTERRUPTED
     assert "its process died during training" in rig.queue.status()["reason"].iloc[0]
     # What had not reached the disk yet is gone, too.

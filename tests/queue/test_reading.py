@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from lfads_nb import queue
+from lfads_nb.queue import ends
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.processes import ProcessId
 from lfads_nb.queue.reading import StatusReader, current_status
@@ -76,3 +77,16 @@ def test_only_files_that_changed_are_read(tmp_path):
     states = [status.state for status in reader.read()]
     assert reader.n_files_read == before + 1
     assert [i for i, state in enumerate(states) if state is RunState.CANCELLED] == [7]
+
+
+def test_a_launch_while_a_dead_run_is_written_down_is_kept(folder, monkeypatch):
+    write_running(folder, NOBODY)
+    monkeypatch.setattr(
+        ends, "end_processes_of", lambda _: write_status(folder, RunStatus(RunState.QUEUED))
+    )
+    assert (
+        ends.record_end(folder, RunState.INTERRUPTED, "its process died").state is RunState.QUEUED
+    )
+    write_running(folder, NOBODY)
+    ends.record_dead(folder)
+    assert read_status(folder).state is RunState.QUEUED

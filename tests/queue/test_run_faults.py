@@ -91,7 +91,7 @@ run_stage(run_dir, 'training', train)
 """
 
 
-def test_a_run_that_ignores_every_request_is_gone_within_ten_seconds(tmp_path, home):
+def test_a_run_that_ignores_every_request_is_ended_by_force(tmp_path, home):
     template = write_template(tmp_path / "stubborn.ipynb", training=STUBBORN)
     folders = [make_run_folder(tmp_path / "runs", f"run{i}") for i in range(2)]
     queue = Queue(folders, home=home)
