@@ -202,11 +202,46 @@ class Run:
 
         return export_results(self, folder)
 
-    def infer(self, counts: Counts, dataset: str | None = None, **options: Any) -> Any:
-        """Apply the trained model to new trials; see `lfads_nb.model.stages.infer`."""
-        from lfads_nb.model.stages import infer
+    def infer(
+        self,
+        counts: Counts | np.ndarray,
+        dataset: str | None = None,
+        *,
+        external_inputs: np.ndarray | None = None,
+        kind: PosteriorKind | None = None,
+        n_samples: int | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Apply the trained model to new trials of the same channels.
 
-        return infer(self.folder, counts, dataset=dataset, **options)
+        Parameters
+        ----------
+        counts : `Counts` of any bin width that divides the run's (their external inputs are used),
+            or an array (trials, bins, channels) in the run's own bins, NaN where missing.
+        dataset : session whose read-in and read-out to use; needed if the run has several.
+        external_inputs : (trials, bins, inputs), with an array of counts.
+        kind, n_samples : how to sample the posterior, instead of the run's own way.
+
+        Returns
+        -------
+        dict of arrays, trials first
+            Named and in units as in `posterior_means()`: "rates" in spikes/s, "factors", ...
+
+        Raises
+        ------
+        DataError, ParamsError, RunFolderError
+            The trials do not fit the run, or it is not trained.
+        """
+        from lfads_nb.model.stages import infer
+        from lfads_nb.results.new_trials import as_fields
+
+        if isinstance(counts, Counts):
+            binned = counts.rebin(self.params.spike_bin_ms)
+            counts, external_inputs = binned.counts, binned.external_inputs
+        outputs = infer(
+            self.folder, counts, dataset=dataset, external_inputs=external_inputs, kind=kind,
+            n_samples=n_samples,
+        )  # fmt: skip
+        return as_fields(outputs, self.params)
 
     def input_info(self, dataset: str | int = 0) -> InputInfo:
         """Read what is known about a dataset's trials."""

@@ -1,0 +1,41 @@
+"""What a trained run inferred about trials that lie in no file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from lfads_nb.results.output_fields import FIELDS, OUTPUT_DISTRIBUTIONS
+from lfads_nb.sweep.params import RunParams
+
+
+def as_fields(outputs: Mapping[str, np.ndarray], params: RunParams) -> dict[str, np.ndarray]:
+    """Give the model's outputs the names and units that `PosteriorMeans` has.
+
+    Parameters
+    ----------
+    outputs : arrays with trials first, by their keys in a `model_runs_*` file.
+    params : the run's setting.
+
+    Returns
+    -------
+    dict
+        Such as "rates", (trials, bins, neurons) in spikes/s, and "factors".
+    """
+    distribution = OUTPUT_DISTRIBUTIONS[params.output_dist]
+    to_rates = 1000 / params.spike_bin_ms if distribution.per_second else 1.0
+    fields = {}
+    for name, field in FIELDS.items():
+        key = next((key for key in field.keys if key in outputs), None)
+        if key is None or field.is_input:
+            continue
+        values = outputs[key]
+        if name == "output_variances":
+            if distribution.variance is None:
+                continue
+            values = distribution.variance(*np.split(values, distribution.n_blocks, axis=-1))
+        elif field.from_output_params:
+            values = np.split(values, distribution.n_blocks, axis=-1)[0]
+        fields[name] = values * to_rates if field.per_second else values
+    return fields
