@@ -36,7 +36,12 @@ def make_runs(folder: Path, epochs: int) -> tuple[Run, list[Run]]:
     generate_demo_datasets(folder / "datasets", n_datasets=SESSIONS)
     datasets = DatasetCollection(folder / "datasets")
     sessions = [datasets.add(f"dataset{i:03d}.h5") for i in range(1, SESSIONS + 1)]
-    params = QUICK.copy(factors_dim=8, max_epochs=epochs, posterior_mean_kind="posterior_push_mean")
+    params = QUICK.copy(
+        factors_dim=8,
+        max_epochs=epochs,
+        posterior_mean_kind="posterior_push_mean",
+        use_alignment_matrix=True,
+    )
     collection = RunCollection(folder / "runs", "stitching", datasets)
     collection.add_params(params)
     for session in sessions:
