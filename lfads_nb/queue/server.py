@@ -35,6 +35,7 @@ TICK_S = 0.25
 IDLE_S = 300.0
 NEWS_EVERY_S = 1.0
 TROUBLE_S = 5.0
+TAKES_OVER_WITHIN_S = 40.0
 
 
 class QueueServer:
@@ -93,8 +94,9 @@ class QueueServer:
                 await asyncio.wait_for(self._wake.wait(), TICK_S)
             self._wake.clear()
         self._stopping = True
-        await self._dispatcher.close()
+        # A launch from now on is for the next server, which waits until this one has ended.
         self.home.server_json.unlink(missing_ok=True)
+        await self._dispatcher.close()
 
     async def _turn(self) -> None:
         self._read_inbox()
@@ -222,11 +224,21 @@ def main() -> None:
         stream=sys.stderr,
     )
     logging.getLogger("distributed").setLevel(logging.WARNING)
+    deadline = time.monotonic() + TAKES_OVER_WITHIN_S
+    while not _serve_alone(home) and home.server_process() is None:
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.2)
+
+
+def _serve_alone(home: QueueHome) -> bool:
+    """Serve, unless another process does or is still ending; return whether this one did."""
     with home.exclusive("server", wait=False) as mine:
         if not mine:
-            return
+            return False
         log.warning("server %d starts at %s", os.getpid(), local_now().isoformat())
         asyncio.run(QueueServer(home).serve())
+    return True
 
 
 if __name__ == "__main__":
