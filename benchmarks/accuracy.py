@@ -69,7 +69,9 @@ def make_run(folder: Path, data: str) -> Run:
     datasets = DatasetCollection(folder / "datasets")
     session = datasets.add(file.name)
     collection = RunCollection(folder / "runs", "accuracy", datasets)
-    collection.add_params(PUBLISHED.copy(spike_bin_ms=10, factors_dim=8))
+    collection.add_params(
+        PUBLISHED.copy(spike_bin_ms=10, factors_dim=8, learning_rate_decay_factor=0.95)
+    )
     collection.add_run_spec(RunSpec(session.single_run_name, datasets, [session]))
     collection.prepare()
     return collection.runs[0]

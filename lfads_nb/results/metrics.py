@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.special import xlogy
 
 from lfads_nb.errors import DataError
-from lfads_nb.results.condition_averages import ConditionAverages, average_by_condition
+from lfads_nb.results.condition_averages import average_by_condition
 
 # Rates of exactly 0 where there was a spike would make the likelihood -inf; NLB does the same.
 _SMALLEST_RATE = 1e-9
@@ -191,27 +191,6 @@ def psth_r2(
     model = average_by_condition(np.where(unknown, np.nan, rates), condition_ids)
     enough = data.n >= min_trials
     return r2(smooth(data.mean[enough], sd_bins), model.mean[enough])
-
-
-def condition_agreement(truth: ConditionAverages, estimate: ConditionAverages) -> Agreement:
-    """Return the R2 of one session's condition averages, such as factors, as told by another's.
-
-    Neither is turned onto the other: it is high only where the same condition has the same values
-    in both sessions, as in a stitched run.
-
-    Parameters
-    ----------
-    truth, estimate : averages (conditions, bins, channels); conditions of one only are left out.
-
-    Raises
-    ------
-    DataError
-        The sessions share no condition.
-    """
-    shared, rows, others = np.intersect1d(truth.ids, estimate.ids, return_indices=True)
-    if not len(shared):
-        raise DataError("the two sessions share no condition", field="condition ids")
-    return r2(truth.mean[rows], estimate.mean[others])
 
 
 def gaussian_kl(

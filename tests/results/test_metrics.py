@@ -8,7 +8,6 @@ from scipy.stats import norm, poisson
 
 from lfads_nb.errors import DataError
 from lfads_nb.results import metrics
-from lfads_nb.results.condition_averages import average_by_condition
 
 
 @pytest.fixture
@@ -133,18 +132,3 @@ def test_kl_of_gaussians_is_the_integral(mean, logvar, prior, plv):
     log_ratio = norm(mean, sd).logpdf(x) - norm(prior, np.exp(plv / 2)).logpdf(x)
     integral = (q * log_ratio).sum() * step
     assert metrics.gaussian_kl(mean, logvar, prior, plv) == pytest.approx(integral, abs=1e-6)
-
-
-def test_sessions_agree_where_the_same_condition_has_the_same_factors():
-    rng = np.random.default_rng(0)
-    factors = rng.normal(size=(4, 6, 3))
-    first_ids, second_ids = np.array([1, 2, 3, 1]), np.array([3, 2, 9, 3])
-    values = {1: factors[0], 2: factors[1], 3: factors[2], 9: factors[3]}
-    first = average_by_condition(np.stack([values[i] for i in first_ids]), first_ids)
-    second = average_by_condition(np.stack([values[i] for i in second_ids]), second_ids)
-    assert metrics.condition_agreement(first, second).pooled == pytest.approx(1)
-    turned = second._replace(mean=second.mean[..., ::-1])
-    assert metrics.condition_agreement(first, turned).pooled < 0.5
-    apart = second._replace(ids=second.ids + 100)
-    with pytest.raises(DataError, match="share no condition"):
-        metrics.condition_agreement(first, apart)
