@@ -44,9 +44,11 @@ def original_session(seed: int = 0) -> Counts:
     latents -= latents.mean(axis=1, keepdims=True)
     latents /= np.abs(latents).max(axis=1, keepdims=True)
     W = np.sort(rng.uniform(1, 2, (CHANNELS, 3)) * rng.choice([-1.0, 1.0], (CHANNELS, 3)), axis=0)
-    expected = np.exp(latents @ W.T + np.log(5 / 1000)).astype(np.float32)
+    rates = np.exp(latents @ W.T + np.log(5 / 1000))
     condition = np.repeat(np.arange(CONDITIONS), REPEATS)
-    spikes = np.minimum(rng.poisson(expected[condition]), 1).astype(np.uint8)
+    spikes = np.minimum(rng.poisson(rates[condition]), 1).astype(np.uint8)
+    # What the spikes follow once they are cut to one per ms; rates reach 1,000 spikes/s.
+    expected = -np.expm1(-rates).astype(np.float32)
     return Counts(
         counts=spikes,
         time_ms=np.arange(MS, dtype=float),
@@ -80,7 +82,7 @@ def make_run(folder: Path, data: str) -> Run:
 def judge(run: Run) -> None:
     """Print R2 and bits per spike of the validation trials, and those of the true rates."""
     pm = run.posterior_means()
-    truth = np.asarray(pm.field("truth")[pm.valid_inds])
+    truth = np.asarray(pm.field("true_rates")[pm.valid_inds])
     rates = np.asarray(pm.rates[pm.valid_inds])
     counts = np.asarray(pm.counts[pm.valid_inds])
     agreement = r2(truth, rates)
