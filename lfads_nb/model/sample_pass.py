@@ -81,26 +81,21 @@ def pass_samples(
     )
     sums = {"gen_ics": reader.summed(gen_init)[:, None]}
     sums.update({name: _swapped(x) for name, x in arrays.items() if not name.endswith(_SQUARES)})
+    squared = {
+        name.removesuffix(_SQUARES): _swapped(x)
+        for name, x in arrays.items()
+        if name.endswith(_SQUARES)
+    }
     kl = ops.repeat(initial_divergence(network, encoded, n_trials), n_samples)
     correlation = ops.zeros((n_trials * n_samples,))
     if inferred:
         mean, logvar, co = inferred
-        sums["controller_outputs"] = _swapped(
-            ops.stack([reader.summed(x) for x in ops.unstack(co)])
-        )
+        sums["controller_outputs"] = reader.summed_by_bin(co)
         kl = kl + input_divergence(network, co, logvar, decoder.inputs.noise)
         correlation = correlation_cost(mean) if mean.shape[2] > 1 else correlation
-    return Passed(
-        sums,
-        {
-            name.removesuffix(_SQUARES): _swapped(x)
-            for name, x in arrays.items()
-            if name.endswith(_SQUARES)
-        },
-        log_p,
-        reader.by_sample(kl),
-        reader.by_sample(correlation),
-    )
+        if squares:
+            squared["controller_outputs"] = reader.summed_by_bin(ops.square(co))
+    return Passed(sums, squared, log_p, reader.by_sample(kl), reader.by_sample(correlation))
 
 
 class _BinData(NamedTuple):
@@ -131,6 +126,10 @@ class _Reader:
     def summed(self, x: Tensor) -> Tensor:
         """Sum rows (trials x samples, width) over the samples that count, to (trials, width)."""
         return ops.sum(self.by_sample(x) * self._used[None, :, None], axis=1)
+
+    def summed_by_bin(self, x: Tensor) -> Tensor:
+        """Sum (bins, rows, width) over the samples that count, to (trials, bins, width)."""
+        return _swapped(ops.stack([self.summed(each) for each in ops.unstack(x)]))
 
     def log_likelihood(self, heads: tuple[Tensor, ...], now: _BinData) -> Tensor:
         """Return that of each sample (trials, samples), missing counts left out."""

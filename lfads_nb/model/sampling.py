@@ -88,7 +88,8 @@ class PosteriorSampler:
     max_trials : int
         The most trials that will be asked for at once.
     with_sd : bool
-        Also return standard deviations over samples of factors and output parameters.
+        Also return standard deviations over samples of factors, output parameters and inferred
+        inputs.
     """
 
     def __init__(

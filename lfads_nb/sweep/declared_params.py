@@ -689,7 +689,7 @@ class DeclaredParams(BaseModel):
     )
     store_posterior_sd: bool = param(
         False,
-        "Also store the standard deviation over samples of rates and factors.",
+        "Also store the standard deviation over samples of rates, factors and inferred inputs.",
         group="posterior",
         tier="occasional",
         matlab_type="logical",

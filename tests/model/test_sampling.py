@@ -77,11 +77,13 @@ def test_standard_deviations_come_on_request():
 
 def test_standard_deviation_is_that_of_the_samples(monkeypatch):
     monkeypatch.undo()  # Many passes of one size are faster with a graph.
-    model, data = Lfads(small_architecture()), trials(1, 7, 6)
+    model, data = Lfads(small_architecture(co_dim=1)), trials(1, 7, 6)
     one = PosteriorSampler(model, kind=AVERAGE, n_samples=1, max_trials=1)
-    singles = np.stack([one.means(data, 0)["factors"][0] for _ in range(60)])
+    singles = [one.means(data, 0) for _ in range(60)]
     arrays = means(model, data, with_sd=True, n_samples=5000)
-    np.testing.assert_allclose(arrays["factors_sd"][0], singles.std(axis=0), rtol=0.45)
+    for name in ("factors", "controller_outputs"):
+        expected = np.stack([single[name][0] for single in singles]).std(axis=0)
+        np.testing.assert_allclose(arrays[f"{name}_sd"][0], expected, rtol=0.45)
 
 
 def test_each_session_keeps_its_own_width():
