@@ -223,8 +223,11 @@ def test_controlled_scan_equals_the_plain_loop(sizes, clip, **options):
     ours = value_and_gradients(as_controlled(controlled_scan, clip), arrays, outer)
     slow = value_and_gradients(as_controlled(slow_controlled_scan, clip), arrays, outer)
     assert_all_close(ours[0], slow[0], 5e-6)
+    # Where a gate is nearly shut, 1 - z keeps few digits and the two round it differently.
     assert_all_close(
-        gradients_that_flow(inputs, weights, ours[1]), gradients_that_flow(inputs, weights, slow[1])
+        gradients_that_flow(inputs, weights, ours[1]),
+        gradients_that_flow(inputs, weights, slow[1]),
+        2e-4,
     )
 
 
