@@ -5,6 +5,7 @@ The rule: no other file of the model imports ``tensorflow`` or ``jax``.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -82,6 +83,29 @@ def compiled_loop(function: Callable[[], Any]) -> Any:
     import tensorflow as tf
 
     return tf.function(function, jit_compile=True, autograph=False)()
+
+
+def loops_at_once() -> int:
+    """How many loops over time run well beside each other.
+
+    The steps of a loop are too small to be shared out over processors; several loops are not. A
+    GPU, and JAX, which compiles all of them into one, run one.
+    """
+    if backend_name() == "jax":
+        return 1
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return 1
+    pools = {
+        "TF_NUM_INTRAOP_THREADS": tf.config.threading.get_intra_op_parallelism_threads(),
+        "TF_NUM_INTEROP_THREADS": tf.config.threading.get_inter_op_parallelism_threads(),
+    }
+    # What the environment says stands only where the program has chosen nothing itself.
+    return min(
+        chosen or int(os.environ.get(name) or len(os.sched_getaffinity(0)))
+        for name, chosen in pools.items()
+    )
 
 
 def _jax_scan(step: Step, carry: Any, xs: Any, n_steps: int, reverse: bool) -> tuple[Any, Tensors]:

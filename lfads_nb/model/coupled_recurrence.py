@@ -23,6 +23,7 @@ from lfads_nb.model.gru_cell import (
     transposed,
 )
 from lfads_nb.model.recurrence import summed_like
+from lfads_nb.model.side_by_side import side_by_side
 
 Tensor = Any
 MAX_LOG_RATE = 80.0
@@ -49,6 +50,11 @@ class ControlledInputs(NamedTuple):
     """(T, B, F): dropout multipliers (0 or 1/p) of the feedback."""
     gen_masks: Tensor | None = None
     """(T, B, G): dropout multipliers of the generator on its way to the factors."""
+
+
+_TRIAL_AXES = ControlledInputs(
+    con_gates_x=1, gen_gates_x=1, con_h0=0, gen_h0=0, noise=1, feedback_masks=1, gen_masks=1
+)
 
 
 class ControlledWeights(NamedTuple):
@@ -114,7 +120,12 @@ def controlled_scan(
     if not joint.feeds:
         given = given._replace(feedback_masks=None)
     op = _controlled_op(float(clip))
-    return ControlledStates(*op(given, joint, first_factors(given.gen_h0, joint)))
+
+    def loop(*arrays: Tensor | None) -> tuple[Tensor, ...]:
+        part = ControlledInputs(*arrays)
+        return op(part, joint, first_factors(part.gen_h0, joint))
+
+    return ControlledStates(*side_by_side(loop, given, _TRIAL_AXES, out_axis=1))
 
 
 def _tensors(arrays: tuple) -> Iterator[Tensor | None]:

@@ -19,6 +19,7 @@ from keras import ops
 
 from lfads_nb.model.backend import scan, with_gradient
 from lfads_nb.model.gru_cell import CellWeights, Gates, joint_weights, step, step_back
+from lfads_nb.model.side_by_side import side_by_side
 
 Tensor = Any
 
@@ -55,7 +56,12 @@ def gru_scan(
     added, h0, w_h_ru, w_h_c = _tensors(gates_x, h0, w_h_ru, w_h_c)
     n_steps = added.shape[0] if n_steps is None else n_steps
     plan = _Plan(float(clip), int(n_steps), last_only=False, x_gradient=False)
-    return _scan_op(plan)(added, h0, CellWeights(w_h_ru, w_h_c), None)[0]
+    weights = CellWeights(w_h_ru, w_h_c)
+
+    def loop(added: Tensor, h0: Tensor) -> tuple[Tensor]:
+        return _scan_op(plan)(added, h0, weights, None)
+
+    return side_by_side(loop, (added, h0), (2, 1), out_axis=2)[0]
 
 
 def encoder_scan(
@@ -97,7 +103,11 @@ def encoder_scan(
     x, w_x, b, h0, w_h_ru, w_h_c = _tensors(x, w_x, b, h0, w_h_ru, w_h_c)
     plan = _Plan(float(clip), x.shape[0], last_only, x_gradient)
     weights = joint_weights(w_x, w_h_ru, w_h_c)
-    return _scan_op(plan)(b[None, :, None], h0, weights, x)[0]
+
+    def loop(x: Tensor, h0: Tensor) -> tuple[Tensor]:
+        return _scan_op(plan)(b[None, :, None], h0, weights, x)
+
+    return side_by_side(loop, (x, h0), (1, 1), out_axis=1 if last_only else 2)[0]
 
 
 class _Plan(NamedTuple):
