@@ -22,7 +22,7 @@ from lfads_nb.model.gru_cell import (
     step_back,
     transposed,
 )
-from lfads_nb.model.recurrence import summed_like
+from lfads_nb.model.recurrence import delayed, summed_like
 from lfads_nb.model.side_by_side import side_by_side
 
 Tensor = Any
@@ -180,12 +180,16 @@ def first_factors(gen_h0: Tensor, w: CoupledWeights) -> Tensor:
 class _Kept(NamedTuple):
     """What the forward pass leaves for the backward pass besides the states."""
 
-    con: Tensor
-    """Before each bin, like the next two."""
-    gen: Tensor
-    factors: Tensor
     con_gates: Gates
     gen_gates: Gates
+
+
+class _Before(NamedTuple):
+    """What each step began with, (T, B, ...)."""
+
+    con: Tensor
+    gen: Tensor
+    factors: Tensor
 
 
 class _BackInputs(NamedTuple):
@@ -193,6 +197,7 @@ class _BackInputs(NamedTuple):
 
     d: ControlledStates
     states: ControlledStates
+    before: _Before
     kept: _Kept
     feedback_masks: Tensor | None
     gen_masks: Tensor | None
@@ -217,10 +222,16 @@ def _controlled_op(clip: float) -> Any:
         return tuple(states), kept
 
     def backward(args: tuple, outputs: tuple, kept: _Kept, d_outputs: tuple) -> tuple:
-        x, w, _ = args
+        x, w, first = args
+        states = ControlledStates(*outputs)
         xs = _BackInputs(
             d=ControlledStates(*d_outputs),
-            states=ControlledStates(*outputs),
+            states=states,
+            before=_Before(
+                con=delayed(x.con_h0, states.con_states),
+                gen=delayed(x.gen_h0, states.gen_states),
+                factors=delayed(first, states.factors),
+            ),
             kept=kept,
             feedback_masks=x.feedback_masks,
             gen_masks=x.gen_masks,
@@ -249,12 +260,12 @@ def _run(
     def one_step(carry: tuple, now: ControlledInputs) -> tuple:
         added = x.gen_gates_x[0] if constant else now.gen_gates_x
         after, states, gates = coupled_step(carry, now._replace(gen_gates_x=added), w, clip=clip)
-        return after, (*states, *carry, *gates[0], *gates[1])
+        return after, (*states, *gates[0], *gates[1])
 
     xs = x._replace(con_h0=None, gen_h0=None, gen_gates_x=None if constant else x.gen_gates_x)
     carry = (x.con_h0, x.gen_h0, first)
     _, ys = scan(one_step, carry, xs, n_steps=x.con_gates_x.shape[0])
-    return ControlledStates(*ys[:6]), _Kept(*ys[6:9], Gates(*ys[9:12]), Gates(*ys[12:]))
+    return ControlledStates(*ys[:6]), _Kept(Gates(*ys[6:8]), Gates(*ys[8:]))
 
 
 def coupled_step(
@@ -350,7 +361,7 @@ def _generator_back(
 ) -> StepBack:
     d_gen = _masked(ops.matmul(d_factors, transposed(w.fac)), now.gen_masks)
     d_gen = d_gen + after.gen + now.d.gen_states
-    return step_back(d_gen, now.states.co, now.kept.gen, now.kept.gen_gates, w.gen, clip=clip)
+    return step_back(d_gen, now.states.co, now.before.gen, now.kept.gen_gates, w.gen, clip=clip)
 
 
 def _heads_back(now: _BackInputs, d_co: Tensor) -> Tensor:
@@ -368,8 +379,8 @@ def _controller_back(
     d_con = after.con + now.d.con_states + ops.matmul(d_heads, transposed(w.heads.w))
     fed = None
     if w.feeds:
-        fed = _masked(_fed_back(now.kept.factors, w), now.feedback_masks)
-    return step_back(d_con, fed, now.kept.con, now.kept.con_gates, w.con, clip=clip)
+        fed = _masked(_fed_back(now.before.factors, w), now.feedback_masks)
+    return step_back(d_con, fed, now.before.con, now.kept.con_gates, w.con, clip=clip)
 
 
 def _feedback_back(
@@ -379,11 +390,11 @@ def _feedback_back(
     d_fed = _masked(d_fed, now.feedback_masks)
     if w.out is None:
         return d_fed, None
-    log_rates = w.out(now.kept.factors)
+    log_rates = w.out(now.before.factors)
     inside = ops.cast(ops.abs(log_rates) <= MAX_LOG_RATE, d_fed.dtype)
-    d_log_rates = d_fed * inside * _fed_back(now.kept.factors, w)
+    d_log_rates = d_fed * inside * _fed_back(now.before.factors, w)
     d_factors = ops.matmul(d_log_rates, transposed(w.out.w))
-    return d_factors, _affine_back(now.kept.factors, d_log_rates)
+    return d_factors, _affine_back(now.before.factors, d_log_rates)
 
 
 def _affine_back(x: Tensor, d: Tensor) -> _Affine:

@@ -31,11 +31,12 @@ class CellWeights(NamedTuple):
 
 
 class Gates(NamedTuple):
-    """Activations of one step, each (..., trials, units)."""
+    """Activations of one step."""
 
-    r: Tensor
-    u: Tensor
+    ru: Tensor
+    """(..., trials, 2 units): reset and update gate."""
     c: Tensor
+    """(..., trials, units)"""
 
 
 class StepBack(NamedTuple):
@@ -79,7 +80,7 @@ def step(
     ru = ops.sigmoid(ops.matmul(_joined(left, h), w.ru) + added[..., : 2 * n])
     r, u = ru[..., :n], ru[..., n:]
     c = ops.tanh(ops.matmul(_joined(left, r * h), w.c) + added[..., 2 * n :])
-    return ops.clip(c + u * (h - c), -clip, clip), Gates(r, u, c)
+    return ops.clip(c + u * (h - c), -clip, clip), Gates(ru, c)
 
 
 def step_back(
@@ -104,7 +105,8 @@ def step_back(
     left_gradient : bool
         Whether `left` needs one.
     """
-    r, u, c = gates
+    n, c = h.shape[-1], gates.c
+    r, u = gates.ru[..., :n], gates.ru[..., n:]
     dh = dh * ops.cast(ops.abs(c + u * (h - c)) <= clip, dh.dtype)
     du = dh * (h - c) * u * (1 - u)
     dc = dh * (1 - u) * (1 - c * c)

@@ -122,8 +122,8 @@ class _Plan(NamedTuple):
 class _Kept(NamedTuple):
     """What the forward pass leaves for the backward pass, (bins, D, trials, units)."""
 
-    before: Tensor
-    """States before each bin."""
+    before: Tensor | None
+    """States before each bin, if those after it are not returned."""
     gates: Gates
 
 
@@ -150,18 +150,21 @@ def _scan_op(plan: _Plan) -> Any:
             (h,) = carry
             projected = added[0] if constant else now.added
             new, gates = step(now.left, h, projected, weights, clip=plan.clip)
-            return (new,), (h, *gates) if plan.last_only else (h, *gates, new)
+            return (new,), (*gates, h if plan.last_only else new)
 
         xs = _StepInputs(None if constant else added, _in_order(x, h0.shape[0]))
-        (last,), (before, r, u, c, *states) = scan(one_step, (h0,), xs, n_steps=plan.n_steps)
-        outputs = (last,) if plan.last_only else tuple(states)
-        return outputs, _Kept(before, Gates(r, u, c))
+        (last,), (ru, c, states) = scan(one_step, (h0,), xs, n_steps=plan.n_steps)
+        if plan.last_only:
+            return (last,), _Kept(states, Gates(ru, c))
+        return (states,), _Kept(None, Gates(ru, c))
 
-    def backward(args: tuple, outputs: tuple, kept: _Kept, d_outputs: tuple) -> tuple:  # noqa: ARG001
+    def backward(args: tuple, outputs: tuple, kept: _Kept, d_outputs: tuple) -> tuple:
         added, h0, weights, x = args
         d_state, dh = d_outputs[0], ops.zeros_like(h0)
         if plan.last_only:
             d_state, dh = None, d_state
+        else:
+            kept = kept._replace(before=delayed(h0, outputs[0]))
         xs = _StepInputs(None, _in_order(x, h0.shape[0]), d_state, kept)
         return _run_back(plan, xs, dh, added, weights)
 
@@ -210,6 +213,11 @@ def _in_order(x: Tensor | None, n_cells: int) -> Tensor | None:
 def _out_of_order(d: Tensor) -> Tensor:
     """Gradient of x from that of `_in_order`."""
     return d[:, 0] if d.shape[1] == 1 else d[:, 0] + ops.flip(d[:, 1], axis=0)
+
+
+def delayed(first: Tensor, states: Tensor) -> Tensor:
+    """States before each bin, of that before the first bin and those after each, (bins, ...)."""
+    return ops.concatenate([first[None], states[:-1]], axis=0)
 
 
 def summed_like(gradient: Tensor, shape: tuple) -> Tensor:

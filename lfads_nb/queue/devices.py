@@ -149,7 +149,8 @@ def run_environment(device: Device | None, *, threads: int) -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "TF_NUM_INTRAOP_THREADS": str(threads),
-        "TF_NUM_INTEROP_THREADS": "1" if threads == 1 else "2",
+        # One more than the loops that run beside each other, for what needs not wait for them.
+        "TF_NUM_INTEROP_THREADS": "1" if threads == 1 else str(threads + 1),
         # glibc would give large arrays back after each training step and fault them in again.
         "MALLOC_MMAP_THRESHOLD_": str(2**30),
         "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
