@@ -32,7 +32,8 @@ import numpy as np
 
 from benchmarks.step import QUIET
 from benchmarks.step_cases import CASES, Case, chosen
-from lfads_nb.queue.devices import run_environment, usable_cores
+from lfads_nb.cores import usable_cores
+from lfads_nb.queue.devices import run_environment
 
 Arrays = dict[str, np.ndarray]
 COMPARED = ("factors", "output_dist_params")

@@ -28,7 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.step_cases import CASES, Case, chosen
-from lfads_nb.queue.devices import run_environment, usable_cores
+from lfads_nb.cores import usable_cores
+from lfads_nb.queue.devices import run_environment
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 

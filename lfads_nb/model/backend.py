@@ -11,6 +11,8 @@ from typing import Any
 
 import keras
 
+from lfads_nb.cores import usable_cores
+
 Tensors = tuple[Any, ...]
 Step = Callable[[Any, Any], tuple[Any, Tensors]]
 Forward = Callable[..., tuple[Tensors, Any]]
@@ -103,8 +105,7 @@ def loops_at_once() -> int:
     }
     # What the environment says stands only where the program has chosen nothing itself.
     return min(
-        chosen or int(os.environ.get(name) or len(os.sched_getaffinity(0)))
-        for name, chosen in pools.items()
+        chosen or int(os.environ.get(name) or usable_cores()) for name, chosen in pools.items()
     )
 
 

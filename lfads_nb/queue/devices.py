@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import psutil
 
+from lfads_nb.cores import usable_cores
 from lfads_nb.errors import QueueError
 
 MIB = 2**20
@@ -124,13 +125,6 @@ def refreshed(devices: Sequence[Device]) -> list[Device]:
         else replace(device, free_mb=available)
         for device in devices
     ]
-
-
-def usable_cores() -> int:
-    """Return the cores that this process may use, which in a container or job can be few."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def run_environment(device: Device | None, *, threads: int) -> dict[str, str]:

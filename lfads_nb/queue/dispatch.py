@@ -11,8 +11,9 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+from lfads_nb.cores import usable_cores
 from lfads_nb.errors import LfadsError
-from lfads_nb.queue.devices import Device, list_devices, refreshed, usable_cores
+from lfads_nb.queue.devices import Device, list_devices, refreshed
 from lfads_nb.queue.ends import RESUMES, record_end
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.ledger import Entry, Ledger

@@ -15,8 +15,9 @@ import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lfads_nb.cores import usable_cores
 from lfads_nb.errors import LfadsError, RunFolderError
-from lfads_nb.queue.devices import find_device, run_environment, usable_cores
+from lfads_nb.queue.devices import find_device, run_environment
 from lfads_nb.queue.execution import Failure, NotebookExecution, skip_slow_imports
 from lfads_nb.queue.notebook import default_template, optional_parts, render, set_banner
 from lfads_nb.queue.outputs import damaged_outputs, is_trained

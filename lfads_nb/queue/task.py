@@ -12,7 +12,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from lfads_nb.queue.devices import list_gpus, usable_cores
+from lfads_nb.cores import usable_cores
+from lfads_nb.queue.devices import list_gpus
 from lfads_nb.queue.processes import RUN_MARK, end_processes_of
 from lfads_nb.queue.stopping import asked_to_stop
 from lfads_nb.sweep.folders import RunFolder

@@ -8,6 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lfads_nb.model import side_by_side
 from lfads_nb.model.coupled_recurrence import (
     ControlledInputs,
     ControlledStates,
@@ -136,6 +137,51 @@ def test_encoder_scan_equals_the_plain_loop(T, D, B, H, N, clip, last_only):
     assert_all_close(ours[1], slow[1])
 
 
+@pytest.fixture
+def three_loops(monkeypatch):
+    """A function that lets batches be cut, however small."""
+
+    def begin():
+        monkeypatch.setattr(side_by_side, "MIN_TRIALS", 1)
+        monkeypatch.setattr(side_by_side, "loops_at_once", lambda: 3)
+
+    return begin
+
+
+def assert_parts_equal_the_whole(call, arrays, weights, begin_to_cut):
+    whole = value_and_gradients(call, arrays, weights)
+    begin_to_cut()
+    parts = value_and_gradients(call, arrays, weights)
+    assert_all_close(parts[0], whole[0], 2e-6)
+    flowing = [i for i, g in enumerate(whole[1]) if g is not None]
+    for i in flowing:
+        assert_all_close([parts[1][i]], [whole[1][i]])
+
+
+@pytest.mark.parametrize("constant", [True, False])
+def test_a_cut_batch_of_the_generator_equals_the_whole(three_loops, constant):
+    rng = np.random.default_rng(5)
+    arrays = gru_arrays(rng, 4, 1, 7, 3, constant=constant)
+
+    def call(a):
+        return gru_scan(*a, clip=5.0, n_steps=4)
+
+    assert_parts_equal_the_whole(call, arrays, [normal(rng, 4, 1, 7, 3)], three_loops)
+
+
+@pytest.mark.parametrize("last_only", [True, False])
+def test_a_cut_batch_of_the_encoders_equals_the_whole(three_loops, last_only):
+    rng = np.random.default_rng(6)
+    _, *recurrent = gru_arrays(rng, 4, 2, 7, 3)
+    arrays = [normal(rng, 4, 7, 5), normal(rng, 2, 5, 9), normal(rng, 2, 9), *recurrent]
+    outer = [normal(rng, *(() if last_only else (4,)), 2, 7, 3)]
+
+    def call(a):
+        return encoder_scan(*a, clip=5.0, last_only=last_only)
+
+    assert_parts_equal_the_whole(call, arrays, outer, three_loops)
+
+
 def test_data_need_no_gradient():
     rng = np.random.default_rng(11)
     _, *recurrent = gru_arrays(rng, 4, 2, 3, 2)
@@ -229,6 +275,18 @@ def test_controlled_scan_equals_the_plain_loop(sizes, clip, **options):
         gradients_that_flow(inputs, weights, slow[1]),
         2e-4,
     )
+
+
+@pytest.mark.parametrize("constant", [True, False])
+def test_a_cut_batch_of_the_controller_equals_the_whole(three_loops, constant):
+    rng = np.random.default_rng(8)
+    sizes = {"T": 3, "B": 7, "K": 3, "G": 2, "U": 2, "F": 2, "N": 3}
+    inputs, weights = controlled_arrays(
+        rng, **sizes, constant=constant, noise=True, masks=True, feedback="rates"
+    )
+    outer = random_state_weights(rng, inputs, weights)
+    call = as_controlled(controlled_scan, 5.0)
+    assert_parts_equal_the_whole(call, [*inputs, *weights], outer, three_loops)
 
 
 def test_gradients_equal_finite_differences():
