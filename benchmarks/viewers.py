@@ -32,6 +32,7 @@ import scipy.io
 
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
+from lfads_nb.unit_chunks import unit_chunks
 from tests.browser.lab import Lab, running_lab
 
 N_NEURONS, N_CONDITIONS, N_FACTORS = 100, 65, 8
@@ -116,7 +117,7 @@ def make_run(folder: Path, n_trials: int, n_bins: int) -> RunFolder:
 
 
 def _put(file: h5py.File, key: str, values: np.ndarray) -> None:
-    file.create_dataset(key, data=values, compression="gzip", compression_opts=4)
+    file.create_dataset(key, data=values, **unit_chunks(values.shape, values.itemsize))
 
 
 def measure(lab: Lab, run: RunFolder) -> dict[str, float]:

@@ -9,6 +9,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from lfads_nb.unit_chunks import unit_chunks
+
 
 def write_model_runs(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays, trials first, as compressed float64; the file appears when it is whole."""
@@ -16,7 +18,6 @@ def write_model_runs(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     temporary = path.with_name(f".writing-{path.name}")
     with h5py.File(temporary, "w") as file:
         for name, array in arrays.items():
-            file.create_dataset(
-                name, data=np.asarray(array, np.float64), compression="gzip", compression_opts=4
-            )
+            values = np.asarray(array, np.float64)
+            file.create_dataset(name, data=values, **unit_chunks(values.shape, values.itemsize))
     os.replace(temporary, path)

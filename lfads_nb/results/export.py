@@ -19,6 +19,7 @@ from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.results.run_view import RunView
 from lfads_nb.results.trained_params import KEYS, KEYS_BY_DATASET, TrainedParams
 from lfads_nb.sweep.folders import PosteriorKind
+from lfads_nb.unit_chunks import unit_chunks
 
 _FIELDS = {
     "controller_outputs": "controller_outputs",
@@ -99,8 +100,8 @@ def write_posterior_means(pm: PosteriorMeans, path: str | Path) -> Path:
     path = Path(path)
     with replacing(path) as beside, h5py.File(beside, "w") as file:
         for name, array in _arrays(pm):
-            compressed = {"compression": "gzip", "shuffle": True} if array.size > 1024 else {}
-            file.create_dataset(name, data=array, **compressed)
+            packed = unit_chunks(array.shape, array.itemsize) if array.size > 1024 else {}
+            file.create_dataset(name, data=array, **packed)
         file.attrs["kind"] = pm.kind
         file.attrs["dataset"] = pm.datasets[0]
         file.attrs["rateUnit"] = pm.rate_unit

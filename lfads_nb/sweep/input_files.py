@@ -23,6 +23,7 @@ from lfads_nb.atomic_files import replacing
 from lfads_nb.datasets import Counts, Split
 from lfads_nb.datasets.matvariables import Variables, open_mat
 from lfads_nb.errors import RunFolderError
+from lfads_nb.unit_chunks import unit_chunks
 
 log = logging.getLogger(__name__)
 
@@ -62,10 +63,8 @@ def write_input_file(
             if counts.external_inputs is not None:
                 arrays["ext_input"] = counts.external_inputs[trials].astype("f8")
             for key, array in arrays.items():
-                file.create_dataset(
-                    f"{part}_{key}", data=array, compression="gzip", compression_opts=1,
-                    shuffle=True,
-                )  # fmt: skip
+                packed = unit_chunks(array.shape, array.itemsize)
+                file.create_dataset(f"{part}_{key}", data=array, **packed)
             file[f"{part}_inds"] = (trials + 1).astype("f8")
         if counts.truth is not None or counts.external_inputs is not None:
             # TF1's pictures divide the summed truth by this to get back to the raw bins.

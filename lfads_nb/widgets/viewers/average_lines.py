@@ -14,6 +14,7 @@ import numpy as np
 from lfads_nb.widgets.viewers.plot import Plot
 
 Style = Literal["solid", "dashed", "dotted"]
+_MOST_LIFTED = 24  # more halos would hide all that lies below, and each is a stroke more
 _DASHES: dict[str, list[float]] = {"solid": [], "dashed": [7, 4], "dotted": [1.5, 3.5]}
 
 
@@ -64,9 +65,10 @@ class AverageLines:
         self.x = np.ascontiguousarray(x[known] if x.ndim == 2 else x, dtype="<f4")
         self.y = np.ascontiguousarray(y[known], dtype="<f4")
         self.colours = [c for c, is_known in zip(colours, known, strict=True) if is_known]
+        look = self._look if len(self.y) <= _MOST_LIFTED else {**self._look, "halo": None}
         self._content = {
             "x": self.x.tobytes(), "y": self.y.tobytes(), "n_bins": y.shape[-1],
-            "colours": self.colours, "opacity": opacity, **self._look,
+            "colours": self.colours, "opacity": opacity, **look,
         }  # fmt: skip
         self._send()
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MOST_POINTS = 150_000
+MOST_POINTS = 80_000
 MOST_BINS = 1_000
+FEWEST_BINS = 240
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,13 @@ def spend(
     n_bins : bins of a trial.
     most_points : points of all lines together.
     most_bins : bins of a line that a screen tells apart.
+
+    Where there are too many points, bins are left out before trials are, as long as `FEWEST_BINS`
+    of a line remain: rates are smooth, and a trial that is not drawn cannot be picked.
     """
     every = max(1, -(-n_bins // most_bins))
+    wanted = -(-len(trials) * n_bins // most_points)
+    every = max(every, min(wanted, n_bins // FEWEST_BINS))
     most_trials = max(1, most_points // max(1, -(-n_bins // every)))
     if len(trials) <= most_trials:
         return Drawn(trials, len(trials), every)

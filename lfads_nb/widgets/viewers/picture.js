@@ -10,9 +10,10 @@ function shorts(view) {
   return new Uint16Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 }
 
-function bytes(view) {
-  if (!view || !view.byteLength) return new Uint8Array(0);
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+// Colours as one number each; both ends of a copy use the machine's own order of bytes.
+function words(view) {
+  if (!view || !view.byteLength) return new Uint32Array(0);
+  return new Uint32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 }
 
 // Colours may name a CSS variable of the theme; a canvas wants the value.
@@ -191,17 +192,13 @@ class Picture {
   imageBitmap() {
     if (this.bitmap) return this.bitmap;
     const [rows, columns] = this.model.get("image_shape");
-    const table = bytes(this.model.get("image_colours"));
+    const table = words(this.model.get("image_colours"));
     this.bitmap = document.createElement("canvas");
     this.bitmap.width = columns;
     this.bitmap.height = rows;
     const pixels = new ImageData(columns, rows);
-    for (let i = 0; i < rows * columns; i++) {
-      const entry = 4 * this.image[i];
-      for (let channel = 0; channel < 4; channel++) {
-        pixels.data[4 * i + channel] = table[entry + channel];
-      }
-    }
+    const colours = new Uint32Array(pixels.data.buffer);
+    for (let i = 0; i < rows * columns; i++) colours[i] = table[this.image[i]];
     this.bitmap.getContext("2d").putImageData(pixels, 0, 0);
     return this.bitmap;
   }

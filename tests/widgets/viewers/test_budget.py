@@ -11,8 +11,17 @@ from lfads_nb.widgets.viewers.budget import spend
 def test_what_is_left_out_is_said():
     trials = np.arange(412)
     drawn = spend(trials, trials % 4, 2000, most_points=60_000)
-    assert drawn.sentence() == "60 of 412 trials, every 2nd bin"
+    assert drawn.sentence() == "240 of 412 trials, every 8th bin"
     assert spend(trials[:5], trials[:5], 100).sentence() == "5 trials, every bin"
+
+
+def test_bins_are_left_out_before_trials():
+    trials = np.arange(120)
+    assert spend(trials, trials % 4, 500, most_points=60_000).sentence() == "120 trials, every bin"
+    drawn = spend(trials, trials % 4, 500, most_points=30_000)
+    assert drawn.sentence() == "120 trials, every 2nd bin"
+    drawn = spend(trials, trials % 4, 500, most_points=15_000)
+    assert drawn.sentence() == "60 of 120 trials, every 2nd bin"
 
 
 @pytest.mark.parametrize(("every", "words"), [(3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")])
