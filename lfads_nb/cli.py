@@ -262,6 +262,12 @@ def sample(
     ] = None,
 ) -> None:
     """Make posterior means from a trained model's weights."""
+    from lfads_nb.cores import usable_cores
+    from lfads_nb.queue.devices import run_environment
+
+    # Level 3: TensorFlow takes a machine without a GPU for an error. What the user set stands.
+    ours = {**run_environment(None, threads=usable_cores()), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    os.environ.update({**ours, **os.environ})
     from lfads_nb.model.stages import sample_folder
 
     for path in sample_folder(run_dir, kind=kind.value, n_samples=samples, output=output):

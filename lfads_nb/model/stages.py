@@ -215,12 +215,13 @@ def _write_posterior(
     kind: PosteriorKind | None,
     n_samples: int | None,
     on_progress: Callable[[float], None] | None,
-) -> None:
+) -> list[Path]:
+    """Write the files of all sessions and parts of the data, and return where they are."""
     params = model.architecture.params
     kind = params.posterior_mean_kind if kind is None else kind
     n_samples = params.num_samples_posterior if n_samples is None else n_samples
     n_trials = sum(len(trials) for session in sessions for trials in session.splits.values())
-    done = 0
+    done, written = 0, []
 
     def count(n: int) -> None:
         nonlocal done
@@ -240,12 +241,14 @@ def _write_posterior(
             if not len(trials):
                 continue
             arrays = sampler.means(trials, index, count)
-            write_model_runs(run.posterior_means(session.name, split, kind), arrays)
+            written.append(run.posterior_means(session.name, split, kind))
+            write_model_runs(written[-1], arrays)
             log.info(
                 "%s, %s: %d trials, cost %.2f, bound %.2f nats per trial.",
                 session.name, split, len(trials), arrays["costs"].mean(),
                 arrays["nll_bound_vaes"].mean(),
             )  # fmt: skip
+    return written
 
 
 def sample_prior(
@@ -265,7 +268,7 @@ def sample_folder(
     kind: PosteriorKind | None = None,
     n_samples: int | None = None,
     output: Path | str | None = None,
-) -> None:
+) -> list[Path]:
     """Write posterior means for any folder with inputs, `model_params` and hyperparameters.
 
     Parameters
@@ -276,6 +279,11 @@ def sample_folder(
         Instead of the run's own.
     output : path, optional
         Folder for the `model_runs_*` files; the run's `lfadsOutput` if not given.
+
+    Returns
+    -------
+    list of Path
+        The files that were written.
 
     Raises
     ------
@@ -291,7 +299,7 @@ def sample_folder(
         weights.from_tf1(model.network, arrays, source=run.model_params)
         model.step.assign(int(arrays.get("LFADS_global_step:0", 0)))
         target = run if output is None else _Elsewhere(run.path, Path(output))
-        _write_posterior(target, model, sessions, kind, n_samples, None)
+        return _write_posterior(target, model, sessions, kind, n_samples, None)
 
 
 class _Elsewhere(RunFolder):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -42,6 +44,22 @@ def test_push_mean_of_old_weights_equals_that_of_tf1(case, tmp_path):
             assert ours[split][name].shape == array.shape
             if name not in COSTS:
                 np.testing.assert_allclose(ours[split][name], array, rtol=0, atol=1e-5)
+
+
+def test_the_sample_command_says_what_it_wrote(tmp_path):
+    command = [sys.executable, "-m", "lfads_nb", "sample", str(TF1 / CASES[0])]
+    done = subprocess.run(
+        [*command, "--kind", PUSH_MEAN, "--output", str(tmp_path)],
+        capture_output=True, text=True, timeout=180,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    named = [Path(line).name for line in done.stdout.splitlines()]
+    assert sorted(named) == sorted(path.name for path in tmp_path.iterdir())
+    assert len(named) == 2
+    ours, theirs = written(tmp_path, PUSH_MEAN), written(TF1 / CASES[0] / "lfadsOutput", PUSH_MEAN)
+    np.testing.assert_allclose(
+        ours["valid"]["factors"], theirs["valid"]["factors"], rtol=0, atol=1e-5
+    )
 
 
 def test_push_mean_costs_are_each_trials_share_of_tf1s_batch_cost(tmp_path):
