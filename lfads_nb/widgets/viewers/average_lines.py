@@ -14,7 +14,8 @@ import numpy as np
 from lfads_nb.widgets.viewers.plot import Plot
 
 Style = Literal["solid", "dashed", "dotted"]
-_MOST_LIFTED = 24  # more halos would hide all that lies below, and each is a stroke more
+_MOST_LIFTED = 24  # more, with their halos, would hide all that lies below
+_CROWDED_WIDTH = 1.6
 _DASHES: dict[str, list[float]] = {"solid": [], "dashed": [7, 4], "dotted": [1.5, 3.5]}
 
 
@@ -65,7 +66,9 @@ class AverageLines:
         self.x = np.ascontiguousarray(x[known] if x.ndim == 2 else x, dtype="<f4")
         self.y = np.ascontiguousarray(y[known], dtype="<f4")
         self.colours = [c for c, is_known in zip(colours, known, strict=True) if is_known]
-        look = self._look if len(self.y) <= _MOST_LIFTED else {**self._look, "halo": None}
+        look = dict(self._look)
+        if len(self.y) > _MOST_LIFTED:
+            look |= {"halo": None, "width": min(look["width"], _CROWDED_WIDTH)}
         self._content = {
             "x": self.x.tobytes(), "y": self.y.tobytes(), "n_bins": y.shape[-1],
             "colours": self.colours, "opacity": opacity, **look,
