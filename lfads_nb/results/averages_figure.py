@@ -67,7 +67,7 @@ def _draw_session(part: SubFigure, pm: PosteriorMeans, neurons: Any, name: str) 
     sd_bins = smoothing_bins(pm, AVERAGE_SMOOTHING_MS)
     # Where a trial has no outputs its spikes are left out too, so that both average the same.
     present = pm.field("rates").present
-    spikes = np.where(present[:, None, None], pm.counts * pm.counts_to_rates, np.nan)
+    spikes = np.where(present[:, None, None], pm.field("counts")[:] * pm.counts_to_rates, np.nan)
     data = average_by_condition(spikes, ids)
     smoothed = data._replace(mean=metrics.smooth(data.mean, sd_bins))
     model = pm.condition_averages("rates")

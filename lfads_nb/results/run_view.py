@@ -31,12 +31,14 @@ class RunView:
 
         Parameters
         ----------
-        run : its `RunFolder` (or path), which must hold a `run.json`, or a `Run`.
+        run : its `RunFolder` (or path), which must hold a `run.json`, or what looks like a `Run`.
 
         Raises
         ------
         RunFolderError
             The folder does not say what it is.
+        TypeError
+            Something else was given.
         """
         if isinstance(run, RunView):
             return run
@@ -45,6 +47,10 @@ class RunView:
         if isinstance(run, RunFolder):
             record = RunRecord.load(run)
             return cls(record.name, run, record.params, record.datasets)
+        if not hasattr(run, "spec"):
+            raise TypeError(
+                f"a run, such as rc.runs[0], or its folder is needed, not {type(run).__name__}"
+            )
         return cls(run.name, run.folder, run.params, tuple(run.spec.dataset_names))
 
     def fit_log(self) -> FitLog:

@@ -62,7 +62,7 @@ def _draw_session(
     order = np.argsort(np.argmax(average, axis=0), kind="stable")
     lively = np.sort(np.argsort(-np.nanvar(rates, axis=(0, 1)))[:n_neurons])
     spikes = metrics.smooth(
-        pm.counts[trials] * pm.counts_to_rates, smoothing_bins(pm, SMOOTHING_MS)
+        pm.field("counts")[trials] * pm.counts_to_rates, smoothing_bins(pm, SMOOTHING_MS)
     )
     pictures = [("spikes smoothed", spikes), ("inferred rates", rates[trials])]
     if pm.has("true_rates"):

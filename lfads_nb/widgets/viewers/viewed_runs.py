@@ -8,6 +8,7 @@ from typing import Any
 from lfads_nb.errors import RunFolderError
 from lfads_nb.results import FitLog
 from lfads_nb.results.run_view import RunView
+from lfads_nb.sweep import RunCollection
 from lfads_nb.widgets.palette import categorical
 from lfads_nb.widgets.viewers.selection import Selection
 
@@ -17,11 +18,13 @@ class ViewedRuns:
 
     Parameters
     ----------
-    runs : `Run`s, or run folders; a single one, too.
+    runs : `Run`s, or run folders; a single one, too, or a whole `RunCollection`.
     selection : shared with other viewers.
     """
 
     def __init__(self, runs: Any, selection: Selection | None = None) -> None:
+        if isinstance(runs, RunCollection):
+            runs = runs.runs
         each: Sequence[Any] = list(runs) if _is_many(runs) else [runs]
         self.runs = {RunView.of(run).name: run for run in each}
         self.views = {name: RunView.of(run) for name, run in self.runs.items()}

@@ -7,6 +7,8 @@ from typing import Any
 import ipywidgets as w
 
 from lfads_nb.results import PosteriorMeans
+from lfads_nb.results.run_view import RunView
+from lfads_nb.sweep import Run
 from lfads_nb.widgets.viewers.linked_view import LinkedView
 from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.selection_bar import SelectionBar, make_legend
@@ -18,7 +20,7 @@ class Viewer(LinkedView):
 
     Parameters
     ----------
-    posterior_means : what `Run.posterior_means()` returns, or a `Viewed` to share.
+    posterior_means : what `Run.posterior_means()` returns, the run itself, or a `Viewed` to share.
     selection : shared with other viewers; what is chosen in one is then seen in all.
     chrome : whether to show the selection's own controls and the legend.
     chosen : what to select at first, such as `neuron=7`; see `Selection`.
@@ -26,14 +28,21 @@ class Viewer(LinkedView):
 
     def __init__(
         self,
-        posterior_means: PosteriorMeans | Viewed,
+        posterior_means: PosteriorMeans | Run | RunView | Viewed,
         *,
         selection: Selection | None = None,
         chrome: bool = True,
         **chosen: Any,
     ) -> None:
+        if isinstance(posterior_means, Run | RunView):
+            posterior_means = posterior_means.posterior_means()
         if isinstance(posterior_means, Viewed):
             self.viewed = posterior_means
+        elif not isinstance(posterior_means, PosteriorMeans):
+            raise TypeError(
+                f"{type(self).__name__} shows one run: give it run.posterior_means(), not "
+                f"{type(posterior_means).__name__}"
+            )
         else:
             self.viewed = Viewed(posterior_means, selection, **chosen)
         super().__init__(self.viewed.selection)

@@ -9,6 +9,7 @@ import ipywidgets as w
 import numpy as np
 
 from lfads_nb.results import TrainedParams
+from lfads_nb.sweep import Run
 from lfads_nb.widgets.viewers.heat_map import colour_bar, heat_image
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.linked_view import LinkedView
@@ -35,14 +36,20 @@ class WeightsViewer(LinkedView):
 
     Parameters
     ----------
-    weights : what `Run.trained_params()` returns.
+    weights : what `Run.trained_params()` returns, or the run itself.
     selection : shared with other viewers; its dataset chooses the session.
     """
 
     title: ClassVar[str] = "Weights"
     redraw_on: ClassVar[tuple[str, ...]] = ("dataset",)
 
-    def __init__(self, weights: TrainedParams, *, selection: Selection | None = None) -> None:
+    def __init__(self, weights: TrainedParams | Run, *, selection: Selection | None = None) -> None:
+        if isinstance(weights, Run):
+            weights = weights.trained_params()
+        if not isinstance(weights, TrainedParams):
+            raise TypeError(
+                f"weights are shown of run.trained_params(), not of {type(weights).__name__}"
+            )
         self.weights = weights
         super().__init__(selection or Selection(dataset=next(iter(weights.dataset_names), "")))
         self.children = self.build()

@@ -174,6 +174,22 @@ def test_a_run_without_controller_says_so(open_run):
 # ------------------------------------------------------------------------------------------- runs
 
 
+def test_a_run_stands_for_its_posterior_means(open_run):
+    run, pm = open_run()
+    viewer = TrialViewer(RunView.of(run.folder))
+    assert viewer.viewed.source.pm.n_trials == pm.n_trials
+
+
+def test_what_cannot_be_viewed_is_said(open_run, tmp_path):
+    run, pm = open_run()
+    with pytest.raises(TypeError, match=r"FactorsViewer .* run.posterior_means\(\), not PosixPath"):
+        FactorsViewer(tmp_path)
+    with pytest.raises(TypeError, match=r"a run, such as rc.runs\[0\], .* not PosteriorMeans"):
+        FitViewer(pm)
+    with pytest.raises(TypeError, match=r"run.trained_params\(\), not of RunFolder"):
+        WeightsViewer(run.folder)
+
+
 @pytest.fixture
 def runs(open_run, fit_log_text):
     made = [open_run(PARAMS.copy(factors_dim=dims))[0].folder for dims in (2, 3, 4)]
