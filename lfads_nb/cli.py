@@ -324,7 +324,7 @@ def show_results(collection: RunCollection) -> None:
     from lfads_nb.results import compare
 
     frame = compare(collection.runs)
-    table = Table("run", "state", "validation cost", "R² of the rates")
+    table = Table("run", "state", "best validation cost", "R² of the rates")
     table.columns[0].overflow = "fold"
     for run in collection.runs:
         row = frame.loc[run.name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,11 @@ def write_html(run: Any, path: str | Path | None = None, *, with_code: bool = Fa
             f"{notebook} cannot be read ({error}). While the run is being executed it is "
             "rewritten all the time: try again when the run has ended."
         ) from error
+    quiet = logging.getLogger(f"{__name__}.nbconvert")
+    # It warns of every figure that has no text of its own; the report's headings say what they are.
+    quiet.setLevel(logging.ERROR)
     exporter = HTMLExporter(
+        log=quiet,
         template_name="lab",
         embed_images=True,
         exclude_input=not with_code,
