@@ -7,9 +7,9 @@ For each size (trials x bins, 100 neurons, 65 conditions) a run folder is made, 
 
 - open: seconds in the kernel until `RatesViewer(pm)` is made, from a closed folder;
 - first: seconds until its first picture is on screen, sending and drawing included;
-- neuron, legend: processor time (ms) of the browser's main thread to show another neuron, or all
-  conditions, beyond what JupyterLab needs at rest, and the whole wait (ms) until the picture is
-  there, in which the kernel reads the file;
+- neuron, toggle, legend: processor time (ms) of the browser's main thread to show another neuron,
+  one condition more or less, or all of them, beyond what JupyterLab needs at rest, and the whole
+  wait (ms) until the picture is there, in which the kernel reads the file;
 - pan: the same processor time per step of a drag (ms), and the slowest frame (ms).
 
 Without a GPU, Chromium paints on its main thread; with one, less is left to that.
@@ -138,6 +138,10 @@ def measure(lab: Lab, run: RunFolder) -> dict[str, float]:
     box = page.get_by_label("show all").bounding_box()
     assert box is not None
     place = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    entry = page.locator(".lfads-legend [role=checkbox]").first.bounding_box()
+    assert entry is not None
+    one = (entry["x"] + 8, entry["y"] + entry["height"] / 2)
+    found |= _repeated(lab, watch, "toggle", lambda: page.mouse.click(*one), 4)
     found |= _repeated(lab, watch, "legend", lambda: page.mouse.click(*place), 1)
     found["all points"] = _dataset(lab, "points")
     found |= _pan(lab, watch)

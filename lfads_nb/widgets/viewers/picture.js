@@ -72,7 +72,7 @@ class Picture {
     const [x0, x1, y0, y1] = this.limits();
     if (x0 === null || y0 === null || x1 === x0 || y1 === y0) return;
     const place = { x0, y1, sx: width / (x1 - x0), sy: height / (y1 - y0) };
-    context.lineJoin = "round";
+    context.lineJoin = "bevel"; // round ones take a third longer
     if (this.image.length) this.drawImage(context, place);
     const inView = this.binsInView(x0, x1);
     const below = this.model.get("bands_below");
