@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-MOST_POINTS = 60_000
+MOST_POINTS = 45_000
 MOST_BINS = 1_000
 FEWEST_BINS = 240
 

@@ -181,7 +181,7 @@ class TrialBundle:
             self.averages.hide()
             return
         average = self._average(values, trials, bins)
-        self.averages.show(time, average.mean, self._colours_of(average), opacity=self._opacity)
+        self._show_average(self.averages, time, average)
         self._kinds.append("average")
         if wants_sem:
             low, high = average.mean - average.sem, average.mean + average.sem
@@ -198,8 +198,16 @@ class TrialBundle:
                 continue
             average = self._average(readers[name](), trials, bins)
             self._reach.append(average.mean)
-            lines.show(time, average.mean, self._colours_of(average), opacity=self._opacity)
+            self._show_average(lines, time, average)
             self._kinds.append(name)
+
+    def _show_average(
+        self, lines: AverageLines, time: np.ndarray, average: ConditionAverages
+    ) -> None:
+        lines.show(
+            time[:: self._every], average.mean[:, :: self._every], self._colours_of(average),
+            opacity=self._opacity,
+        )  # fmt: skip
 
     def _add_spread(self, values: np.ndarray, spread: Reader | None, bins: slice) -> None:
         picked = np.intersect1d(self.viewed.selection.picked, self._trials).astype(np.int64)
