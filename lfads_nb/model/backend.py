@@ -132,8 +132,14 @@ def _tensorflow_scan(
 ) -> tuple[Any, Tensors]:
     import tensorflow as tf
 
+    def at(x: Any, index: Any) -> Any:
+        # Unlike x[index], this asks nothing of the sign of the index, which XLA would compute anew
+        # for each number that it reads.
+        first = [index, *[0] * (len(x.shape) - 1)]
+        return tf.squeeze(tf.slice(x, first, [1, *x.shape[1:]]), axis=0)
+
     def step_at(index: Any, carry: Any) -> tuple[Any, Tensors]:
-        return step(carry, tf.nest.map_structure(lambda x: None if x is None else x[index], xs))
+        return step(carry, tf.nest.map_structure(lambda x: None if x is None else at(x, index), xs))
 
     # Traced once more, without being run, to learn the shapes of what it returns.
     traced = tf.function(lambda leaves: step_at(0, _filled(carry, leaves))[1], autograph=False)

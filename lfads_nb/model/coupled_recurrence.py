@@ -21,6 +21,7 @@ from lfads_nb.model.gru_cell import (
     step,
     step_back,
     transposed,
+    weights_back,
 )
 from lfads_nb.model.recurrence import delayed, summed_like
 from lfads_nb.model.side_by_side import side_by_side
@@ -204,6 +205,26 @@ class _BackInputs(NamedTuple):
     noise: Tensor | None
 
 
+class _BackWeights(NamedTuple):
+    """Weights as the steps back use them: transposed, once for all steps."""
+
+    con: CellWeights
+    heads: Tensor
+    gen: CellWeights
+    fac: Tensor
+    out: Tensor | None
+
+
+def _weights_back(w: CoupledWeights) -> _BackWeights:
+    return _BackWeights(
+        con=weights_back(w.con, left_gradient=True),
+        heads=transposed(w.heads.w),
+        gen=weights_back(w.gen, left_gradient=True),
+        fac=transposed(w.fac),
+        out=None if w.out is None else transposed(w.out.w),
+    )
+
+
 class _BackCarry(NamedTuple):
     """Gradients of what a step hands to the next one, and sums over the steps so far."""
 
@@ -265,7 +286,7 @@ def _run(
     xs = x._replace(con_h0=None, gen_h0=None, gen_gates_x=None if constant else x.gen_gates_x)
     carry = (x.con_h0, x.gen_h0, first)
     _, ys = scan(one_step, carry, xs, n_steps=x.con_gates_x.shape[0])
-    return ControlledStates(*ys[:6]), _Kept(Gates(*ys[6:8]), Gates(*ys[8:]))
+    return ControlledStates(*ys[:6]), _Kept(Gates(*ys[6:9]), Gates(*ys[9:]))
 
 
 def coupled_step(
@@ -320,14 +341,14 @@ def _run_back(
 
     The latter is a sum within the former if `gen_gates_x` is constant in time.
     """
-    constant = x.gen_gates_x.shape[0] == 1
+    constant, back = x.gen_gates_x.shape[0] == 1, _weights_back(w)
 
     def one_step(after: _BackCarry, now: _BackInputs) -> tuple:
         d_factors = after.factors + now.d.factors
-        gen = _generator_back(after, now, d_factors, w, clip)
+        gen = _generator_back(after, now, d_factors, back, clip)
         d_heads = _heads_back(now, gen.left)
-        con = _controller_back(after, now, d_heads, w, clip)
-        d_fed, d_out = _feedback_back(now, con.left, w) if w.feeds else (None, None)
+        con = _controller_back(after, now, d_heads, w, back, clip)
+        d_fed, d_out = _feedback_back(now, con.left, w, back) if w.feeds else (None, None)
         parts = CoupledWeights(
             con=con.weights,
             heads=_affine_back(now.states.con_states, d_heads),
@@ -357,11 +378,11 @@ def _run_back(
 
 
 def _generator_back(
-    after: _BackCarry, now: _BackInputs, d_factors: Tensor, w: CoupledWeights, clip: float
+    after: _BackCarry, now: _BackInputs, d_factors: Tensor, back: _BackWeights, clip: float
 ) -> StepBack:
-    d_gen = _masked(ops.matmul(d_factors, transposed(w.fac)), now.gen_masks)
+    d_gen = _masked(ops.matmul(d_factors, back.fac), now.gen_masks)
     d_gen = d_gen + after.gen + now.d.gen_states
-    return step_back(d_gen, now.states.co, now.before.gen, now.kept.gen_gates, w.gen, clip=clip)
+    return step_back(d_gen, now.states.co, now.before.gen, now.kept.gen_gates, back.gen, clip=clip)
 
 
 def _heads_back(now: _BackInputs, d_co: Tensor) -> Tensor:
@@ -374,17 +395,22 @@ def _heads_back(now: _BackInputs, d_co: Tensor) -> Tensor:
 
 
 def _controller_back(
-    after: _BackCarry, now: _BackInputs, d_heads: Tensor, w: CoupledWeights, clip: float
+    after: _BackCarry,
+    now: _BackInputs,
+    d_heads: Tensor,
+    w: CoupledWeights,
+    back: _BackWeights,
+    clip: float,
 ) -> StepBack:
-    d_con = after.con + now.d.con_states + ops.matmul(d_heads, transposed(w.heads.w))
+    d_con = after.con + now.d.con_states + ops.matmul(d_heads, back.heads)
     fed = None
     if w.feeds:
         fed = _masked(_fed_back(now.before.factors, w), now.feedback_masks)
-    return step_back(d_con, fed, now.before.con, now.kept.con_gates, w.con, clip=clip)
+    return step_back(d_con, fed, now.before.con, now.kept.con_gates, back.con, clip=clip)
 
 
 def _feedback_back(
-    now: _BackInputs, d_fed: Tensor, w: CoupledWeights
+    now: _BackInputs, d_fed: Tensor, w: CoupledWeights, back: _BackWeights
 ) -> tuple[Tensor, _Affine | None]:
     """Gradients of the factors of the bin before, and of the read-out if rates are fed back."""
     d_fed = _masked(d_fed, now.feedback_masks)
@@ -393,7 +419,7 @@ def _feedback_back(
     log_rates = w.out(now.before.factors)
     inside = ops.cast(ops.abs(log_rates) <= MAX_LOG_RATE, d_fed.dtype)
     d_log_rates = d_fed * inside * _fed_back(now.before.factors, w)
-    d_factors = ops.matmul(d_log_rates, transposed(w.out.w))
+    d_factors = ops.matmul(d_log_rates, back.out)
     return d_factors, _affine_back(now.before.factors, d_log_rates)
 
 

@@ -33,10 +33,9 @@ class CellWeights(NamedTuple):
 class Gates(NamedTuple):
     """Activations of one step."""
 
-    ru: Tensor
-    """(..., trials, 2 units): reset and update gate."""
+    r: Tensor
+    u: Tensor
     c: Tensor
-    """(..., trials, units)"""
 
 
 class StepBack(NamedTuple):
@@ -61,6 +60,19 @@ def joint_weights(w_x: Tensor | None, w_h_ru: Tensor, w_h_c: Tensor) -> CellWeig
     )
 
 
+def weights_back(w: CellWeights, *, left_gradient: bool) -> CellWeights:
+    """Turn the weights as steps back use them, once for all steps.
+
+    Parameters
+    ----------
+    w : CellWeights
+    left_gradient : bool
+        Whether `left` needs a gradient; if not, only the rows of h are left.
+    """
+    n_left = 0 if left_gradient else w.c.shape[-2] - w.c.shape[-1]
+    return CellWeights(*(transposed(x[..., n_left:, :]) for x in w))
+
+
 def step(
     left: Tensor | None, h: Tensor, added: Tensor, w: CellWeights, *, clip: float
 ) -> tuple[Tensor, Gates]:
@@ -77,10 +89,11 @@ def step(
         Bound on the states.
     """
     n = h.shape[-1]
-    ru = ops.sigmoid(ops.matmul(_joined(left, h), w.ru) + added[..., : 2 * n])
-    r, u = ru[..., :n], ru[..., n:]
+    z = ops.matmul(_joined(left, h), w.ru)
+    r = ops.sigmoid(z[..., :n] + added[..., :n])
+    u = ops.sigmoid(z[..., n:] + added[..., n : 2 * n])
     c = ops.tanh(ops.matmul(_joined(left, r * h), w.c) + added[..., 2 * n :])
-    return ops.clip(c + u * (h - c), -clip, clip), Gates(ru, c)
+    return ops.clip(c + u * (h - c), -clip, clip), Gates(r, u, c)
 
 
 def step_back(
@@ -91,7 +104,6 @@ def step_back(
     w: CellWeights,
     *,
     clip: float,
-    left_gradient: bool = True,
 ) -> StepBack:
     """Return the gradients of a step from that of its new state.
 
@@ -99,24 +111,23 @@ def step_back(
     ----------
     dh : tensor, (..., trials, units)
         Of the new state.
-    left, h, gates, w
+    left, h, gates
         As in and from `step`.
+    w : CellWeights
+        From `weights_back`.
     clip : float
-    left_gradient : bool
-        Whether `left` needs one.
     """
-    n, c = h.shape[-1], gates.c
-    r, u = gates.ru[..., :n], gates.ru[..., n:]
+    r, u, c = gates
+    n = h.shape[-1]
     dh = dh * ops.cast(ops.abs(c + u * (h - c)) <= clip, dh.dtype)
     du = dh * (h - c) * u * (1 - u)
     dc = dh * (1 - u) * (1 - c * c)
-    n_left = 0 if left is None else left.shape[-1]
-    d_left_c, d_reset = _product_back(dc, w.c, n_left, left_gradient)
+    d_left_c, d_reset = _parts(ops.matmul(dc, w.c), n)
     d_ru = ops.concatenate([d_reset * h * r * (1 - r), du], axis=-1)
-    d_left_ru, d_recurrent = _product_back(d_ru, w.ru, n_left, left_gradient)
+    d_left_ru, d_recurrent = _parts(ops.matmul(d_ru, w.ru), n)
     return StepBack(
         h=dh * u + d_reset * r + d_recurrent,
-        left=d_left_c + d_left_ru if n_left and left_gradient else None,
+        left=None if d_left_c is None else d_left_c + d_left_ru,
         added=(d_ru, dc),
         weights=CellWeights(
             ops.matmul(transposed(_joined(left, h)), d_ru),
@@ -134,13 +145,7 @@ def _joined(left: Tensor | None, h: Tensor) -> Tensor:
     return h if left is None else ops.concatenate([left, h], axis=-1)
 
 
-def _product_back(
-    d: Tensor, w: Tensor, n_left: int, left_gradient: bool
-) -> tuple[Tensor | None, Tensor]:
-    """Gradients of both factors of z in z W."""
-    if not n_left:
-        return None, ops.matmul(d, transposed(w))
-    if not left_gradient:
-        return None, ops.matmul(d, transposed(w[..., n_left:, :]))
-    dz = ops.matmul(d, transposed(w))
-    return dz[..., :n_left], dz[..., n_left:]
+def _parts(dz: Tensor, n_units: int) -> tuple[Tensor | None, Tensor]:
+    """Gradients of left, if it gets one, and of h."""
+    n_left = dz.shape[-1] - n_units
+    return (dz[..., :n_left], dz[..., n_left:]) if n_left else (None, dz)

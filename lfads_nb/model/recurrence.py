@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from lfads_nb.model.backend import scan, with_gradient
-from lfads_nb.model.gru_cell import CellWeights, Gates, joint_weights, step, step_back
+from lfads_nb.model.gru_cell import CellWeights, Gates, joint_weights, step, step_back, weights_back
 from lfads_nb.model.side_by_side import side_by_side
 
 Tensor = Any
@@ -153,10 +153,10 @@ def _scan_op(plan: _Plan) -> Any:
             return (new,), (*gates, h if plan.last_only else new)
 
         xs = _StepInputs(None if constant else added, _in_order(x, h0.shape[0]))
-        (last,), (ru, c, states) = scan(one_step, (h0,), xs, n_steps=plan.n_steps)
+        (last,), (*gates, states) = scan(one_step, (h0,), xs, n_steps=plan.n_steps)
         if plan.last_only:
-            return (last,), _Kept(states, Gates(ru, c))
-        return (states,), _Kept(None, Gates(ru, c))
+            return (last,), _Kept(states, Gates(*gates))
+        return (states,), _Kept(None, Gates(*gates))
 
     def backward(args: tuple, outputs: tuple, kept: _Kept, d_outputs: tuple) -> tuple:
         added, h0, weights, x = args
@@ -177,6 +177,7 @@ def _run_back(
     """Return the gradients of added, h0, weights and x."""
     constant = added.shape[0] == 1
     n_gates = 2 * dh.shape[-1]
+    back = weights_back(weights, left_gradient=plan.x_gradient)
 
     def one_step(carry: tuple, now: _StepInputs) -> tuple:
         dh, d_ru, d_c, *d_weights = carry
@@ -185,9 +186,8 @@ def _run_back(
             now.left,
             now.kept.before,
             now.kept.gates,
-            weights,
+            back,
             clip=plan.clip,
-            left_gradient=plan.x_gradient,
         )
         d_added = tuple(summed_like(g, added.shape[1:]) for g in d.added)
         if constant:
