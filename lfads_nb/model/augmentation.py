@@ -8,13 +8,14 @@ import keras
 import numpy as np
 from keras import ops
 
+from lfads_nb.model.backend import happens
+
 Tensor = Any
 
 
 def dropout_mask(shape: tuple[int, ...], keep: float, seed: keras.random.SeedGenerator) -> Tensor:
     """Draw multipliers of inverted dropout: 0, or 1/keep with probability `keep`."""
-    kept = keras.random.uniform(shape, seed=seed) < keep
-    return ops.cast(kept, "float32") * np.float32(1.0 / keep)
+    return ops.cast(happens(keep, shape, seed), "float32") * np.float32(1.0 / keep)
 
 
 class Coordinated(NamedTuple):
@@ -41,10 +42,10 @@ def coordinated_dropout(
     pass_rate : float
         Share of the visible counts that teach all the same.
     """
-    visible = ops.cast(keras.random.uniform(shape, seed=seed) >= rate, "float32")
+    visible = ops.cast(happens(1.0 - rate, shape, seed), "float32")
     teaches = 1.0 - visible
     if pass_rate > 0:
-        passed = ops.cast(keras.random.uniform(shape, seed=seed) < pass_rate, "float32")
+        passed = ops.cast(happens(pass_rate, shape, seed), "float32")
         teaches = teaches + visible * passed
     return Coordinated(visible * np.float32(1.0 / (1.0 - rate)), teaches)
 

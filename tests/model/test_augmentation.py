@@ -13,6 +13,7 @@ from lfads_nb.model.augmentation import (
     hidden_samples,
     jitter_spikes,
 )
+from lfads_nb.model.backend import happens
 
 
 @given(st.integers(1, 6), st.integers(1, 9), st.integers(0, 50))
@@ -71,3 +72,20 @@ def test_hidden_samples_come_from_their_key():
     first = hidden_samples((5, 6, 7), 0.4, (1, 2))
     np.testing.assert_array_equal(first, hidden_samples((5, 6, 7), 0.4, (1, 2)))
     assert (first != hidden_samples((5, 6, 7), 0.4, (1, 3))).any()
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.013, 0.5, 0.95, 1.0])
+def test_coins_fall_as_often_as_told_everywhere_and_differently_each_time(probability):
+    seed = keras.random.SeedGenerator(0)
+    tosses = np.stack(
+        [ops.convert_to_numpy(happens(probability, (301, 7, 33), seed)) for _ in range(8)]
+    )
+    spread = 5 * np.sqrt(probability * (1 - probability))
+    for axes in [(0, 1, 2, 3), (1, 2, 3), (0, 2, 3), (0, 1, 3), (0, 1, 2)]:
+        shares = tosses.mean(axis=axes)
+        n = tosses.size / max(shares.size, 1)
+        np.testing.assert_allclose(shares, probability, atol=spread / np.sqrt(n) + 1e-5)
+    if 0 < probability < 1:
+        agree = (tosses[1:] == tosses[:-1]).mean()
+        by_chance = probability**2 + (1 - probability) ** 2
+        assert agree == pytest.approx(by_chance, abs=5 * 0.5 / np.sqrt(tosses[1:].size))
