@@ -7,11 +7,13 @@ It answers each line of its input, the number of steps to take, with one line of
 
 from __future__ import annotations
 
+import itertools
 import json
 import resource
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -27,8 +29,7 @@ def stock_step(case: Case) -> Step:
     model = StockNetwork(case)
     optimizer = keras.optimizers.Adam(1e-2, epsilon=0.1, global_clipnorm=200.0)
     model.compile(optimizer=optimizer, loss=None)
-    counts = case.counts()
-    return lambda: model.train_on_batch(counts)
+    return step_of_fit(model, case.counts())
 
 
 def our_step(case: Case) -> Step:
@@ -48,8 +49,20 @@ def our_step(case: Case) -> Step:
         model.compile(optimizer=ClippedAdam(params), jit_compile=compiles_whole_step())
         model.optimizer.build(model.trainable_variables)
     batch = make_batch(architecture, Trials(counts, counts[..., :0]), 0)
-    batch = {name: array[None] for name, array in batch.items()}
-    return lambda: model.train_on_batch(batch)
+    return step_of_fit(model, {name: array[None] for name, array in batch.items()})
+
+
+def step_of_fit(model: keras.Model, batch: Any) -> Step:
+    """Make a training step as `fit` takes it.
+
+    `train_on_batch` also sets back all figures before the step and reads them after it, which `fit`
+    does once an epoch. Under JAX only that can be called from outside.
+    """
+    if keras.backend.backend() == "jax":
+        return lambda: model.train_on_batch(batch)
+    model.make_train_function()
+    batches = itertools.repeat((batch,))
+    return lambda: model.train_function(batches)
 
 
 def cpu_seconds() -> float:
