@@ -61,7 +61,8 @@ def step_of_fit(model: keras.Model, batch: Any) -> Step:
     if keras.backend.backend() == "jax":
         return lambda: model.train_on_batch(batch)
     model.make_train_function()
-    batches = itertools.repeat((batch,))
+    # As tensors, which is how they leave the pipeline that `fit` reads.
+    batches = itertools.repeat((keras.tree.map_structure(keras.ops.convert_to_tensor, batch),))
     return lambda: model.train_function(batches)
 
 
