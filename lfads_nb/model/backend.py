@@ -211,7 +211,7 @@ def _at_leaves(nested: Any, values: Any) -> Tensors:
     return tuple(value for x, value in pairs if x is not None)
 
 
-# ---- random numbers, special functions, compiled passes, devices ------------------------------------------------
+# ---- random numbers, special functions, compiled passes, devices ---------------------------------
 
 
 def happens(probability: float, shape: Sequence[int], seed: keras.random.SeedGenerator) -> Any:

@@ -286,7 +286,7 @@ def _run(
     xs = x._replace(con_h0=None, gen_h0=None, gen_gates_x=None if constant else x.gen_gates_x)
     carry = (x.con_h0, x.gen_h0, first)
     _, ys = scan(one_step, carry, xs, n_steps=x.con_gates_x.shape[0])
-    return ControlledStates(*ys[:6]), _Kept(Gates(*ys[6:9]), Gates(*ys[9:]))
+    return ControlledStates(*ys[:6]), _Kept(Gates(*ys[6:8]), Gates(*ys[8:]))
 
 
 def coupled_step(
@@ -382,7 +382,15 @@ def _generator_back(
 ) -> StepBack:
     d_gen = _masked(ops.matmul(d_factors, back.fac), now.gen_masks)
     d_gen = d_gen + after.gen + now.d.gen_states
-    return step_back(d_gen, now.states.co, now.before.gen, now.kept.gen_gates, back.gen, clip=clip)
+    return step_back(
+        d_gen,
+        now.states.co,
+        now.before.gen,
+        now.states.gen_states,
+        now.kept.gen_gates,
+        back.gen,
+        clip=clip,
+    )
 
 
 def _heads_back(now: _BackInputs, d_co: Tensor) -> Tensor:
@@ -406,7 +414,9 @@ def _controller_back(
     fed = None
     if w.feeds:
         fed = _masked(_fed_back(now.before.factors, w), now.feedback_masks)
-    return step_back(d_con, fed, now.before.con, now.kept.con_gates, back.con, clip=clip)
+    return step_back(
+        d_con, fed, now.before.con, now.states.con_states, now.kept.con_gates, back.con, clip=clip
+    )
 
 
 def _feedback_back(

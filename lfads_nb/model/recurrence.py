@@ -1,7 +1,7 @@
 """Loops over time of cells that do not depend on each other, with their own backward pass.
 
-The forward pass keeps states and gates, the backward pass sums the weights' gradients as it goes.
-Arrays are time-major, and D cells of equal width run together: (bins, D, trials, units).
+The forward pass keeps states and two of the gates, the backward pass sums the weights' gradients as
+it goes. Arrays are time-major, and D cells of equal width run together: (bins, D, trials, units).
 
 Clipping needs care only where it can act. A new state u h + (1 - u) c lies between h and c, and
 |c| < 1, so |h'| <= max(|h|, 1): with a bound of at least 1, once all |h| are within it, they stay
@@ -125,6 +125,8 @@ class _Kept(NamedTuple):
     before: Tensor | None
     """States before each bin, if those after it are not returned."""
     gates: Gates
+    after: Tensor | None = None
+    """States after each bin, put in for the pass back."""
 
 
 class _StepInputs(NamedTuple):
@@ -160,11 +162,12 @@ def _scan_op(plan: _Plan) -> Any:
 
     def backward(args: tuple, outputs: tuple, kept: _Kept, d_outputs: tuple) -> tuple:
         added, h0, weights, x = args
-        d_state, dh = d_outputs[0], ops.zeros_like(h0)
+        (d_state,), (states,), dh = d_outputs, outputs, ops.zeros_like(h0)
         if plan.last_only:
             d_state, dh = None, d_state
+            kept = kept._replace(after=advanced(kept.before, states))
         else:
-            kept = kept._replace(before=delayed(h0, outputs[0]))
+            kept = kept._replace(before=delayed(h0, states), after=states)
         xs = _StepInputs(None, _in_order(x, h0.shape[0]), d_state, kept)
         return _run_back(plan, xs, dh, added, weights)
 
@@ -185,6 +188,7 @@ def _run_back(
             dh if now.d_state is None else dh + now.d_state,
             now.left,
             now.kept.before,
+            now.kept.after,
             now.kept.gates,
             back,
             clip=plan.clip,
@@ -218,6 +222,11 @@ def _out_of_order(d: Tensor) -> Tensor:
 def delayed(first: Tensor, states: Tensor) -> Tensor:
     """States before each bin, of that before the first bin and those after each, (bins, ...)."""
     return ops.concatenate([first[None], states[:-1]], axis=0)
+
+
+def advanced(states: Tensor, last: Tensor) -> Tensor:
+    """States after each bin, of those before each and that after the last, (bins, ...)."""
+    return ops.concatenate([states[1:], last[None]], axis=0)
 
 
 def summed_like(gradient: Tensor, shape: tuple) -> Tensor:

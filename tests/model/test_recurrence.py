@@ -108,6 +108,20 @@ def test_gru_scan_equals_the_plain_loop(T, D, B, H, clip, constant):
     assert_all_close(ours[1], slow[1])
 
 
+@pytest.mark.parametrize("towards_update", [-30.0, 4.0, 8.0, 12.0, 16.0, 17.5, 40.0])
+def test_gates_that_are_all_but_shut_keep_their_gradients(towards_update):
+    rng = np.random.default_rng(11)
+    T, D, B, H = 6, 2, 4, 3
+    arrays = gru_arrays(rng, T, D, B, H)
+    shift = np.repeat(np.float32([0, towards_update, 0]), H)
+    arrays[0] = arrays[0] + shift
+    weights = [normal(rng, T, D, B, H)]
+    ours = value_and_gradients(lambda a: gru_scan(*a, clip=50.0), arrays, weights)
+    slow = value_and_gradients(lambda a: slow_gru_scan(*a, clip=50.0, n_steps=T), arrays, weights)
+    assert_all_close(ours[0], slow[0], 2e-6)
+    assert_all_close(ours[1], slow[1], 1e-5)
+
+
 def slow_encoder_scan(x, w_x, b, h0, w_ru, w_c, *, clip, last_only):
     sequences = (x, tf.reverse(x, [0]))[: h0.shape[0]]
     gates_x = tf.stack([s @ w_x[d] + b[d] for d, s in enumerate(sequences)], axis=1)
