@@ -65,7 +65,7 @@ def joint_weights(w_x: Tensor | None, w_h_ru: Tensor, w_h_c: Tensor) -> CellWeig
 
 
 def weights_back(w: CellWeights, *, left_gradient: bool) -> CellWeights:
-    """Turn the weights as steps back use them, once for all steps.
+    """Transpose the weights, as steps back use them, once for all steps.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import keras
 
-from lfads_nb.model.backend import as_asked_for
+from lfads_nb.model.backend import read_ahead
 from lfads_nb.model.batches import SessionBatches
 from lfads_nb.model.callbacks import (
     CheckpointWriter,
@@ -101,8 +101,8 @@ class Training:
         before = keras.ops.convert_to_numpy(seed)
         with closing(TensorBoardLog(self)) as board:
             self.model.fit(
-                as_asked_for(self.batches),
-                validation_data=as_asked_for(self.validation),
+                read_ahead(self.batches),
+                validation_data=read_ahead(self.validation),
                 epochs=10**9,
                 initial_epoch=self.state.epoch,
                 shuffle=False,

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lfads_nb.model.backend import read_ahead
 from lfads_nb.model.batches import SessionBatches, batch_rows, every_row, make_batch, training_rows
 from lfads_nb.model.inputs import Trials
 from tests.model.small_runs import session, small_architecture, trials
@@ -96,3 +97,23 @@ def test_jitter_moves_training_spikes_and_leaves_validation_alone():
     np.testing.assert_array_equal(moved["counts"][0].sum(axis=1), plain.sum(axis=1))
     ((valid),) = SessionBatches(architecture, sessions, "valid")[0]
     np.testing.assert_array_equal(valid["counts"][0], sessions[0].splits["valid"].counts)
+
+
+def test_reading_ahead_gives_each_epoch_its_own_batches_in_order():
+    batches = SessionBatches(small_architecture(batch_size=4), [session()], "train")
+    given_to_fit = read_ahead(batches)
+    for epoch in (0, 1, 5):
+        dropped = iter(given_to_fit)  # As Keras does before it tells of the next epoch.
+        batches.start_epoch(epoch)
+        read = [batch["counts"].numpy() for (batch,) in given_to_fit]
+        del dropped
+        expected = [batches[i][0]["counts"] for i in range(len(batches))]
+        np.testing.assert_array_equal(read, expected)
+
+
+def test_a_batch_that_cannot_be_made_says_so(monkeypatch):
+    batches = SessionBatches(small_architecture(batch_size=4), [session()], "train")
+    given_to_fit = read_ahead(batches)
+    monkeypatch.setattr(batches, "rows", [None] * len(batches))
+    with pytest.raises(Exception, match="NoneType"):
+        list(given_to_fit)
