@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "model": {"datasets", "sweep", "model"},
     "queue": {"datasets", "sweep", "queue"},
     "results": {"datasets", "sweep", "results"},
+    "nlb": {"datasets", "sweep", "results", "nlb"},
     "widgets": {"datasets", "sweep", "queue", "results", "widgets"},
 }
 HEAVY = {"tensorflow", "keras"}
