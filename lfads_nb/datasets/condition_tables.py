@@ -1,16 +1,16 @@
-"""Condition tables: columns about each trial from a CSV file or a DataFrame, joined to counts."""
+"""Condition tables: columns about each trial from a file or a DataFrame, joined to counts."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lfads_nb.datasets.conditions import as_condition_ids
+from lfads_nb.datasets.conditions import as_condition_ids, condition_label, has_condition
 from lfads_nb.datasets.counts import Counts
+from lfads_nb.datasets.table_files import read_table
 from lfads_nb.datasets.validation import check_column
 from lfads_nb.errors import DataError
 
@@ -32,12 +32,12 @@ def join_conditions(
     Parameters
     ----------
     counts : the session.
-    table : DataFrame, or a file of comma-separated values (`.tsv`: separated by tabs). It may have
-        more rows than there are trials.
+    table : DataFrame, or a file that `table_files.read_table` reads (CSV of any separator, Excel).
+        It may have more rows than there are trials.
     on : column with each row's trial: values of the counts' own trial column of this name if they
         have one, else trial numbers. None: the rows are in the order of the trials.
-    condition : column that becomes the condition ids; several are put together as "left | fast".
-        None leaves the condition ids as they are.
+    condition : column that becomes the condition ids; several are put together as "left | fast",
+        and a trial that lacks one of them has no condition. None leaves the ids as they are.
     first_trial : number of the first trial in the table, 1 for tables from MATLAB.
     columns : which columns to keep as trial columns; all but `on` when not given.
 
@@ -50,7 +50,9 @@ def join_conditions(
     DataError
         When a trial has no row or several, or a column is missing.
     """
-    frame = _as_frame(table)
+    import pandas as pd
+
+    frame = table if isinstance(table, pd.DataFrame) else read_table(table, text_columns=(on,))
     wanted = [condition] if isinstance(condition, str) else list(condition or ())
     kept = [c for c in frame.columns if c != on] if columns is None else list(columns)
     _check_columns(frame, [*wanted, *kept, *([on] if on else [])], counts.name)
@@ -58,22 +60,10 @@ def join_conditions(
     joined = dict(counts.trial_columns)
     for name in kept:
         joined[str(name)] = check_column(
-            _as_array(rows[name]), counts.n_trials, key=str(name), dataset=counts.name
+            rows[name], counts.n_trials, key=str(name), dataset=counts.name
         )
     ids = _condition_ids(rows, wanted, counts.name) if wanted else counts.condition_ids
     return counts._with(condition_ids=ids, trial_columns=joined)
-
-
-def _as_frame(table: pd.DataFrame | str | os.PathLike[str]) -> pd.DataFrame:
-    import pandas as pd
-
-    if isinstance(table, pd.DataFrame):
-        return table
-    path = Path(table).expanduser()
-    try:
-        return pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", skipinitialspace=True)
-    except (OSError, ValueError) as error:
-        raise DataError(f"the condition table {path} cannot be read: {error}") from error
 
 
 def _check_columns(frame: pd.DataFrame, wanted: Sequence[str], dataset: str | None) -> None:
@@ -98,10 +88,11 @@ def _row_of_each_trial(
             )
         return np.arange(counts.n_trials)
     keys = counts.trial_columns.get(on, first_trial + np.arange(counts.n_trials))
+    as_key = _text_key if keys.dtype.kind == "U" else _number_key
     rows_of: dict[Any, list[int]] = {}
     for row, key in enumerate(frame[on].tolist()):
-        rows_of.setdefault(key, []).append(row)
-    found = [rows_of.get(key, []) for key in keys.tolist()]
+        rows_of.setdefault(as_key(key), []).append(row)
+    found = [rows_of.get(as_key(key), []) for key in keys.tolist()]
     for trial, (key, rows) in enumerate(zip(keys.tolist(), found, strict=True)):
         if len(rows) != 1:
             n_wrong = sum(len(rows) != 1 for rows in found)
@@ -116,20 +107,23 @@ def _row_of_each_trial(
     return np.array([rows[0] for rows in found])
 
 
-def _as_array(column: pd.Series) -> np.ndarray:
-    """Numbers with NaN, or text and dates with None, where the table has gaps of any kind."""
-    from pandas.api.types import is_numeric_dtype
+def _text_key(key: Any) -> str:
+    return condition_label(key).strip()
 
-    if is_numeric_dtype(column.dtype):
-        gaps = column.isna().any()
-        return column.to_numpy(dtype=float, na_value=np.nan) if gaps else column.to_numpy()
-    return column.astype(object).where(column.notna(), None).to_numpy()
+
+def _number_key(key: Any) -> Any:
+    """Read the number that a key is, also where it stands as text; other text stays as it is."""
+    try:
+        return float(key)
+    except (TypeError, ValueError):
+        return key
 
 
 def _condition_ids(rows: pd.DataFrame, wanted: Sequence[str], dataset: str | None) -> np.ndarray:
-    if len(wanted) == 1:
-        column = check_column(_as_array(rows[wanted[0]]), len(rows), key=wanted[0], dataset=dataset)
-        return as_condition_ids(column, dataset=dataset)
-    texts = [rows[name].fillna("").astype(str) for name in wanted]
-    labels = [" | ".join(parts) for parts in zip(*texts, strict=True)]
-    return as_condition_ids(labels, dataset=dataset)
+    parts = [as_condition_ids(rows[name], dataset=dataset) for name in wanted]
+    if len(parts) == 1:
+        return parts[0]
+    known = np.logical_and.reduce([has_condition(ids) for ids in parts])
+    texts = [[condition_label(value) for value in ids.tolist()] for ids in parts]
+    labels = [" | ".join(each) for each in zip(*texts, strict=True)]
+    return np.where(known, np.array(labels, dtype=np.str_), "")

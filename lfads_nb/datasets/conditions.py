@@ -1,7 +1,8 @@
 """Condition ids: one number or text per trial that says what was shown or done in it.
 
 Ids are numbers or text, never a mix. NaN and the empty text mean "no condition": such trials are
-trained on like all others, but no average over conditions counts them.
+trained on like all others, but no average over conditions counts them. `labels.py` has the rule
+by which lists, columns of tables and cell arrays become ids.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from lfads_nb.datasets.labels import as_labels
 from lfads_nb.errors import DataError
+
+_LARGEST_ID = 2**63 - 1
 
 
 def as_condition_ids(values: Any, *, dataset: str | None = None) -> np.ndarray:
@@ -19,8 +23,7 @@ def as_condition_ids(values: Any, *, dataset: str | None = None) -> np.ndarray:
 
     Parameters
     ----------
-    values : sequence or array of numbers, of `str`, or of `bytes`; columns as MATLAB writes them
-        (trials x 1) are taken too.
+    values : numbers or texts in any form that `labels.as_labels` takes.
     dataset : name for messages.
 
     Returns
@@ -32,46 +35,17 @@ def as_condition_ids(values: Any, *, dataset: str | None = None) -> np.ndarray:
     DataError
         When ids are neither numbers nor text, or are both.
     """
-    ids = np.asarray(values)
-    if ids.ndim == 2 and 1 in ids.shape:
-        ids = ids.reshape(-1)
-    if ids.ndim != 1:
-        raise DataError(
-            f"needs one id per trial, in one dimension; its shape is {ids.shape}.",
-            dataset=dataset,
-            field="condition_ids",
-        )
-    if ids.dtype.kind in "OSUT":
-        return _text_or_numbers(ids.tolist(), dataset)
+    ids = as_labels(values, field="condition_ids", dataset=dataset)
     if ids.dtype.kind in "biu":
+        if ids.size and ids.max() > _LARGEST_ID:
+            raise DataError(
+                f"has the id {ids.max()}, too large to keep. Use smaller numbers or text.",
+                dataset=dataset,
+                field="condition_ids",
+                trial=int(ids.argmax()),
+            )
         return ids.astype(np.int64)
-    if ids.dtype.kind == "f":
-        return _whole_if_possible(ids.astype(np.float64), dataset)
-    raise DataError(
-        f"has ids of type {ids.dtype}. Use whole numbers or text.",
-        dataset=dataset,
-        field="condition_ids",
-    )
-
-
-def _text_or_numbers(values: list[Any], dataset: str | None) -> np.ndarray:
-    values = [v.decode("utf-8") if isinstance(v, bytes) else v for v in values]
-    is_text = [isinstance(v, str) for v in values]
-    if all(is_text):
-        return np.asarray(values, dtype=np.str_)
-    try:
-        numbers = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        numbers = None
-    if numbers is None or any(is_text):
-        trial = is_text.index(not is_text[0]) if any(is_text) else None
-        raise DataError(
-            "mixes text with other types. Give every trial a number, or every trial a text.",
-            dataset=dataset,
-            field="condition_ids",
-            trial=trial,
-        )
-    return _whole_if_possible(numbers, dataset)
+    return _whole_if_possible(ids.astype(np.float64), dataset) if ids.dtype.kind == "f" else ids
 
 
 def _whole_if_possible(ids: np.ndarray, dataset: str | None) -> np.ndarray:
@@ -82,9 +56,16 @@ def _whole_if_possible(ids: np.ndarray, dataset: str | None) -> np.ndarray:
             field="condition_ids",
             trial=int(np.flatnonzero(np.isinf(ids))[0]),
         )
-    if (ids == np.rint(ids)).all():
+    if (ids == np.rint(ids)).all() and (np.abs(ids) < 2**53).all():
         return ids.astype(np.int64)
     return ids
+
+
+def condition_label(condition: Any) -> str:
+    """Text for a condition id: ids of whole numbers without `.0`, text as it is."""
+    if isinstance(condition, float | np.floating):
+        return f"{condition:.15g}"
+    return str(condition)
 
 
 def has_condition(ids: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lfads_nb.datasets.labels import as_labels, as_text
 from lfads_nb.errors import DataError
 
 _AXES = "trials x time x channels"
@@ -226,32 +227,17 @@ def check_per_trial(values: np.ndarray, n_trials: int, *, field: str, dataset: s
 def check_column(values: Any, n_trials: int, *, key: str, dataset: str | None) -> np.ndarray:
     """Check a further column with one number, bool or text per trial; dates become ISO text."""
     field = f"trial_columns[{key!r}]"
-    column = np.asarray(values)
-    if column.dtype.kind in "OSMm":
-        column = np.asarray([_as_text(v) for v in column.tolist()], dtype=np.str_)
-    if column.ndim != 1 or column.dtype.kind not in "biufU":
-        raise DataError(
-            f"needs one number or text per trial, but has shape {column.shape} and type "
-            f"{column.dtype}.",
-            dataset=dataset,
-            field=field,
-        )
+    column = as_labels(values, field=field, dataset=dataset, column=True)
     check_per_trial(column, n_trials, field=field, dataset=dataset)
     return column
-
-
-def _as_text(value: Any) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", errors="replace")
-    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def as_plain(value: Any, *, field: str, dataset: str | None) -> Any:
     """Turn metadata into plain JSON values (dates as ISO text), or refuse it by its key."""
     if value is None or isinstance(value, str | bool | int | float):
         return value
+    if isinstance(value, bytes):
+        return as_text(value)
     if isinstance(value, np.generic):
         return as_plain(value.item(), field=field, dataset=dataset)
     if isinstance(value, datetime | date):

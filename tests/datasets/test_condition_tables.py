@@ -1,3 +1,6 @@
+import sys
+import zipfile
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -120,3 +123,62 @@ def test_tables_that_do_not_fit_are_refused(make_counts, table, change, argument
 def test_a_table_file_that_is_not_there(tmp_path, make_counts):
     with pytest.raises(DataError, match="cannot be read"):
         join_conditions(make_counts(), tmp_path / "none.csv")
+
+
+SHEET = "trial;Ziel;wo;angle\n0;1;m\xfcde;0,5\n1;2;wach;1,5\n2;;;2,5\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        SHEET.encode("latin-1"),
+        SHEET.encode(),
+        SHEET.encode("utf-16"),
+        SHEET.encode("utf-8-sig").replace(b"\n", b"\r\n"),
+        SHEET.replace(",", ".").replace(";", "\t").encode("utf-16"),
+        SHEET.replace(",", ".").replace(";", ", ").encode(),
+    ],
+)
+def test_tables_of_any_separator_and_encoding(tmp_path, make_counts, raw):
+    (tmp_path / "table.csv").write_bytes(raw)
+    counts = make_counts(n_trials=3)
+    joined = join_conditions(counts, tmp_path / "table.csv", condition="Ziel")
+    np.testing.assert_array_equal(joined.condition_ids, [1, 2, np.nan])
+    assert joined.trial_columns["wo"].tolist() == ["m\xfcde", "wach", ""]
+    assert joined.trial_columns["angle"].tolist() == [0.5, 1.5, 2.5]
+    both = join_conditions(counts, tmp_path / "table.csv", condition=["Ziel", "wo"])
+    assert both.condition_ids.tolist() == ["1 | m\xfcde", "2 | wach", ""]
+
+
+def test_keys_as_text(tmp_path, make_counts):
+    (tmp_path / "table.csv").write_text("uid,side\n002,b\n001,a\n010,c\n")
+    counts = make_counts(n_trials=3, trial_columns={"uid": ["001", "002", "010"]})
+    joined = join_conditions(counts, tmp_path / "table.csv", on="uid", condition="side")
+    assert joined.condition_ids.tolist() == ["a", "b", "c"]
+    frame = pd.DataFrame({"trial": ["2", "1", "0"], "side": ["c", "b", "a"]})
+    assert join_conditions(counts, frame, condition="side").condition_ids.tolist() == list("abc")
+
+
+def test_a_workbook_is_opened_or_named(tmp_path, make_counts, monkeypatch):
+    (tmp_path / "table.xlsx").write_bytes(b"PK\x03\x04 no workbook")
+    with pytest.raises(DataError, match=r"table\.xlsx"):
+        join_conditions(make_counts(), tmp_path / "table.xlsx")
+    with zipfile.ZipFile(tmp_path / "table.xlsx", "w") as archive:
+        archive.writestr("xl/workbook.xml", "")
+    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    with pytest.raises(DataError, match=r"table\.xlsx.*CSV"):
+        join_conditions(make_counts(), tmp_path / "table.xlsx")
+    monkeypatch.undo()
+    pytest.importorskip("openpyxl")
+    pd.DataFrame({"trial": range(3), "side": ["a", None, "b"]}).to_excel(
+        tmp_path / "table.xlsx", index=False
+    )
+    counts = join_conditions(make_counts(n_trials=3), tmp_path / "table.xlsx", condition="side")
+    assert counts.condition_ids.tolist() == ["a", "", "b"]
+
+
+@pytest.mark.parametrize("raw", [b"", b"\n\n", b"\x00\x01\x02", b'"a,b\n1', b"\xff\xfe\x00"])
+def test_a_table_that_is_none_is_named(tmp_path, make_counts, raw):
+    (tmp_path / "table.csv").write_bytes(raw)
+    with pytest.raises(DataError, match=r"table"):
+        join_conditions(make_counts(), tmp_path / "table.csv")
