@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 
 from lfads_nb.datasets import validation as check
+from lfads_nb.datasets.axes import check_axes
 from lfads_nb.datasets.conditions import as_condition_ids, condition_averages, unique_conditions
 from lfads_nb.datasets.rebinning import rebin_ratio, sum_bins
 from lfads_nb.datasets.spike_times import bin_spike_times
+from lfads_nb.datasets.trial_lists import stack_trials
 from lfads_nb.errors import DataError
 
 _PER_TRIAL = ("counts", "condition_ids", "truth", "external_inputs")
+_ALONG_TIME = {"truth", "external_inputs"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -39,7 +42,9 @@ class Counts:
     name : the session's name, for messages.
     bin_ms : bin width in ms; needed only with a single bin, otherwise taken from `time_ms`.
     continuous : `counts` are any finite floats (for Gaussian and Gamma outputs), not spikes.
-    allow_missing : NaN in `counts` means "nothing recorded in this bin".
+    allow_missing : NaN in `counts` means "nothing recorded in this bin". Masked arrays say so by
+        themselves.
+    notes : what was assumed, changed or left out on the way in; shown beside the data.
 
     Raises
     ------
@@ -59,18 +64,27 @@ class Counts:
     bin_ms: float = 0.0
     continuous: bool = False
     allow_missing: bool = False
+    notes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         where = self.name
+        if np.ma.is_masked(self.counts):
+            share = float(np.ma.getmaskarray(self.counts).mean())
+            note = f"{100 * share:.3g} % of the bins are masked and taken as missing"
+            self._set(allow_missing=True, notes=(*self.notes, note))
         counts = check.check_counts(
             self.counts, dataset=where, continuous=self.continuous, allow_missing=self.allow_missing
         )
+        ids = self._checked_conditions()
+        check_axes(counts.shape, np.size(self.time_ms), None if ids is None else len(ids), where)
+        if ids is not None:
+            check.check_per_trial(ids, len(counts), field="condition_ids", dataset=where)
         time = check.check_time(self.time_ms, counts.shape[1], self.bin_ms, where)
         self._set(
             counts=counts,
             time_ms=time,
             bin_ms=check.check_bin_ms(time, self.bin_ms, where),
-            condition_ids=self._checked_conditions(len(counts)),
+            condition_ids=ids,
             truth=self._checked_truth(counts),
             external_inputs=self._checked_inputs(counts),
             trial_columns=self._checked_columns(len(counts)),
@@ -78,13 +92,45 @@ class Counts:
                 str(key): check.as_plain(value, field=f"metadata.{key}", dataset=where)
                 for key, value in self.metadata.items()
             },
+            notes=tuple(map(str, self.notes)),
         )
 
     @classmethod
     def from_bins(
-        cls, counts: Any, bin_ms: float, *, start_ms: float = 0.0, **fields: Any
+        cls,
+        counts: Any,
+        bin_ms: float,
+        *,
+        start_ms: float = 0.0,
+        length_ms: float | None = None,
+        pad_missing: bool = False,
+        **fields: Any,
     ) -> Counts:
-        """Make counts whose first bin starts at `start_ms`, without writing a time vector."""
+        """Make counts whose first bin starts at `start_ms`, without writing a time vector.
+
+        Parameters
+        ----------
+        counts : (trials, time, channels), or for each trial (time, channels).
+        bin_ms : bin width in ms.
+        start_ms : time of the first bin's left edge in ms.
+        length_ms : cut every trial to this length, needed where they differ.
+        pad_missing : fill shorter trials up with NaN: nothing recorded in these bins.
+        fields : as for `Counts`: condition_ids, metadata, name, ...
+        """
+        lengths: dict[str, Any] = {
+            "bin_ms": bin_ms,
+            "length_ms": length_ms,
+            "pad_missing": pad_missing,
+            "dataset": fields.get("name"),
+        }
+        counts = stack_trials(counts, **lengths)
+        for name in _ALONG_TIME & {name for name, value in fields.items() if value is not None}:
+            fields[name] = stack_trials(fields[name], field=name, **lengths)
+        if pad_missing:
+            fields["allow_missing"] = True
+        counts = counts if isinstance(counts, np.ma.MaskedArray) else check.as_array(
+            counts, field="counts", dataset=fields.get("name")
+        )  # fmt: skip
         n_bins = np.shape(counts)[1] if np.ndim(counts) == 3 else 0
         time_ms = start_ms + bin_ms * np.arange(n_bins)
         return cls(counts, time_ms, bin_ms=bin_ms, **fields)
@@ -127,12 +173,10 @@ class Counts:
         other._set(**changes)
         return other
 
-    def _checked_conditions(self, n_trials: int) -> np.ndarray | None:
+    def _checked_conditions(self) -> np.ndarray | None:
         if self.condition_ids is None:
             return None
-        ids = as_condition_ids(self.condition_ids, dataset=self.name)
-        check.check_per_trial(ids, n_trials, field="condition_ids", dataset=self.name)
-        return ids
+        return as_condition_ids(self.condition_ids, dataset=self.name)
 
     def _checked_truth(self, counts: np.ndarray) -> np.ndarray | None:
         if self.truth is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lfads_nb.datasets.conditions import condition_label
 from lfads_nb.datasets.counts import Counts
 
 
@@ -62,7 +63,7 @@ def _trials_per_condition(counts: Counts) -> tuple[dict[str, int], int]:
     if counts.condition_ids is None:
         return {}, counts.n_trials
     ids = counts.condition_ids
-    numbers = {str(name): int((ids == name).sum()) for name in counts.conditions}
+    numbers = {condition_label(name): int((ids == name).sum()) for name in counts.conditions}
     return numbers, counts.n_trials - sum(numbers.values())
 
 

@@ -1,7 +1,8 @@
 """Our own file of spike counts (HDF5): the layout, its writer and its reader.
 
     /                  attributes: format "lfads_nb.counts", schema 1, name, bin_ms, continuous,
-                       allow_missing, metadata (JSON text), n_conditions, mean_rate_hz
+                       allow_missing, metadata (JSON text), n_conditions, mean_rate_hz,
+                       notes (JSON list, only if there are any)
     /counts            (trials, time, channels), smallest unsigned integers, gzip
     /time_ms           (time,) left edges of the bins in ms
     /condition_ids     (trials,) numbers or UTF-8 text                            optional
@@ -90,6 +91,7 @@ def read_layout(path: Path) -> Counts:
             bin_ms=float(file.attrs["bin_ms"]),
             continuous=bool(file.attrs["continuous"]),
             allow_missing=bool(file.attrs["allow_missing"]),
+            notes=_notes(file),
         )
 
 
@@ -109,6 +111,7 @@ def peek_layout(path: Path) -> DatasetInfo:
             mean_rate_hz=None if rate is None else float(rate),
             ext_input_dim=0 if inputs is None else inputs.shape[2],
             has_truth="truth" in file,
+            notes=_notes(file),
             **described(json.loads(file.attrs["metadata"])),
         )
 
@@ -144,8 +147,14 @@ def _write_attributes(file: h5py.File, counts: Counts) -> None:
     file.attrs["allow_missing"] = counts.allow_missing
     file.attrs["metadata"] = json.dumps(dict(counts.metadata))
     file.attrs["n_conditions"] = len(counts.conditions)
+    if counts.notes:
+        file.attrs["notes"] = json.dumps(counts.notes)
     if not counts.continuous:
         file.attrs["mean_rate_hz"] = counts.mean_rate_hz
+
+
+def _notes(file: h5py.File) -> tuple[str, ...]:
+    return tuple(map(str, json.loads(file.attrs.get("notes", "[]"))))
 
 
 def _write_array(file: h5py.File, name: str, array: np.ndarray) -> None:

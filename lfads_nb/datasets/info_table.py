@@ -20,6 +20,7 @@ _COLUMNS = {
     "bin_ms": "Float64",
     "conditions": "Int64",
     "mean_rate_hz": "Float64",
+    "notes": "object",
     "problem": "object",
 }
 
@@ -32,6 +33,8 @@ def info_table(
     only_cheap: bool = False,
 ) -> pd.DataFrame:
     """Describe datasets, a row each; one that cannot be read says why in column `problem`.
+
+    Column `notes` says what was assumed, changed or left out when a file was read.
 
     With `only_cheap`, rows stay empty where a user's loader would have to read all spikes.
     """
@@ -63,9 +66,10 @@ def _row(dataset: Dataset, *, reload: bool, full: bool) -> dict[str, Any]:
         "bin_ms": info.bin_ms,
         "conditions": info.n_conditions,
         "mean_rate_hz": info.mean_rate_hz,
+        "notes": "; ".join(info.notes),
         "problem": "",
     }
 
 
 def _problem(text: str) -> dict[str, Any]:
-    return {"subject": "", "date": "", "save_tags": "", "problem": text}
+    return {"subject": "", "date": "", "save_tags": "", "notes": "", "problem": text}

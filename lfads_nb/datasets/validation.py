@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from lfads_nb.datasets.labels import as_labels, as_text
+from lfads_nb.datasets.trial_lists import as_array
 from lfads_nb.errors import DataError
 
 _AXES = "trials x time x channels"
 _LARGEST_COUNT = 2**32 - 1
+_ROUNDING = 1e-6  # what sums of rates times bins are off a whole number; single precision to 16
 
 
 def check_counts(
@@ -35,7 +37,7 @@ def check_counts(
     counts : uint8 and uint16 arrays as they are; other whole numbers in the smallest unsigned type
         that holds them; floats where `continuous` or NaN ask for it.
     """
-    array = np.asarray(counts)
+    array = as_array(counts, field="counts", dataset=dataset)
     _check_is_3d_numeric(array, dataset)
     if array.dtype == bool:
         array = array.view(np.uint8)
@@ -77,23 +79,26 @@ def _check_whole(array: np.ndarray, dataset: str | None, allow_missing: bool) ->
     if array.dtype.kind == "f":
         if allow_missing and np.isnan(array).any():
             _check_whole_floats(array, dataset)
-            return array if array.itemsize >= 4 else array.astype(np.float32)
+            return np.rint(array if array.itemsize >= 4 else array.astype(np.float32))
         check_finite(array, field="counts", dataset=dataset)
-    if array.min() < 0:
-        raise _at(array < 0, "counts", "is negative ({value:g})", dataset, array)
+    if array.min() < -_ROUNDING:
+        raise _at(array < -_ROUNDING, "counts", "is negative ({value:g})", dataset, array)
     if array.max() > _LARGEST_COUNT:
         raise _at(array > _LARGEST_COUNT, "counts", "is absurdly large ({value:g})", dataset, array)
     small = array.astype(smallest_unsigned(array.max()))
     if array.dtype.kind == "f" and not np.array_equal(small, array):
         _check_whole_floats(array, dataset)
+        return np.rint(array).astype(smallest_unsigned(np.rint(array.max())))
     return small
 
 
 def _check_whole_floats(array: np.ndarray, dataset: str | None) -> None:
+    with np.errstate(invalid="ignore"):
+        off = np.abs(array - np.rint(array)) > _ROUNDING
     for bad, what in (
         (np.isinf(array), "is infinite"),
-        (array < 0, "is negative ({value:g})"),
-        (array != np.rint(array), "is not a whole number ({value:g})"),
+        (array < -_ROUNDING, "is negative ({value:g})"),
+        (off, "is not a whole number ({value:g})"),
     ):
         bad &= ~np.isnan(array)
         if bad.any():
@@ -152,11 +157,15 @@ def smallest_unsigned(largest: Any) -> np.dtype:
 
 def check_time(time_ms: Any, n_bins: int, bin_ms: float, dataset: str | None) -> np.ndarray:
     """Check the bins' left edges (ms): one per bin, finite, evenly spaced and increasing."""
-    time = np.asarray(time_ms, dtype=np.float64)
-    time = time.reshape(-1) if time.ndim == 2 and 1 in time.shape else time
 
     def fail(message: str) -> DataError:
         return DataError(message, dataset=dataset, field="time_ms")
+
+    time = as_array(time_ms, field="time_ms", dataset=dataset)
+    if time.dtype.kind not in "biuf":
+        raise fail(f"holds {time.dtype} values, not times in ms.")
+    time = time.astype(np.float64)
+    time = time.reshape(-1) if time.ndim == 2 and 1 in time.shape else time
 
     if time.shape != (n_bins,):
         raise fail(
@@ -197,7 +206,7 @@ def check_same_trials_and_time(
     array: Any, counts: np.ndarray, *, field: str, dataset: str | None, allow_nan: bool = False
 ) -> np.ndarray:
     """Check an array that runs along with the counts: (trials, time, anything), finite floats."""
-    array = np.asarray(array)
+    array = as_array(array, field=field, dataset=dataset)
     if array.dtype.kind not in "biuf":
         raise DataError(f"holds {array.dtype} values, not numbers.", dataset=dataset, field=field)
     if array.ndim != 3 or array.shape[:2] != counts.shape[:2]:

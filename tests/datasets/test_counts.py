@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from lfads_nb.datasets import Counts
+from lfads_nb.datasets import Counts, peek_info, read_counts, write_counts
 from lfads_nb.errors import DataError
 
 
@@ -138,7 +138,7 @@ def test_bin_width_must_agree_with_the_time_vector():
 @pytest.mark.parametrize(
     ("fields", "field", "message"),
     [
-        ({"condition_ids": [1, 2, 3]}, "condition_ids", "each of the 5 trials, but has 3"),
+        ({"condition_ids": [1] * 4}, "condition_ids", "each of the 5 trials, but has 4"),
         ({"truth": np.ones((5, 10, 4))}, "truth", r"shape of counts, \(5, 10, 3\)"),
         ({"truth": broken((1, 2, 0), np.nan)}, "truth", "NaN"),
         ({"external_inputs": np.ones((5, 9, 2))}, "external_inputs", "10 time bins"),
@@ -268,3 +268,81 @@ def test_numbers_about_counts(make_counts):
 def test_counts_survive_being_sent_to_another_process(make_counts, assert_same):
     counts = make_counts()
     assert_same(pickle.loads(pickle.dumps(counts)), counts)
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_time", "ids", "looks_like"),
+    [
+        ((5, 3, 10), 10, None, r"trials x channels x time: counts.transpose\(0, 2, 1\)"),
+        ((10, 3, 5), 10, range(5), r"time x channels x trials: counts.transpose\(2, 0, 1\)"),
+        ((3, 10, 5), 10, range(5), r"channels x time x trials: counts.transpose\(2, 1, 0\)"),
+    ],
+)
+def test_arrays_in_another_order_of_axes_say_which_axis_fits(shape, n_time, ids, looks_like):
+    with pytest.raises(DataError, match=looks_like):
+        Counts(spikes(shape), np.arange(n_time), condition_ids=None if ids is None else list(ids))
+
+
+def test_a_masked_array_keeps_its_mask():
+    masked = np.ma.array(spikes(), mask=np.zeros((5, 10, 3), bool))
+    assert Counts.from_bins(masked, 1.0, name="a").counts.dtype == np.uint8
+    masked[2, 4:] = np.ma.masked
+    counts = Counts.from_bins(masked, 1.0, name="a")
+    np.testing.assert_array_equal(np.isnan(counts.counts), np.ma.getmaskarray(masked))
+    np.testing.assert_array_equal(counts.counts[:2], spikes()[:2])
+    assert counts.allow_missing
+    assert counts.notes == ("12 % of the bins are masked and taken as missing",)
+    for field in ("external_inputs", "truth"):
+        with pytest.raises(DataError, match="is NaN") as error:
+            Counts.from_bins(spikes(), 1.0, **{field: masked})
+        assert error.value.trial == 2
+    with pytest.raises(DataError, match="time_ms"):
+        Counts(spikes(), np.ma.masked_equal(np.arange(10), 3))
+
+
+def test_counts_off_a_whole_number_by_rounding_are_rounded():
+    off = spikes().astype(float) + 1e-9 * np.random.default_rng(0).uniform(-1, 1, (5, 10, 3))
+    np.testing.assert_array_equal(Counts.from_bins(off, 1.0).counts, spikes())
+    off[0, 0, 0] = np.nan
+    counts = Counts.from_bins(off, 1.0, allow_missing=True).counts
+    np.testing.assert_array_equal(counts[1:], spikes()[1:])
+    with pytest.raises(DataError, match="not a whole number"):
+        Counts.from_bins(spikes() + 1e-3, 1.0)
+
+
+RAGGED = [spikes((n, 3)) for n in (10, 8, 12)]
+
+
+def test_trials_of_unequal_length_are_offered_a_length_or_missing_bins():
+    for make in (lambda: Counts.from_bins(RAGGED, 10.0), lambda: Counts(RAGGED, np.arange(10))):
+        with pytest.raises(DataError, match=r"8 to 12 bins.*length_ms=.*pad_missing") as error:
+            make()
+        assert "inhomogeneous" not in str(error.value)
+    with pytest.raises(DataError, match=r"100.*1 of 3 trials.*at most 80") as error:
+        Counts.from_bins(RAGGED, 10.0, length_ms=100)
+    assert error.value.trial == 1
+    cut = Counts.from_bins(RAGGED, 10.0, length_ms=80, external_inputs=[t[:, :1] for t in RAGGED])
+    assert cut.counts.shape == (3, 8, 3)
+    assert cut.external_inputs.shape == (3, 8, 1)
+    np.testing.assert_array_equal(cut.counts[2], RAGGED[2][:8])
+    padded = Counts.from_bins(RAGGED, 10.0, pad_missing=True)
+    assert np.isnan(padded.counts).all(axis=2).sum(axis=1).tolist() == [2, 4, 0]
+    assert Counts.from_bins(spikes(), 10.0, length_ms=50).counts.shape == (5, 5, 3)
+
+
+@pytest.mark.parametrize(
+    "trials",
+    [[spikes((4, 3)), spikes((4, 2))], [spikes((4, 3)), [1, 2]], [[1], [1, 2]], [], "spikes", None],
+)
+@pytest.mark.parametrize("settings", [{}, {"pad_missing": True}, {"length_ms": 20}])
+def test_lists_that_are_no_trials_are_refused_in_our_words(trials, settings):
+    with pytest.raises(DataError):
+        Counts.from_bins(trials, 10.0, **settings)
+
+
+def test_notes_stay_with_the_counts(tmp_path):
+    counts = Counts.from_bins(spikes(), 1.0, notes=["axes assumed"], name="a")
+    write_counts(tmp_path / "a.h5", counts)
+    assert read_counts(tmp_path / "a.h5").notes == ("axes assumed",)
+    assert peek_info(tmp_path / "a.h5").notes == ("axes assumed",)
+    assert counts.rebin(2.0).select_trials([0, 1]).notes == ("axes assumed",)

@@ -176,7 +176,7 @@ def test_info_table(collection, tmp_path):
     table = collection.info_table()
     assert list(table.columns) == [
         "subject", "date", "save_tags", "trials", "channels", "bins", "bin_ms", "conditions",
-        "mean_rate_hz", "problem",
+        "mean_rate_hz", "notes", "problem",
     ]  # fmt: skip
     assert table.index.tolist() == collection.names
     assert table.trials.tolist() == [12, 40, 25]
