@@ -17,7 +17,7 @@ from lfads_nb.datasets.nwb import read_nwb
 from lfads_nb.datasets.readers import peek_info, read_counts, recognise_format, write_counts
 from lfads_nb.datasets.rebinning import rebin_ratio
 from lfads_nb.datasets.scanning import FoundFile, scan_folder
-from lfads_nb.datasets.splitting import Split, interleaved_split, stratified_split
+from lfads_nb.datasets.splitting import Split, given_split, interleaved_split, stratified_split
 
 __all__ = [
     "Alignment",
@@ -34,6 +34,7 @@ __all__ = [
     "chop_recording",
     "condition_averages",
     "generate_demo_datasets",
+    "given_split",
     "interleaved_split",
     "join_conditions",
     "merge_chops",

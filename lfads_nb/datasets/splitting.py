@@ -80,6 +80,45 @@ def stratified_split(
     return _checked(split, ratio, test_fraction)
 
 
+PARTS = {
+    "train": "train",
+    "valid": "valid", "val": "valid", "validation": "valid",
+    "test": "test", "eval": "test",
+}  # fmt: skip
+"""What the parts are called in the field's files."""
+
+
+def given_split(parts: Any) -> Split:
+    """Split as the data say, trial by trial.
+
+    Parameters
+    ----------
+    parts : (trials,) text: train, valid (or val, validation), or test (or eval).
+
+    Raises
+    ------
+    DataError
+        Naming the first trial that has no part, or the part that has no trial.
+    """
+    named = [str(part).strip().lower() for part in np.asarray(parts).ravel()]
+    for trial, part in enumerate(named):
+        if part not in PARTS:
+            raise DataError(
+                f"is {part!r}; with split='column' every trial's is one of {', '.join(PARTS)}. "
+                "Leave the other trials out when loading.",
+                field="split", trial=trial,
+            )  # fmt: skip
+    of_trial = np.array([PARTS[part] for part in named])
+    split = Split(*(np.flatnonzero(of_trial == part) for part in ("train", "valid", "test")))
+    for part in ("train", "valid"):
+        if not len(getattr(split, part)):
+            raise DataError(
+                f"no trial is called {part!r}; training needs train and valid trials.",
+                field="split",
+            )
+    return split
+
+
 def _evenly(n: int, fraction: float, *, offset: float) -> np.ndarray:
     """Mark about `fraction` of n places, evenly spaced."""
     steps = np.floor(np.arange(n + 1) * fraction + offset)

@@ -62,10 +62,11 @@ class DeclaredParams(BaseModel):
         ge=1,
         le=65535,
     )
-    split: Literal["interleaved", "stratified"] = param(
+    split: Literal["interleaved", "stratified", "column"] = param(
         "interleaved",
         "How validation trials are chosen: every n-th trial as the run manager does, "
-        "or at random with every condition in proportion.",
+        "at random with every condition in proportion, or as the data's own trial column "
+        "'split' says (train, valid, test).",
         group="data",
         affects="data",
         matlab_type="char",

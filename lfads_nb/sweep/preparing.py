@@ -24,6 +24,7 @@ from lfads_nb.datasets import (
     Split,
     align_sessions,
     align_single_session,
+    given_split,
     interleaved_split,
     stratified_split,
 )
@@ -132,11 +133,23 @@ def split_trials(params: RunParams, counts: Counts) -> Split:
     Raises
     ------
     DataError
-        If a stratified split is asked for and the trials have no conditions, or a part is empty.
+        If a stratified split is asked for and the trials have no conditions, a split by column
+        without such a column, or a part is empty.
     """
     ratio, test_fraction = params.train_to_test_ratio, params.test_fraction
     if params.split == "interleaved":
         return interleaved_split(counts.n_trials, ratio, test_fraction=test_fraction)
+    if params.split == "column":
+        if "split" not in counts.trial_columns:
+            raise DataError(
+                "split='column' needs a trial column 'split' (train, valid, test), but the "
+                f"columns are {', '.join(counts.trial_columns) or 'none'}.",
+                dataset=counts.name,
+            )
+        try:
+            return given_split(counts.trial_columns["split"])
+        except DataError as error:
+            raise DataError(str(error), dataset=counts.name) from error
     if counts.condition_ids is None:
         raise DataError(
             "a stratified split needs condition ids: use split='interleaved', or load the data "

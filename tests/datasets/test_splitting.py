@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lfads_nb.datasets.splitting import interleaved_split, stratified_split
+from lfads_nb.datasets.splitting import given_split, interleaved_split, stratified_split
 from lfads_nb.errors import DataError
 
 
@@ -65,3 +65,21 @@ def test_impossible_splits_are_refused(n_trials, ratio, test_fraction):
 def test_empty_test_split_is_not_silent():
     with pytest.raises(DataError, match="no test trial"):
         interleaved_split(5, 4, test_fraction=0.01)
+
+
+def test_a_split_that_the_data_bring_is_taken_as_it_is():
+    split = given_split(["train", "val", "test", "Train", "eval", "validation"])
+    assert [part.tolist() for part in split] == [[0, 3], [1, 5], [2, 4]]
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        (["train", "none", "val"], r"trial 1: is 'none'"),
+        (["train", "test"], "no trial is called 'valid'"),
+        ([0, 1], r"trial 0: is '0'"),
+    ],
+)
+def test_a_split_column_that_cannot_be_taken_says_where(parts, says):
+    with pytest.raises(DataError, match=says):
+        given_split(parts)

@@ -214,6 +214,26 @@ def test_stratifying_needs_conditions(tmp_path):
         rc.runs[0].prepare()
 
 
+def test_a_split_of_the_datas_own_is_kept(tmp_path):
+    parts = np.array(["train", "val", "test", "train", "test"] * 4)
+    for name, columns in (("with", {"split": parts}), ("without", {})):
+        write_counts(tmp_path / f"{name}.h5", small_counts(trial_columns=columns))
+    datasets = DatasetCollection(tmp_path)
+    datasets.add("with.h5")
+    datasets.add("without.h5")
+    rc = RunCollection(
+        tmp_path, "rc", datasets, params=[RunParams(spike_bin_ms=1, split="column", batch_size=3)]
+    )
+    rc.add_run_spec(RunSpec("s", datasets, [0]))
+    rc.add_run_spec(RunSpec("t", datasets, [1]))
+    rc.runs[0].prepare()
+    info = rc.runs[0].input_info()
+    assert info.valid_inds.tolist() == [1, 6, 11, 16]
+    assert info.test_inds.tolist() == np.flatnonzero(parts == "test").tolist()
+    with pytest.raises(DataError, match=r"'without'.*needs a trial column 'split'"):
+        rc.runs[1].prepare()
+
+
 def test_the_run_script_starts_the_run_wherever_it_was_moved(collection):
     run = prepared(collection, "single_dataset001")
     script = run.folder.train_script

@@ -1,0 +1,176 @@
+"""A file of the benchmark as a session: `Counts` cut by the benchmark's own rules.
+
+Held-in units come first and held-out ones after them, the time that is to be predicted is at the
+end of every trial: `heldout_channels` and `forward_prediction_bins` (see `nlb_params`) keep both
+from the encoders. As a dataset's loader:
+
+    dc.add("sub-Jenkins_ses-full.nwb", loader=functools.partial(read_nlb, dataset="mc_maze"))
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from lfads_nb.datasets import Counts
+from lfads_nb.errors import DataError
+from lfads_nb.nlb.benchmark import FORWARD_MS, NlbDataset, nlb_dataset
+from lfads_nb.nlb.recording import Bins, NlbRecording, over_units
+from lfads_nb.nlb.targets import find_trials
+
+_log = logging.getLogger(__name__)
+
+Phase = Literal["val", "test"]
+
+VALIDATION_EVERY = 5
+"""Of the benchmark's training trials every fifth validates, as in its AutoLFADS baseline."""
+
+
+def read_nlb(
+    path: str | os.PathLike[str],
+    dataset: str,
+    *,
+    bin_ms: int = 5,
+    phase: Phase = "val",
+    test_path: str | os.PathLike[str] | None = None,
+) -> Counts:
+    """Read a file of the Neural Latents Benchmark as one session.
+
+    Parameters
+    ----------
+    path : the training file (`..._desc-train_behavior+ecephys.nwb`).
+    dataset : which of the benchmark's datasets it is, such as "mc_maze"; see `NLB_DATASETS`.
+    bin_ms : 5 or 20; bins lie on the benchmark's own grid.
+    phase : "val" trains on the split `train` and evaluates on `val`, whose truth the file holds;
+        "test" trains on both and evaluates on the trials of `test_path`, as the server wants it.
+    test_path : the file with the trials of the split `test` (`..._desc-test_ecephys.nwb`).
+
+    Returns
+    -------
+    Counts
+        Trials x bins x units: the observed window and 200 ms more; held-in units, then held-out
+        ones. NaN where nothing was recorded or the benchmark keeps it back. Trial columns: `split`
+        (train, valid, test; use `split="column"`), `nlb_split`, `nlb_first_bin` on the recording's
+        grid, and the file's own; the behaviour that is decoded, later by the dataset's lag.
+
+    Raises
+    ------
+    DataError
+        The file is not one of the benchmark's, or not of this dataset.
+    """
+    declared = nlb_dataset(dataset)
+    recording = NlbRecording(path)
+    if bin_ms not in (5, 20):
+        raise DataError(
+            f"is {bin_ms}; the benchmark takes bins of 5 or 20 ms.", dataset=recording.name,
+            field="bin_ms",
+        )  # fmt: skip
+    if (phase == "test") != (test_path is not None):
+        raise DataError(
+            "phase='test' needs test_path, the file with the benchmark's test trials, and the "
+            "other way round.",
+            dataset=recording.name,
+            field="test_path",
+        )
+    if phase == "val":
+        parts = [_part(recording, recording, declared, bin_ms, ("train", "val"))]
+    else:
+        held_back = NlbRecording(str(test_path))
+        _check_same_units(recording, held_back)
+        parts = [
+            _part(recording, recording, declared, bin_ms, ("train", "val")),
+            _part(held_back, recording, declared, bin_ms, ("test",)),
+        ]
+    columns = _joined_columns([columns for _, columns in parts])
+    training = columns["nlb_split"] != ("val" if phase == "val" else "test")
+    columns["split"] = _split(training)
+    counts = np.concatenate([counts for counts, _ in parts])
+    missing = bool(np.isnan(counts).any())
+    _log.info(
+        "%s: %d trials for training, %d for evaluation, %d held-in and %d held-out units",
+        recording.path.name, training.sum(), (~training).sum(), (~recording.heldout).sum(),
+        recording.heldout.sum(),
+    )  # fmt: skip
+    return Counts.from_bins(
+        counts,
+        float(bin_ms),
+        start_ms=declared.window_ms[0],
+        condition_ids=_conditions(declared, columns),
+        trial_columns=columns,
+        metadata={
+            "comment": f"{declared.title} of the Neural Latents Benchmark",
+            "nlb_dataset": declared.key,
+            "nlb_heldout": int(recording.heldout.sum()),
+        },
+        name=Path(path).stem,
+        allow_missing=missing,
+    )
+
+
+def _part(
+    source: NlbRecording,
+    training: NlbRecording,
+    dataset: NlbDataset,
+    bin_ms: int,
+    splits: tuple[str, ...],
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Counts and trial columns of one file's trials, in the order of its table."""
+    bins = Bins(bin_ms, source.n_ms)
+    trials = find_trials(source, dataset, bins, splits, splits)
+    rows, first = trials.train, trials.first[trials.train]
+    n_bins = round((dataset.observed_ms + FORWARD_MS) / bin_ms)
+    place = {int(unit): number for number, unit in enumerate(source.unit_ids)}
+    order = np.r_[np.flatnonzero(~training.heldout), np.flatnonzero(training.heldout)]
+    unseen = np.full((len(rows), n_bins), np.nan)
+    found = []
+    for unit in training.unit_ids[order]:
+        number = place.get(int(unit))
+        if number is None:
+            found.append(unseen)
+        else:
+            whole = over_units(source, np.array([number]), bins.counts)[:, 0]
+            found.append(bins.windows(whole, first, n_bins))
+    columns = {name: values[rows] for name, values in source.trials.items() if name != "split"}
+    return np.stack(found, axis=-1), {
+        **columns,
+        "nlb_split": source.column("split").astype(str)[rows],
+        "nlb_trial": rows,
+        "nlb_first_bin": first,
+    }
+
+
+def _check_same_units(training: NlbRecording, test: NlbRecording) -> None:
+    seen, known = set(test.unit_ids.tolist()), set(training.unit_ids.tolist())
+    heldin = set(training.unit_ids[~training.heldout].tolist())
+    if not heldin <= seen <= known:
+        raise DataError(
+            f"{test.path.name} has other units than {training.path.name}: are both of the same "
+            "session?",
+            dataset=training.name,
+        )
+
+
+def _joined_columns(parts: list[dict[str, np.ndarray]]) -> dict[str, Any]:
+    """Columns that every file has, its trials in turn."""
+    common = [name for name in parts[0] if all(name in columns for columns in parts)]
+    return {name: np.concatenate([columns[name] for columns in parts]) for name in common}
+
+
+def _split(training: np.ndarray) -> np.ndarray:
+    split = np.where(training, "train", "test").astype("<U5")
+    split[np.flatnonzero(training)[::VALIDATION_EVERY]] = "valid"
+    return split
+
+
+def _conditions(dataset: NlbDataset, columns: dict[str, Any]) -> np.ndarray | None:
+    """One text per trial, of the columns that the benchmark forms conditions by."""
+    if dataset.averages is None:
+        return None
+    parts = [columns[name] for name in dataset.averages.condition_columns if name in columns]
+    if len(parts) < len(dataset.averages.condition_columns):
+        return None
+    return np.array([" ".join(f"{value:g}" for value in row) for row in zip(*parts, strict=True)])
