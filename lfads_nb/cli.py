@@ -22,11 +22,11 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from lfads_nb.errors import LfadsError, QueueError
+from lfads_nb.errors import LfadsError, QueueError, RunFolderError
 
 if TYPE_CHECKING:
     from lfads_nb.queue import Queue
-    from lfads_nb.sweep import RunCollection
+    from lfads_nb.sweep import Run, RunCollection
 
 
 program = typer.Typer(
@@ -272,6 +272,53 @@ def sample(
 
     for path in sample_folder(run_dir, kind=kind.value, n_samples=samples, output=output):
         console.print(escape(str(path)), highlight=False, soft_wrap=True)
+
+
+@command
+def nlb(
+    run_dir: Annotated[Path, typer.Argument(help="A trained run's folder.")],
+    dataset: Annotated[
+        str | None, typer.Option(help="Such as mc_maze; by default what its session says.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="The benchmark's NWB file; by default the dataset's.")
+    ] = None,
+    test_file: Annotated[
+        Path | None, typer.Option(help="The file with the test trials, for the server alone.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write; by default nlb/ in the run's folder.")
+    ] = None,
+) -> None:
+    """Write a run's submission to the Neural Latents Benchmark, and score it."""
+    from lfads_nb.nlb import score_run
+    from lfads_nb.nlb.run_scores import describe_scores
+
+    result = score_run(
+        _run_of_folder(run_dir), dataset=dataset, path=file, test_path=test_file, folder=output
+    )
+    if result.scores:
+        table = Table("split", "score", "")
+        for split, name, value in describe_scores(result.scores):
+            table.add_row(split, name, f"{value:.4f}")
+        console.print(table)
+    else:
+        console.print("The benchmark keeps the truth of its test trials: nothing to score here.")
+    console.print(escape(str(result.submission)), highlight=False, soft_wrap=True)
+
+
+def _run_of_folder(run_dir: Path) -> Run:
+    """Find the run whose folder this is, by the collection that it lies in."""
+    from lfads_nb.sweep import RunCollection
+
+    folder = run_dir.expanduser().resolve()
+    for parent in folder.parents:
+        if (parent / "collection.json").is_file():
+            for run in RunCollection.load(parent).runs:
+                if run.folder.path.resolve() == folder:
+                    return run
+            break
+    raise RunFolderError(f"{run_dir} is not the folder of a run of a collection")
 
 
 @command

@@ -52,7 +52,9 @@ def write_submission(
         nothing is written.
     """
     path = Path(path).expanduser()
-    groups = dict(read_groups(path)) if keep_others and path.exists() else {}
+    groups: dict[str, Arrays] = {}
+    if keep_others and path.exists():
+        groups.update(read_groups(path))
     groups.update(submission)
     check_submission(groups)
     with replacing(path) as beside, h5py.File(beside, "w") as file:
