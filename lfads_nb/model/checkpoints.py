@@ -10,7 +10,7 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 ROLLING = "lfads_vae"
 LOWEST_VALID = "lfads_vae_lve"
+IN_TURN = "lfads_vae_turn"
+"""Of a population's member: within a turn that is not over."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +40,22 @@ class Checkpoints:
     folder : Path
         The run's `lfadsOutput`.
     name : str
-        `ROLLING` or `LOWEST_VALID`.
+        `ROLLING`, `LOWEST_VALID` or `IN_TURN`.
     keep : int
+    only : str
+        Look at the file of this name and at no other.
     """
 
     folder: Path
     name: str
     keep: int = 5
+    only: str = ""
 
     def paths(self) -> list[Path]:
         """Return the series, the newest first."""
         pattern = re.compile(rf"{self.name}-(\d+)\.weights\.h5")
         found = [(int(m[1]), p) for p in self._files() if (m := pattern.fullmatch(p.name))]
-        return [path for _, path in sorted(found, reverse=True)]
+        return [p for _, p in sorted(found, reverse=True) if self.only in ("", p.name)]
 
     def _files(self) -> Iterator[Path]:
         return self.folder.iterdir() if self.folder.is_dir() else iter(())
@@ -69,8 +74,13 @@ class Checkpoints:
             old.unlink(missing_ok=True)
         return path
 
-    def load(self, model: keras.Model, params: RunParams) -> TrainingState | None:
-        """Load the newest checkpoint that is whole; None if there is none.
+    def load(
+        self,
+        model: keras.Model,
+        params: RunParams,
+        wanted: Callable[[TrainingState], bool] = lambda _: True,
+    ) -> TrainingState | None:
+        """Load the newest checkpoint that is whole and wanted; None if there is none.
 
         The optimiser's state is loaded too if the model has one.
         """
@@ -80,10 +90,18 @@ class Checkpoints:
             except (OSError, KeyError, ValueError) as error:
                 log.warning("Checkpoint %s is damaged (%s): trying the one before.", path, error)
                 continue
+            if not wanted(state):
+                continue
             _load_weights(path, model, state)
             log.info("Loaded %s.", path)
             return state
         return None
+
+    def delete(self, *, after: int = -1) -> None:
+        """Delete the checkpoints of later steps than this one."""
+        for path in self.paths():
+            if int(path.name.removesuffix(".weights.h5").rpartition("-")[2]) > after:
+                path.unlink(missing_ok=True)
 
 
 def _read_state(path: Path, params: RunParams) -> TrainingState:

@@ -16,8 +16,6 @@ import numpy as np
 from lfads_nb.errors import ParamsError
 from lfads_nb.model import weights
 from lfads_nb.model.architecture import Architecture, architecture_of
-from lfads_nb.model.backend import compiles_whole_step
-from lfads_nb.model.batches import SessionBatches
 from lfads_nb.model.checkpoints import LOWEST_VALID, ROLLING, Checkpoints
 from lfads_nb.model.devices import on_device
 from lfads_nb.model.fit_log import cut_after
@@ -25,12 +23,11 @@ from lfads_nb.model.hyperparameters import read_hyperparameters, write_hyperpara
 from lfads_nb.model.inputs import Session, check_counts, checked_trials, describe, read_sessions
 from lfads_nb.model.lfads import Lfads
 from lfads_nb.model.model_runs import write_model_runs
-from lfads_nb.model.optimizer import ClippedAdam
 from lfads_nb.model.prior_samples import draw_prior_samples
 from lfads_nb.model.sampling import PosteriorSampler
 from lfads_nb.model.schedule import end_reached
 from lfads_nb.model.training import Progress, Training
-from lfads_nb.model.training_state import TrainingState
+from lfads_nb.model.training_setup import set_up
 from lfads_nb.sweep.folders import PosteriorKind, RunFolder
 from lfads_nb.sweep.params import RunParams
 from lfads_nb.sweep.progress import TrainSummary
@@ -69,40 +66,9 @@ def train(
     """
     sessions = read_sessions(run, params, datasets)
     with on_device(params):
-        training = _set_up(run, describe(params, sessions), sessions)
+        training = set_up(run, describe(params, sessions), sessions)
         training.on_progress, training.should_stop = on_progress, should_stop
         return _run(training)
-
-
-def _set_up(run: RunFolder, architecture: Architecture, sessions: list[Session]) -> Training:
-    params = architecture.params
-    run.output.mkdir(parents=True, exist_ok=True)
-    model = Lfads(architecture, sessions)
-    if params.initial_weights:
-        load_initial_weights(model, params.initial_weights)
-    model.compile(optimizer=ClippedAdam(params), jit_compile=compiles_whole_step())
-    model.optimizer.build(model.trainable_variables)
-    return Training(
-        run=run,
-        model=model,
-        batches=SessionBatches(architecture, sessions, "train"),
-        validation=SessionBatches(architecture, sessions, "valid"),
-        state=TrainingState.start(params),
-    )
-
-
-def load_initial_weights(model: Lfads, source: str) -> None:
-    """Start from the weights of another run: its folder, or a `model_params` file.
-
-    Raises
-    ------
-    RunFolderError
-        It is missing or does not fit.
-    """
-    path = Path(source).expanduser()
-    path = RunFolder(path).model_params if path.is_dir() else path
-    weights.from_tf1(model.network, weights.read_model_params(path), source=path)
-    log.info("Starting from the weights in %s.", path)
 
 
 def _run(training: Training) -> TrainSummary:
@@ -121,7 +87,7 @@ def _run(training: Training) -> TrainSummary:
     n_parameters = int(sum(np.prod(v.shape) for v in model.trainable_variables))
     log.info("Training %d parameters on %s.", n_parameters, ", ".join(model.architecture.sessions))
     if not reason:
-        training.fit()
+        training.run_through()
         reason = training.stop_reason
     log.info("Stopping optimization: %s.", reason)
     state = training.state

@@ -6,7 +6,7 @@ The rules are in `schedule.py`, what they do at an epoch's end in `callbacks.py`
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -95,22 +95,11 @@ class Training:
         self.stop_reason = reason
         self.model.stop_training = True
 
-    def fit(self) -> None:
-        """Train until one of the rules ends it."""
-        seed = self.model.network.seed.state
-        before = keras.ops.convert_to_numpy(seed)
+    def run_through(self) -> None:
+        """Train until one of the run's own rules ends it."""
         with closing(TensorBoardLog(self)) as board:
-            self.model.fit(
-                read_ahead(self.batches),
-                validation_data=read_ahead(self.validation),
-                epochs=10**9,
-                initial_epoch=self.state.epoch,
-                shuffle=False,
-                verbose=0,
-                callbacks=[
-                    # What `fit` builds before the first step draws numbers too; a resumed training
-                    # must draw the same ones as one that went through.
-                    keras.callbacks.LambdaCallback(on_train_begin=lambda _: seed.assign(before)),
+            self.fit(
+                [
                     EpochRecorder(self),
                     DivergenceGuard(self),
                     FitLogWriter(self),
@@ -119,5 +108,22 @@ class Training:
                     CheckpointWriter(self),
                     ProgressReporter(self),
                     board,
-                ],
+                ]
             )
+
+    def fit(self, callbacks: Sequence[keras.callbacks.Callback]) -> None:
+        """Train until a callback ends it; they are called in their order after every epoch."""
+        seed = self.model.network.seed.state
+        before = keras.ops.convert_to_numpy(seed)
+        # What `fit` builds before the first step draws numbers too; a resumed training must draw
+        # the same ones as one that went through.
+        unmoved = keras.callbacks.LambdaCallback(on_train_begin=lambda _: seed.assign(before))
+        self.model.fit(
+            read_ahead(self.batches),
+            validation_data=read_ahead(self.validation),
+            epochs=10**9,
+            initial_epoch=self.state.epoch,
+            shuffle=False,
+            verbose=0,
+            callbacks=[unmoved, *callbacks],
+        )

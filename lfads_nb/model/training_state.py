@@ -14,6 +14,18 @@ _SCHEMA = 1
 
 
 @dataclass
+class TurnState:
+    """Where a member of a population is in its turn, see `lfads_nb.sweep.turns`."""
+
+    key: str = ""
+    """Of the request; empty in an ordinary run."""
+    valid: list[float] = field(default_factory=list)
+    """Validation costs of the turn's epochs so far."""
+    score: float | None = None
+    """Smoothed; goes on from turn to turn until weights are copied from elsewhere."""
+
+
+@dataclass
 class TrainingState:
     """Everything that decides how training goes on."""
 
@@ -29,6 +41,7 @@ class TrainingState:
     nan_restarts: int = 0
     seed: list[int] = field(default_factory=list)
     """State of the network's random numbers."""
+    turn: TurnState = field(default_factory=TurnState)
 
     @classmethod
     def start(cls, params: RunParams) -> TrainingState:
@@ -58,6 +71,7 @@ class TrainingState:
         past = values.pop("patience")
         state.patience.smoothed, state.patience.best = past["smoothed"], past["best"]
         state.patience.waited = past["waited"]
+        state.turn = TurnState(**values.pop("turn", {}))
         for name, value in values.items():
             setattr(state, name, value)
         return state

@@ -97,6 +97,16 @@ class RunFolder:
         return self.path / "lfads.done"
 
     @property
+    def turn_json(self) -> Path:
+        """What a population's member is to do next."""
+        return self.path / "turn.json"
+
+    @property
+    def turn_result_json(self) -> Path:
+        """What came of it, once it is whole."""
+        return self.path / "turn_result.json"
+
+    @property
     def train_script(self) -> Path:
         return self.path / "lfads_train.sh"
 
