@@ -38,6 +38,10 @@ class DataError(LfadsError, ValueError):
         super().__init__(f"{where}: {message}" if where else message)
 
 
+class DataWarning(UserWarning):
+    """Data are taken as they are, but look as if something was wrong with them."""
+
+
 class ParamsError(LfadsError, ValueError):
     """A hyperparameter is unknown, out of bounds, or impossible in combination."""
 

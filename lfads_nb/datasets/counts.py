@@ -7,6 +7,7 @@ trusted from then on. Its arrays are read-only.
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
@@ -17,9 +18,9 @@ from lfads_nb.datasets import validation as check
 from lfads_nb.datasets.axes import check_axes
 from lfads_nb.datasets.conditions import as_condition_ids, condition_averages, unique_conditions
 from lfads_nb.datasets.rebinning import rebin_ratio, sum_bins
-from lfads_nb.datasets.spike_times import bin_spike_times
-from lfads_nb.datasets.trial_lists import stack_trials
-from lfads_nb.errors import DataError
+from lfads_nb.datasets.spike_times import bin_spike_times, bin_trial_spike_times
+from lfads_nb.datasets.trial_lists import keep_trials, stack_trials
+from lfads_nb.errors import DataError, DataWarning
 
 _PER_TRIAL = ("counts", "condition_ids", "truth", "external_inputs")
 _ALONG_TIME = {"truth", "external_inputs"}
@@ -138,26 +139,60 @@ class Counts:
     @classmethod
     def from_spike_times(
         cls,
-        spike_times_s: Sequence[Any],
+        spike_times_s: Any,
         events_s: Any,
         *,
         window_ms: tuple[float, float],
         bin_ms: float = 1.0,
+        allow_empty: bool = False,
         **fields: Any,
     ) -> Counts:
         """Bin spike times around an event of each trial (go cue, movement onset, ...).
 
         Parameters
         ----------
-        spike_times_s : for each unit its spike times in s.
-        events_s : (trials,) time of each trial's event in s, on the same clock.
+        spike_times_s : for each unit its spike times in s: lists, a dict, a cell array, objects
+            that carry their unit (Neo, pynapple, ...); see `bin_spike_times`.
+        events_s : (trials,) time of each trial's event in s, on the same clock; trials in which it
+            is NaN are left out, with their conditions and whatever else is given for each trial.
         window_ms : start and end of a trial in ms around the event, such as (-250, 750).
         bin_ms : bin width in ms; the window must be a whole number of bins.
+        allow_empty : accept that no spike lies in any window.
         fields : as for `Counts`: condition_ids, metadata, name, ...
+
+        Warns
+        -----
+        DataWarning
+            When times look as if they were in another unit or on another clock.
         """
-        counts = bin_spike_times(
-            spike_times_s, events_s, window_ms, bin_ms, dataset=fields.get("name")
+        name = fields.get("name")
+        binned = bin_spike_times(
+            spike_times_s, events_s, window_ms, bin_ms, allow_empty=allow_empty, dataset=name
         )
+        for doubt in binned.doubts:
+            warnings.warn(DataWarning(f"{name or 'spike times'}: {doubt}"), stacklevel=2)
+        fields["notes"] = (*fields.get("notes", ()), *binned.notes, *binned.doubts)
+        if len(binned.kept) < binned.n_events:
+            fields = keep_trials(fields, binned.kept, binned.n_events)
+        return cls.from_bins(binned.counts, bin_ms, start_ms=float(window_ms[0]), **fields)
+
+    @classmethod
+    def from_trial_spike_times(
+        cls,
+        trials: Sequence[Any],
+        *,
+        window_ms: tuple[float, float],
+        bin_ms: float = 1.0,
+        **fields: Any,
+    ) -> Counts:
+        """Bin spike times that are relative to each trial's own time zero.
+
+        Parameters
+        ----------
+        trials : for each trial, for each unit its spike times in s.
+        window_ms, bin_ms, fields : as for `from_spike_times`.
+        """
+        counts = bin_trial_spike_times(trials, window_ms, bin_ms, dataset=fields.get("name"))
         return cls.from_bins(counts, bin_ms, start_ms=float(window_ms[0]), **fields)
 
     def _set(self, **changes: Any) -> None:

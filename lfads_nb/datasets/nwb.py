@@ -76,8 +76,8 @@ def read_nwb(
         ends = event + window_ms[1] / 1000
         observed = _observed(file, chosen_units, starts, ends)
         kept = chosen[observed[chosen]]
-        _report_left_out(path, len(event), len(chosen), len(kept))
-        counts = bin_spike_times(
+        notes = _left_out(path, len(event), len(chosen), len(kept))
+        binned = bin_spike_times(
             [file.units["spike_times"][int(unit)] for unit in chosen_units],
             event[kept],
             window_ms,
@@ -87,9 +87,10 @@ def read_nwb(
         metadata = _metadata(file)
     kept_columns = {name: values[kept] for name, values in columns.items()}
     return Counts.from_bins(
-        counts,
+        binned.counts,
         bin_ms,
         start_ms=float(window_ms[0]),
+        notes=[*notes, *binned.notes, *binned.doubts],
         condition_ids=_conditions(kept_columns, condition_column, path),
         trial_columns={**kept_columns, "nwb_trial": kept},
         metadata=metadata,
@@ -190,18 +191,20 @@ def _observed(file: NWBFile, units: np.ndarray, starts: np.ndarray, ends: np.nda
     return observed
 
 
-def _report_left_out(path: Path, n_all: int, n_with_event: int, n_kept: int) -> None:
+def _left_out(path: Path, n_all: int, n_with_event: int, n_kept: int) -> list[str]:
     if not n_kept:
         raise DataError(
             f"none of {n_all} trials has the event and lies within the units' observation "
             "intervals. Try another event or a shorter window.",
             dataset=path.stem,
         )
-    if n_kept < n_all:
-        _log.info(
-            "%s: %d of %d trials are used; %d lie outside the observation intervals",
-            path.name, n_kept, n_all, n_with_event - n_kept,
-        )  # fmt: skip
+    if n_kept == n_all:
+        return []
+    outside = n_with_event - n_kept
+    why = f"; {outside} lie outside the observation intervals" if outside else ""
+    note = f"{n_kept} of {n_all} trials are used{why}"
+    _log.info("%s: %s", path.name, note)
+    return [note]
 
 
 def _conditions(

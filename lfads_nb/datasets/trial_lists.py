@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -143,3 +143,30 @@ def _ragged(values: Any, field: str, dataset: str | None) -> DataError:
         dataset=dataset,
         field=field,
     )
+
+
+def keep_trials(fields: Mapping[str, Any], kept: np.ndarray, n_trials: int) -> dict[str, Any]:
+    """Keep some trials of whatever is given for each trial, as far as it has that many.
+
+    Parameters
+    ----------
+    fields : arguments of `Counts`; of `trial_columns` every column is cut.
+    kept : 0-based trials.
+    n_trials : how many there were.
+    """
+    return {
+        name: keep_trials(value, kept, n_trials)
+        if name == "trial_columns"
+        else _rows(value, kept, n_trials)
+        if name not in ("metadata", "notes", "name")
+        else value
+        for name, value in fields.items()
+    }
+
+
+def _rows(value: Any, kept: np.ndarray, n_trials: int) -> Any:
+    if isinstance(value, str | bytes) or not hasattr(value, "__len__") or len(value) != n_trials:
+        return value  # what does not fit is refused by name later
+    if hasattr(value, "iloc"):
+        return value.iloc[kept]
+    return value[kept] if hasattr(value, "dtype") else [value[trial] for trial in kept]
