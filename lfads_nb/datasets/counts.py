@@ -169,8 +169,9 @@ class Counts:
         binned = bin_spike_times(
             spike_times_s, events_s, window_ms, bin_ms, allow_empty=allow_empty, dataset=name
         )
-        for doubt in binned.doubts:
-            warnings.warn(DataWarning(f"{name or 'spike times'}: {doubt}"), stacklevel=2)
+        if binned.doubts:
+            doubts = "; ".join(binned.doubts)
+            warnings.warn(DataWarning(f"{name or 'spike times'}: {doubts}"), stacklevel=2)
         fields["notes"] = (*fields.get("notes", ()), *binned.notes, *binned.doubts)
         if len(binned.kept) < binned.n_events:
             fields = keep_trials(fields, binned.kept, binned.n_events)
