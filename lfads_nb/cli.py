@@ -52,11 +52,15 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except LfadsError as error:
-            message = f"[bold red]Error:[/] {escape(str(error))}"
-            Console(stderr=True).print(message, highlight=False, soft_wrap=True)
+            _complain(error)
             raise typer.Exit(1) from None
 
     return program.command()(guarded)
+
+
+def _complain(error: LfadsError) -> None:
+    message = f"[bold red]Error:[/] {escape(str(error))}"
+    Console(stderr=True).print(message, highlight=False, soft_wrap=True)
 
 
 @program.callback()
@@ -103,8 +107,14 @@ def run(
 ) -> None:
     """Execute one run here and now, and wait for its end (for schedulers of your own)."""
     from lfads_nb.queue import run_here
+    from lfads_nb.queue.run_lock import RunIsTakenError
+    from lfads_nb.queue.runner import EXIT_TAKEN
 
-    raise typer.Exit(run_here(run_dir, device=device or None))
+    try:
+        raise typer.Exit(run_here(run_dir, device=device or None))
+    except RunIsTakenError as error:
+        _complain(error)
+        raise typer.Exit(EXIT_TAKEN) from None
 
 
 @command

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +24,11 @@ from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.memory import MemoryBook
 from lfads_nb.queue.outputs import damaged_outputs, is_trained
 from lfads_nb.queue.plan import Wish, never_fits
-from lfads_nb.queue.processes import RUN_MARK
+from lfads_nb.queue.processes import new_attempt, run_marks
 from lfads_nb.queue.progress_view import show_progress
 from lfads_nb.queue.reading import StatusReader, current_status
-from lfads_nb.queue.run_lock import read_holder
+from lfads_nb.queue.run_lock import RunIsTakenError, is_worked_on, read_holder
+from lfads_nb.queue.runner import EXIT_TAKEN
 from lfads_nb.queue.starting import ServerKeeper, ensure_server
 from lfads_nb.queue.status import RunState, RunStatus, local_now, write_status
 from lfads_nb.queue.stopping import asked_to_stop, forget_stop
@@ -235,13 +237,25 @@ class Queue:
         self.home.post("resume", runs=None)
 
     def stop_server(self, timeout_s: float = 20.0) -> None:
-        """End the server; running runs are interrupted and go on when it is started again."""
+        """End the server; running runs are interrupted and go on when it is started again.
+
+        Raises
+        ------
+        QueueError
+            If it has not ended by then.
+        """
         server = self.home.server_process()
         if server is None:
             return
-        self.home.post("stop")
+        # By name: a request that a hung server leaves behind must not end the next one.
+        self.home.post("stop", server=asdict(server))
         deadline = time.monotonic() + timeout_s
-        while server.is_alive and time.monotonic() < deadline:
+        while server.is_alive:
+            if time.monotonic() > deadline:
+                raise QueueError(
+                    f"the queue's server (process {server.pid}) does not end; if it still does not "
+                    f"in a minute, kill it: kill -9 {server.pid}. Its runs lose nothing"
+                )
             time.sleep(0.05)
 
     def _ask(self, verb: str, runs: Any, **content: Any) -> None:
@@ -288,15 +302,21 @@ def run_here(run_dir: str | Path, *, device: str | None = None) -> int:
     Returns
     -------
     0 if it is done, else another exit code; `lfads.out` and the status tell why.
+
+    Raises
+    ------
+    RunIsTakenError
+        If another process works on it.
     """
     folder = RunFolder(Path(run_dir).resolve())
     RunRecord.load(folder)
+    _refuse_taken(folder)
     forget_stop(folder)
     command = [sys.executable, "-m", "lfads_nb.queue.runner", str(folder.path)]
     # A scheduler that ends this process, however hard, means the run.
     command += [f"--parent={os.getpid()}"]
     command += [f"--device={device}"] if device else []
-    environment = {**os.environ, **passed_on(), RUN_MARK: str(folder.path)}
+    environment = {**os.environ, **passed_on(), **run_marks(folder.path, new_attempt())}
     with subprocess.Popen(command, env=environment, start_new_session=True) as process:
         try:
             with show_progress([_name(folder)]) as view:
@@ -307,7 +327,15 @@ def run_here(run_dir: str | Path, *, device: str | None = None) -> int:
         except KeyboardInterrupt:
             process.send_signal(2)
             process.wait()
-        return process.returncode
+    if process.returncode == EXIT_TAKEN:
+        _refuse_taken(folder)
+    return process.returncode
+
+
+def _refuse_taken(folder: RunFolder) -> None:
+    holder = read_holder(folder)
+    if holder is not None and holder.may_be_alive:
+        raise RunIsTakenError(holder)
 
 
 def _name(folder: RunFolder) -> str:
@@ -349,8 +377,8 @@ def _mark_queued(folder: RunFolder, options: LaunchOptions) -> bool:
 
     A process that has written the run's end touches the folder no more: it is only leaving.
     """
-    holder, status = read_holder(folder), current_status(folder)
-    if status.state.is_running and holder is not None and (not holder.is_here or holder.is_alive):
+    status = current_status(folder)
+    if status.state.is_running and is_worked_on(folder):
         return False
     if status.state is RunState.DONE and not _is_wanted(folder, options):
         return False

@@ -20,7 +20,8 @@ from lfads_nb.queue.ledger import Entry, Ledger
 from lfads_nb.queue.memory import MemoryBook
 from lfads_nb.queue.plan import LOOK_AHEAD, Occupant, Wish, make_plan
 from lfads_nb.queue.pool import ForeignPool, LocalPool
-from lfads_nb.queue.run_lock import read_holder
+from lfads_nb.queue.processes import new_attempt
+from lfads_nb.queue.run_lock import is_worked_on, read_holder
 from lfads_nb.queue.runner import EXIT_TAKEN
 from lfads_nb.queue.status import RunState, RunStatus, move_status, read_status
 from lfads_nb.queue.stopping import ask_to_stop, forget_stop
@@ -78,11 +79,26 @@ class Dispatcher:
     async def start_runs(self) -> None:
         """Start every run that may start now."""
         now = self._clock()
-        ready = [e for e in islice(self._ledger.waiting(), LOOK_AHEAD) if e.not_before <= now]
+        ready = [
+            e
+            for e in list(islice(self._ledger.waiting(), LOOK_AHEAD))
+            if e.not_before <= now and not self._was_done_elsewhere(e)
+        ]
         self._start_on_clusters(e for e in ready if e.options.cluster is not None)
         here = [e for e in ready if e.options.cluster is None]
         if here and (not self.waits or now - self._looked_at >= LOOK_AGAIN_S):
             await self._start_here(here)
+
+    def _was_done_elsewhere(self, entry: Entry) -> bool:
+        """Forget a run that another process worked on and brought to an end."""
+        if not entry.taken or is_worked_on(entry.folder):
+            return False
+        entry.taken = False
+        state = read_status(entry.folder).state
+        if state.is_active or state is RunState.INTERRUPTED:
+            return False
+        self._on_end(entry)
+        return True
 
     def look_soon(self) -> None:
         """Look at the devices at the next turn, though runs wait for them."""
@@ -165,8 +181,10 @@ class Dispatcher:
 
     def _submit(self, entry: Entry, pool: LocalPool | ForeignPool, device: Device | None) -> None:
         options = entry.options
-        forget_stop(entry.folder)
+        if not is_worked_on(entry.folder):
+            forget_stop(entry.folder)
         self._ledger.start(entry)
+        entry.attempt = new_attempt()
         entry.device, entry.started = device, self._clock()
         task = RunTask(
             folder=entry.run,
@@ -179,6 +197,7 @@ class Dispatcher:
             runner=options.runner,
             environment=options.environment,
             memory_mb=options.gpu_memory_required or 0.0,
+            attempt=entry.attempt,
         )
         entry.tries += 1
         key = f"run-{entry.number}-{entry.tries}-{time.time_ns()}"
@@ -207,22 +226,33 @@ class Dispatcher:
             log.warning("the worker of %s was lost: %s", entry.run, error)
             code = None
         future.release()
-        if code == EXIT_TAKEN:
-            holder = read_holder(entry.folder)
-            who = f"process {holder.pid} on {holder.host}" if holder else "another process"
-            self._again(entry, after_s=TAKEN_AGAIN_S, why=f"{who} works on it")
-        else:
+        if code != EXIT_TAKEN:
             await self._wait_until_free(entry)
+        if code == EXIT_TAKEN or is_worked_on(entry.folder, but_by=entry.attempt):
+            self._leave_to_other(entry)
+        else:
             self._settle(entry, await self._status_at_end(entry), worker_died=code is None)
         self.look_soon()
         self._on_room()
+
+    def _leave_to_other(self, entry: Entry) -> None:
+        """Look again later at a run that a process of somebody else works on."""
+        holder = read_holder(entry.folder)
+        who = f"process {holder.pid} on {holder.host}" if holder else "another process"
+        entry.taken = True
+        if self._closing or entry.stop is RunState.CANCELLED:
+            self._on_end(entry)
+            return
+        self._ledger.put_back(
+            entry, not_before=self._clock() + TAKEN_AGAIN_S, why=f"{who} works on it"
+        )
 
     async def _wait_until_free(self, entry: Entry) -> None:
         """Wait for a run whose worker died to notice it and to end; then end it by force."""
         deadline = self._clock() + NOTICE_S
         while True:
             holder = read_holder(entry.folder)
-            if holder is None or (holder.is_here and not holder.is_alive):
+            if holder is None or holder.attempt != entry.attempt or not holder.may_be_alive:
                 return
             if self._clock() > deadline:
                 if holder.is_here:
@@ -247,10 +277,16 @@ class Dispatcher:
         if status.state is RunState.QUEUED and entry.relaunch and not worker_died:
             self._on_end(entry)  # launched again right after its end
             return
+        if status.state in (RunState.NEW, RunState.PREPARED):
+            log.warning("%s was deleted or renamed while it was worked on: forgotten", entry.run)
+            self._on_end(entry)
+            return
         if not status.state.is_ended:
             reason = "it was cancelled" if entry.stop is RunState.CANCELLED else ""
             reason = reason or f"its process died during {status.stage or 'its start'}; {RESUMES}"
-            status = record_end(entry.folder, entry.stop or RunState.INTERRUPTED, reason)
+            status = record_end(
+                entry.folder, entry.stop or RunState.INTERRUPTED, reason, attempt=entry.attempt
+            )
         if entry.device is not None:
             self._memory.learn(entry.run, entry.device.kind, status.peak_memory_mb)
         if self._closing or entry.stop is RunState.CANCELLED:
@@ -266,18 +302,18 @@ class Dispatcher:
         else:
             self._on_end(entry)
 
-    def _again(self, entry: Entry, *, after_s: float = 0.0, why: str = "") -> None:
+    def _again(self, entry: Entry, *, why: str) -> None:
         with suppress(LfadsError):
             if read_status(entry.folder).state.is_ended:
                 move_status(entry.folder, RunState.QUEUED, progress={})
-        self._ledger.put_back(entry, not_before=self._clock() + after_s, why=why)
+        self._ledger.put_back(entry, not_before=self._clock(), why=why)
 
     async def close(self) -> None:
         """Interrupt what runs, wait for it, and end the workers."""
         self._closing = True
         for entry in self._ledger.running():
             entry.stop = RunState.INTERRUPTED
-            ask_to_stop(entry.folder, RunState.INTERRUPTED)
+            ask_to_stop(entry.folder, RunState.INTERRUPTED, attempt=entry.attempt)
         if self._followers:
             await asyncio.wait(self._followers, timeout=NOTICE_S)
         for pool in filter(None, [self._pool, *self._clusters.values()]):

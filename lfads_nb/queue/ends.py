@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from lfads_nb.errors import LfadsError
 from lfads_nb.queue.processes import ProcessId, end_processes_of
-from lfads_nb.queue.run_lock import read_holder
+from lfads_nb.queue.run_lock import is_worked_on
 from lfads_nb.queue.status import RunState, RunStatus, local_now, read_status, write_status
 from lfads_nb.queue.stopping import ask_to_stop, asked_to_stop, forget_stop
 from lfads_nb.sweep.folders import RunFolder
@@ -41,25 +41,34 @@ def find_dead(folder: RunFolder, status: RunStatus) -> RunStatus:
 def record_dead(folder: RunFolder) -> None:
     """Write down that a run's process is gone; only for when no server sees to it."""
     found = find_dead(folder, read_status(folder))
-    if found.state.is_ended and read_status(folder).state.is_running:
-        end_processes_of(folder.path)
-        if read_status(folder).state.is_running:  # and has not been launched again meanwhile
+    if found.state.is_ended and _is_same(read_status(folder), found):
+        end_processes_of(folder.path, found.attempt_id)
+        if _is_same(read_status(folder), found):  # and has not been launched again meanwhile
             with suppress(LfadsError):
                 write_status(folder, found)
 
 
-def record_end(folder: RunFolder, state: RunState, reason: str) -> RunStatus:
+def _is_same(now: RunStatus, before: RunStatus) -> bool:
+    """Whether a run is said to be running in the same process as before."""
+    return now.state.is_running and (now.pid, now.attempt_id) == (before.pid, before.attempt_id)
+
+
+def record_end(folder: RunFolder, state: RunState, reason: str, *, attempt: str = "") -> RunStatus:
     """Write the end of a run that has no process of its own any more.
 
-    A folder that cannot be written to stays as it is, and so does a run that is launched again
-    while its last processes are ended.
+    A folder that cannot be written to stays as it is, and so does one that is gone, a run that is
+    launched again while its last processes are ended, and one that another attempt works on.
+
+    Parameters
+    ----------
+    attempt : the one that ended, whose lock counts for nothing.
     """
-    forget_stop(folder)
     status = read_status(folder)
-    if status.state.is_ended:
+    if not status.state.is_active or is_worked_on(folder, but_by=attempt):
         return status
+    forget_stop(folder)
     if status.state.is_running:
-        end_processes_of(folder.path)
+        end_processes_of(folder.path, status.attempt_id)
         status = read_status(folder)
         if not status.state.is_running:
             return status
@@ -71,8 +80,7 @@ def record_end(folder: RunFolder, state: RunState, reason: str) -> RunStatus:
 
 def cancel_without_server(folder: RunFolder) -> None:
     """Cancel a run that no server knows: waiting, or executed by hand."""
-    holder = read_holder(folder)
-    if holder is not None and (not holder.is_here or holder.is_alive):
+    if is_worked_on(folder):
         ask_to_stop(folder, RunState.CANCELLED)
     elif read_status(folder).state.is_active:
         record_end(folder, RunState.CANCELLED, "it was cancelled before it started")

@@ -6,6 +6,7 @@ import errno
 import logging
 import shutil
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,13 +41,20 @@ class _WholeFiles:
 
     `last` is what was written last: papermill works on a copy of the notebook that it is given,
     and this is the only way to that copy when the execution ends early.
+
+    Parameters
+    ----------
+    may_write : asked before each write; a folder that is gone must not be made anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, may_write: Callable[[], bool]) -> None:
         self.last: str | None = None
+        self._may_write = may_write
 
     def write(self, text: str, path: str) -> None:
         self.last = text
+        if not self._may_write():
+            return
         try:
             write_text(Path(path.removeprefix(_SCHEME)), text)
         except OSError as error:
@@ -68,10 +76,19 @@ class NotebookExecution:
     notebook : rendered; replaced by the executed one, as far as it came, when `run` ends.
     path : where it is saved after every cell, and every few seconds within one.
     output : gets everything that the notebook prints.
+    may_write : asked before each save.
     """
 
-    def __init__(self, notebook: nbformat.NotebookNode, path: Path, output: TextIO) -> None:
+    def __init__(
+        self,
+        notebook: nbformat.NotebookNode,
+        path: Path,
+        output: TextIO,
+        *,
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.notebook, self._path, self._output = notebook, path, output
+        self._may_write = may_write
         self._manager = make_kernel_manager()
 
     @property
@@ -89,7 +106,7 @@ class NotebookExecution:
         """Execute every cell; return why it ended early, or None."""
         import nbformat
 
-        files = _WholeFiles()
+        files = _WholeFiles(self._may_write)
         try:
             return self._execute(files)
         finally:

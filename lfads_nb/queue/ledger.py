@@ -24,7 +24,8 @@ class Entry:
     `stop` is how it shall end once it was told to stop, `held` whether it was paused by name.
     `tries`, `failures` and `resumes` count what was started and what went wrong since the launch;
     `not_before` (on the server's clock) delays another try. `relaunch` is a launch that came while
-    it ran or was just ending. The rest says where it runs.
+    it ran or was just ending. `taken` is whether another process worked on it when it was tried
+    last. The rest says where it runs, `attempt` what its processes are marked with.
     """
 
     run: str
@@ -41,6 +42,8 @@ class Entry:
     not_before: float = 0.0
     waits_for: str = ""
     relaunch: Batch | None = None
+    taken: bool = False
+    attempt: str = ""
     device: Device | None = None
     memory_mb: float = 0.0
     started: float = 0.0

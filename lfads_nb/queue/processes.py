@@ -1,7 +1,7 @@
 """Processes by what they are: a pid is used again, a pid with its start time is not.
 
-Every process that works for a run carries the run's folder in its environment, so that what a
-crash leaves behind can be found and ended, whoever its parent was.
+Every process that works for a run carries the run's folder and its attempt in its environment, so
+that what a crash leaves behind can be found and ended, whoever its parent was, and nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ import psutil
 
 RUN_MARK = "LFADS_NB_RUN"
 """Environment variable that names the run's folder in all of its processes."""
+ATTEMPT_MARK = "LFADS_NB_ATTEMPT"
+"""Environment variable that names which of the attempts at a run a process belongs to."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,29 @@ class ProcessId:
 
     def send(self, signum: int) -> bool:
         """Send a signal if the process still lives; return whether it did."""
-        if not self.is_alive:
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signum)
+        with _signalling(self.pid) as send:
+            if not self._may_be_signalled():
+                return False
+            with contextlib.suppress(ProcessLookupError):
+                send(signum)
         return True
+
+    def _may_be_signalled(self) -> bool:
+        return self.is_alive
+
+
+@contextlib.contextmanager
+def _signalling(pid: int) -> Iterator[Callable[[int], None]]:
+    """Give a way to signal a process that cannot reach a later one with the same number."""
+    try:
+        handle = os.pidfd_open(pid)
+    except (AttributeError, OSError):  # not on this system, or there is no such process
+        yield lambda signum: os.kill(pid, signum)
+        return
+    try:
+        yield lambda signum: signal.pidfd_send_signal(handle, signum)
+    finally:
+        os.close(handle)
 
 
 def this_host() -> str:
@@ -81,20 +102,45 @@ def start_ticks(pid: int) -> float:
         return psutil.Process(pid).create_time()
 
 
-def processes_of(run_dir: Path) -> list[psutil.Process]:
-    """Find every process of this user that works for a run, this one left out."""
-    wanted, own = str(run_dir.resolve()), os.getpid()
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != own and process.environ().get(RUN_MARK) == wanted:
-                found.append(process)
-    return found
+def new_attempt() -> str:
+    """Return a name for an attempt at a run, never used twice."""
+    return uuid.uuid4().hex
 
 
-def end_processes_of(run_dir: Path, *, wait_s: float = 2.0) -> int:
-    """Kill every process that works for a run; return how many there were."""
-    found = processes_of(run_dir)
+def own_attempt() -> str:
+    """Return the attempt that this process belongs to; "" for none."""
+    return os.environ.get(ATTEMPT_MARK, "")
+
+
+def run_marks(run_dir: Path, attempt: str) -> dict[str, str]:
+    """Return the environment that a process which works for a run must be started with."""
+    return {RUN_MARK: str(run_dir.resolve()), ATTEMPT_MARK: attempt}
+
+
+def carries_marks(process: psutil.Process, marks: Mapping[str, str]) -> bool:
+    """Return whether a process was started with these marks; one that cannot be read was not."""
+    try:
+        environment = process.environ()
+    except (psutil.Error, OSError):
+        return False
+    return all(environment.get(name, "") == value for name, value in marks.items())
+
+
+def processes_of(run_dir: Path, attempt: str) -> list[psutil.Process]:
+    """Find every process of this user that works for one attempt at a run, this one left out."""
+    marks, own = run_marks(run_dir, attempt), os.getpid()
+    return [p for p in psutil.process_iter() if p.pid != own and carries_marks(p, marks)]
+
+
+def end_processes_of(run_dir: Path, attempt: str, *, wait_s: float = 2.0) -> int:
+    """Kill every process that works for one attempt at a run; return how many there were.
+
+    Parameters
+    ----------
+    run_dir : the run's folder, as it was called when the attempt began.
+    attempt : as its status, its lock or this process' environment name it.
+    """
+    found = processes_of(run_dir, attempt)
     for process in found:
         with contextlib.suppress(psutil.Error):
             process.kill()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lfads_nb.queue.ends import cancel_without_server, record_end
+from lfads_nb.queue.ends import cancel_without_server
+from lfads_nb.queue.processes import ProcessId
 from lfads_nb.queue.status import RunState
 from lfads_nb.queue.stopping import ask_to_stop
 from lfads_nb.sweep.folders import RunFolder
@@ -29,9 +31,9 @@ def cancel(server: QueueServer, request: Request) -> None:
         if entry.running:
             server.drop_later_launch(entry)
             entry.stop = RunState.CANCELLED
-            ask_to_stop(entry.folder, RunState.CANCELLED)
+            ask_to_stop(entry.folder, RunState.CANCELLED, attempt=entry.attempt)
     for entry in waiting:
-        record_end(entry.folder, RunState.CANCELLED, "it was cancelled before it started")
+        cancel_without_server(entry.folder)
     for run in runs or ():
         if run not in known:
             cancel_without_server(RunFolder(Path(run)))
@@ -46,7 +48,7 @@ def pause(server: QueueServer, request: Request) -> None:
         entry.held = True
         if entry.running:
             entry.stop = RunState.INTERRUPTED
-            ask_to_stop(entry.folder, RunState.INTERRUPTED)
+            ask_to_stop(entry.folder, RunState.INTERRUPTED, attempt=entry.attempt)
     server.keep_held()
 
 
@@ -66,9 +68,10 @@ def set_priority(server: QueueServer, request: Request) -> None:
         server.ledger.set_priority(entry, int(request.get("priority", 0)))
 
 
-def stop(server: QueueServer, _: Request) -> None:
-    """End the server."""
-    server.stop()
+def stop(server: QueueServer, request: Request) -> None:
+    """End the server, if it is the one that was meant."""
+    if request.get("server") == asdict(ProcessId.own()):
+        server.stop()
 
 
 VERBS: dict[str, Callable[[QueueServer, Request], None]] = {

@@ -1,7 +1,8 @@
 """One run is trained by one process at a time: a lock file in the run's folder.
 
-The lock is made in one step (a hard link to a finished file), names its holder by pid, start time
-and host, and is taken over only from a holder that is known to be dead.
+The lock is made in one step (a hard link to a finished file), names its holder by pid, start time,
+host and attempt, and is taken over only from a holder that is known to be dead. It holds the very
+folder: a lock whose folder was deleted or renamed is lost, whatever lies in its place by then.
 """
 
 from __future__ import annotations
@@ -12,33 +13,89 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from lfads_nb.errors import QueueError
-from lfads_nb.queue.processes import ProcessId
+from lfads_nb.queue.folder_hold import FolderHold
+from lfads_nb.queue.processes import ProcessId, carries_marks, own_attempt, run_marks, this_host
 from lfads_nb.sweep.folders import RunFolder
+
+
+@dataclass(frozen=True)
+class Holder(ProcessId):
+    """Who works on a run: a process, in an attempt at that run's folder.
+
+    A lock's file is only a claim: a signal goes only to a process that carries the attempt's marks.
+    """
+
+    run: str
+    attempt: str
+
+    @classmethod
+    def own_of(cls, folder: RunFolder) -> Holder:
+        own = ProcessId.own()
+        return cls(own.pid, own.started, own.host, str(folder.path.resolve()), own_attempt())
+
+    @classmethod
+    def from_file(cls, path: Path, run: Path) -> Holder | None:
+        """Read a lock's file; None if there is none, or it is damaged."""
+        try:
+            content = json.loads(path.read_bytes())
+            return cls(
+                int(content["pid"]), float(content["started"]), str(content["host"]),
+                str(run.resolve()), str(content.get("attempt", "")),
+            )  # fmt: skip
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
+
+    @property
+    def may_be_alive(self) -> bool:
+        """Whether it lives, or is on another host, where nobody can tell."""
+        return self.host != this_host() or self.is_alive
+
+    def _may_be_signalled(self) -> bool:
+        try:
+            marked = carries_marks(
+                psutil.Process(self.pid), run_marks(Path(self.run), self.attempt)
+            )
+        except (psutil.Error, ValueError):
+            return False
+        return marked and self.is_alive
 
 
 class RunIsTakenError(QueueError):
     """Another process works on the run."""
 
-    def __init__(self, holder: ProcessId) -> None:
+    def __init__(self, holder: Holder) -> None:
         self.holder = holder
-        super().__init__(f"the run is worked on by process {holder.pid} on {holder.host}")
+        super().__init__(
+            f"the run is worked on by process {holder.pid} on {holder.host}: nothing was started"
+        )
 
 
 def lock_path(folder: RunFolder) -> Path:
     return folder.path / ".lfads.lock"
 
 
-def read_holder(folder: RunFolder) -> ProcessId | None:
+def read_holder(folder: RunFolder) -> Holder | None:
     """Return who holds a run's lock, or None."""
-    try:
-        content = json.loads(lock_path(folder).read_bytes())
-        return ProcessId(content["pid"], content["started"], content["host"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    return Holder.from_file(lock_path(folder), folder.path)
+
+
+def is_worked_on(folder: RunFolder, *, but_by: str = "") -> bool:
+    """Return whether a process works on a run, as far as this host can tell.
+
+    Parameters
+    ----------
+    but_by : an attempt that does not count.
+    """
+    holder = read_holder(folder)
+    if holder is None or (but_by and holder.attempt == but_by):
+        return False
+    return holder.may_be_alive
 
 
 class RunLock:
@@ -60,12 +117,23 @@ class RunLock:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._folder, self._watch_s, self._sleep = folder, watch_s, sleep
-        self._own = ProcessId.own()
+        self._own = Holder.own_of(folder)
+        self._hold: FolderHold | None = None
 
     def __enter__(self) -> RunLock:
+        hold = FolderHold(self._folder.path)
+        try:
+            self._take()
+        except BaseException:
+            hold.close()
+            raise
+        self._hold = hold
+        return self
+
+    def _take(self) -> None:
         for _ in range(5):
             if self._link():
-                return self
+                return
             holder = read_holder(self._folder)
             if holder is not None and self._holds(holder):
                 raise RunIsTakenError(holder)
@@ -75,6 +143,23 @@ class RunLock:
     def __exit__(self, *_: object) -> None:
         if read_holder(self._folder) == self._own:
             lock_path(self._folder).unlink(missing_ok=True)
+        if self._hold is not None:
+            self._hold.close()
+            self._hold = None
+
+    def lost(self) -> str:
+        """Say why this process may not write to the folder any more; "" while it may."""
+        if self._hold is None or not self._hold.is_in_place():
+            return "its folder was deleted or renamed while it was worked on"
+        holder = read_holder(self._folder)
+        if holder is not None and holder != self._own:
+            return f"process {holder.pid} on {holder.host} took the run over"
+        return ""
+
+    def folder_now(self) -> RunFolder | None:
+        """Return where the folder lies now if it was only renamed."""
+        path = self._hold.path_now() if self._hold is not None else None
+        return RunFolder(path) if path is not None else None
 
     def beat(self) -> None:
         """Show other hosts that this one lives."""
@@ -85,7 +170,13 @@ class RunLock:
         handle, name = tempfile.mkstemp(dir=self._folder.path, prefix=".writing-")
         try:
             with os.fdopen(handle, "w") as file:
-                json.dump(asdict(self._own), file)
+                json.dump(
+                    {
+                        "pid": self._own.pid, "started": self._own.started,
+                        "host": self._own.host, "attempt": self._own.attempt,
+                    },
+                    file,
+                )  # fmt: skip
             os.link(name, lock_path(self._folder))
         except FileExistsError:
             return False
@@ -93,7 +184,7 @@ class RunLock:
             os.unlink(name)
         return True
 
-    def _holds(self, holder: ProcessId) -> bool:
+    def _holds(self, holder: Holder) -> bool:
         if holder.is_here:
             return holder.is_alive
         before = self._mtime()
@@ -106,22 +197,14 @@ class RunLock:
         except FileNotFoundError:
             return 0
 
-    def _break(self, holder: ProcessId | None) -> None:
+    def _break(self, holder: Holder | None) -> None:
         """Take a dead holder's file away; of several that try, one finds it."""
         aside = lock_path(self._folder).with_name(f".writing-{self._own.pid}-lock")
         with suppress(FileNotFoundError):
             os.rename(lock_path(self._folder), aside)
-            found = _holder_in(aside)
+            found = Holder.from_file(aside, self._folder.path)
             if found != holder and found is not None:
                 # Somebody took the lock in between: give it back.
                 with suppress(FileExistsError):
                     os.link(aside, lock_path(self._folder))
             aside.unlink()
-
-
-def _holder_in(path: Path) -> ProcessId | None:
-    try:
-        content = json.loads(path.read_bytes())
-        return ProcessId(content["pid"], content["started"], content["host"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

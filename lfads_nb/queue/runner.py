@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,8 +22,15 @@ from lfads_nb.queue.devices import find_device, run_environment
 from lfads_nb.queue.execution import Failure, NotebookExecution, skip_slow_imports
 from lfads_nb.queue.notebook import default_template, optional_parts, render, set_banner
 from lfads_nb.queue.outputs import damaged_outputs, is_trained
-from lfads_nb.queue.processes import RUN_MARK, ProcessId, end_processes_of
-from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
+from lfads_nb.queue.processes import (
+    ATTEMPT_MARK,
+    RUN_MARK,
+    ProcessId,
+    new_attempt,
+    own_attempt,
+    run_marks,
+)
+from lfads_nb.queue.run_lock import RunIsTakenError, RunLock, lock_path
 from lfads_nb.queue.status import (
     STAGES,
     RunState,
@@ -35,7 +43,7 @@ from lfads_nb.queue.status import (
     write_status,
 )
 from lfads_nb.queue.stopping import forget_stop
-from lfads_nb.queue.watching import RunWatch
+from lfads_nb.queue.watching import RunWatch, end_own_processes
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
 
@@ -77,14 +85,19 @@ def execute_run(folder: RunFolder, options: RunnerOptions) -> RunState:
             title=record.name,
             parts=optional_parts(record),
         )
-        execution = NotebookExecution(notebook, folder.notebook, sys.stdout)
+        execution = NotebookExecution(
+            notebook, folder.notebook, sys.stdout, may_write=lambda: not lock.lost()
+        )
         watch.execution = execution
         try:
             failure = execution.run()
         finally:
             watch.execution = None
             execution.close()
-            end_processes_of(folder.path)
+            end_own_processes()
+        lost = lock.lost()
+        if lost:
+            return _end_elsewhere(folder, lock, lost)
         return _end(folder, execution, failure, watch)
 
 
@@ -117,6 +130,7 @@ def _begin(folder: RunFolder, record: RunRecord, options: RunnerOptions) -> None
         reason="",
         detail="",
         attempt=before.attempt + 1,
+        attempt_id=own_attempt(),
         mode=options.mode,
     )
     kept = {k: v for k, v in status.times.items() if k in ("queued", first.value)}
@@ -166,6 +180,20 @@ def _end(
     sys.stdout.write(f"{local_now().isoformat(timespec='seconds')}  {state.value}\n")
     sys.stdout.flush()
     return state
+
+
+def _end_elsewhere(folder: RunFolder, lock: RunLock, lost: str) -> RunState:
+    """Say that the folder is not this attempt's any more: in its log, and where it lies now."""
+    sys.stdout.write(f"{local_now().isoformat(timespec='seconds')}  ended: {lost}\n")
+    sys.stdout.flush()
+    now = lock.folder_now()
+    if now is not None and now != folder:
+        reason = f"its folder was renamed (from {folder.path}) while it was worked on; launch again"
+        with suppress(LfadsError, OSError):
+            move_status(now, RunState.INTERRUPTED, reason=reason, kernel_pid=None)
+            reserve_path(now).unlink(missing_ok=True)
+            lock_path(now).unlink(missing_ok=True)
+    return RunState.INTERRUPTED
 
 
 def _outcome(
@@ -226,8 +254,18 @@ def prepare_process(folder: RunFolder, options: RunnerOptions) -> str:
     os.close(log)
     device = find_device(options.device)
     os.environ.update(run_environment(device, threads=options.threads or usable_cores()))
-    os.environ[RUN_MARK] = str(folder.path)
     return device.label if device else "default"
+
+
+def start_marked(folder: RunFolder, module: str, arguments: list[str]) -> None:
+    """Begin this process anew unless it was started with the marks of an attempt at the run.
+
+    A process' own changes to its environment are not seen by others.
+    """
+    marks = run_marks(folder.path, own_attempt() or new_attempt())
+    if os.environ.get(RUN_MARK) != marks[RUN_MARK] or not os.environ.get(ATTEMPT_MARK):
+        command = [sys.executable, "-m", module, *arguments]
+        os.execve(sys.executable, command, {**os.environ, **marks})
 
 
 def parse_arguments(arguments: list[str]) -> tuple[RunFolder, RunnerOptions]:
@@ -245,8 +283,10 @@ def parse_arguments(arguments: list[str]) -> tuple[RunFolder, RunnerOptions]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Execute one run; the exit code tells how it ended."""
-    folder, options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    folder, options = parse_arguments(arguments)
     try:
+        start_marked(folder, "lfads_nb.queue.runner", arguments)
         if not folder.path.is_dir():
             raise RunFolderError(f"{folder.path} is no folder")
         options = replace(options, device=prepare_process(folder, options))

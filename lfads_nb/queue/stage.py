@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from lfads_nb.errors import QueueError, RunFolderError
+from lfads_nb.queue.folder_hold import FolderHold
 from lfads_nb.queue.live import LiveDisplay
-from lfads_nb.queue.processes import RUN_MARK
+from lfads_nb.queue.processes import RUN_MARK, own_attempt
+from lfads_nb.queue.run_lock import read_holder
 from lfads_nb.queue.status import (
     STAGES,
     RunState,
@@ -56,7 +58,7 @@ def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> 
     Raises
     ------
     QueueError
-        If there is no such stage.
+        If there is no such stage, or the folder belongs to another attempt by now.
     """
     if stage not in {s.value for s in STAGES}:
         raise QueueError(
@@ -70,6 +72,9 @@ def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> 
             "from the run's files."
         )
         return None
+    holder = read_holder(folder)
+    if holder is not None and holder.attempt != own_attempt():
+        raise QueueError(f"process {holder.pid} on {holder.host} works on the run now")
     if stage in read_status(folder).finished_stages:
         display.note(f"The {stage} ended in an earlier attempt and is complete.")
         return None
@@ -83,7 +88,7 @@ def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> 
         callbacks = {"on_progress": reporter.report} if takes_progress else {}
         result = function(folder, record.params, record.datasets, **callbacks)
     finished = (*reporter.status.finished_stages, stage)
-    write_status(folder, replace(reporter.status, finished_stages=finished, heartbeat=time.time()))
+    reporter.write(replace(reporter.status, finished_stages=finished, heartbeat=time.time()))
     return result
 
 
@@ -117,6 +122,7 @@ class StageReporter:
 
     def __init__(self, folder: RunFolder, status: RunStatus, display: LiveDisplay) -> None:
         self.folder, self.status, self._display = folder, status, display
+        self._hold = FolderHold(folder.path)
         self._progress: dict[str, Any] | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._write_now_and_then, daemon=True)
@@ -153,4 +159,16 @@ class StageReporter:
         self.status = replace(self.status, progress=progress, heartbeat=local_now().timestamp())
         # A full disk must not end a training that could go on, nor take the room of its last word.
         with suppress(RunFolderError):
-            write_status(self.folder, self.status, use_reserve=False)
+            self.write(self.status, use_reserve=False)
+
+    def write(self, status: RunStatus, *, use_reserve: bool = True) -> None:
+        """Write a status, unless the folder is another one by now.
+
+        Raises
+        ------
+        RunFolderError
+            If the folder cannot be written to, or was deleted or renamed.
+        """
+        if not self._hold.is_in_place():
+            raise RunFolderError(f"{self.folder.path} was deleted or renamed meanwhile")
+        write_status(self.folder, status, use_reserve=use_reserve)

@@ -78,7 +78,8 @@ class RunStatus:
 
     Times are ISO 8601 with the offset from UTC, by the name of the state that began (and `ended`);
     `heartbeat` is seconds since the epoch. `pid` and `pid_started` name the runner's process on
-    `host`; `finished_stages` the stages whose outputs are complete.
+    `host`, `attempt_id` what its processes are marked with; `finished_stages` the stages whose
+    outputs are complete.
     """
 
     state: RunState
@@ -94,6 +95,7 @@ class RunStatus:
     reason: str = ""
     detail: str = ""
     attempt: int = 0
+    attempt_id: str = ""
     mode: str = "all"
     peak_memory_mb: float | None = None
     heartbeat: float | None = None

@@ -21,24 +21,41 @@ def stop_note(folder: RunFolder) -> Path:
     return folder.path / ".lfads.stop"
 
 
-def ask_to_stop(folder: RunFolder, state: RunState) -> None:
-    """Ask a run to stop and to end as `CANCELLED` or `INTERRUPTED`."""
+def ask_to_stop(folder: RunFolder, state: RunState, *, attempt: str = "") -> None:
+    """Ask a run to stop and to end as `CANCELLED` or `INTERRUPTED`.
+
+    Parameters
+    ----------
+    attempt : the one that is meant; any by default.
+    """
+    holder = read_holder(folder)
+    if holder is not None and attempt and holder.attempt != attempt and holder.may_be_alive:
+        return
     with suppress(OSError):
         # On a full disk or a read-only folder the signal alone must do.
-        stop_note(folder).write_text(state.value)
-    holder = read_holder(folder)
+        stop_note(folder).write_text(f"{state.value} {attempt}")
     if holder is not None and holder.is_here:
         holder.send(_SIGNALS[state])
 
 
-def asked_to_stop(folder: RunFolder) -> RunState | None:
-    """Return how a run is asked to end, or None if it is not."""
+def asked_to_stop(folder: RunFolder, *, attempt: str = "") -> RunState | None:
+    """Return how a run is asked to end, or None if it is not.
+
+    Parameters
+    ----------
+    attempt : the one that asks: what is asked of another one does not count. "" for any.
+    """
     try:
-        return RunState(stop_note(folder).read_text().strip() or RunState.CANCELLED.value)
+        with stop_note(folder).open(encoding="utf-8", errors="replace") as file:
+            words = file.read(200).split()
     except FileNotFoundError:
         return None
-    except (OSError, ValueError):
+    except OSError:
         return RunState.CANCELLED
+    if attempt and len(words) > 1 and words[1] != attempt:
+        return None
+    known = {state.value: state for state in _SIGNALS}
+    return known.get(words[0] if words else "", RunState.CANCELLED)
 
 
 def forget_stop(folder: RunFolder) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lfads_nb.cores import usable_cores
 from lfads_nb.queue.devices import list_gpus
-from lfads_nb.queue.processes import RUN_MARK, end_processes_of
+from lfads_nb.queue.processes import end_processes_of, run_marks
 from lfads_nb.queue.stopping import asked_to_stop
 from lfads_nb.sweep.folders import RunFolder
 
@@ -28,6 +28,7 @@ _STOPPED_BEFORE_START = -1000
 class RunTask:
     """Everything that a worker needs to know to execute a run.
 
+    `attempt` marks the processes of this execution, and these alone are ever ended.
     `device` is "" on another cluster, where the worker's own environment says what to use;
     `memory_mb` is then what must be free on a GPU that the worker sees.
     """
@@ -42,6 +43,7 @@ class RunTask:
     runner: str
     environment: dict[str, str]
     memory_mb: float = 0.0
+    attempt: str = ""
 
 
 def execute_task(task: RunTask) -> int:
@@ -53,13 +55,13 @@ def execute_task(task: RunTask) -> int:
         If the GPUs of this worker have too little free memory now.
     """
     folder = RunFolder(Path(task.folder))
-    if asked_to_stop(folder) is not None:
+    if asked_to_stop(folder, attempt=task.attempt) is not None:
         return _STOPPED_BEFORE_START
     if not task.device:
         _wait_for_memory(task.memory_mb)
     process = subprocess.Popen(
         runner_command(task),
-        env={**os.environ, **task.environment, RUN_MARK: task.folder},
+        env={**os.environ, **task.environment, **run_marks(folder.path, task.attempt)},
         cwd=task.folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -67,13 +69,13 @@ def execute_task(task: RunTask) -> int:
         start_new_session=True,
     )
     try:
-        return _wait(process, folder)
+        return _wait(process, task)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             _wait_at_most(process, _PATIENCE_S)
         if process.returncode != 0:
-            end_processes_of(folder.path)
+            end_processes_of(folder.path, task.attempt)
 
 
 def runner_command(task: RunTask) -> list[str]:
@@ -100,17 +102,18 @@ def _share_of_cores() -> int:
     return max(1, usable_cores() // runs)
 
 
-def _wait(process: subprocess.Popen[bytes], folder: RunFolder) -> int:
+def _wait(process: subprocess.Popen[bytes], task: RunTask) -> int:
+    folder = RunFolder(Path(task.folder))
     asked_at: float | None = None
     while True:
         code = _wait_at_most(process, _POLL_S if asked_at is None else 0.02)
         if code is not None:
             return code
-        if asked_at is None and asked_to_stop(folder) is not None:
+        if asked_at is None and asked_to_stop(folder, attempt=task.attempt) is not None:
             asked_at = time.monotonic()
         elif asked_at is not None and time.monotonic() - asked_at > _PATIENCE_S:
             process.kill()
-            end_processes_of(folder.path)
+            end_processes_of(folder.path, task.attempt)
 
 
 def _wait_at_most(process: subprocess.Popen[bytes], seconds: float) -> int | None:

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import psutil
 
 from lfads_nb.errors import LfadsError
 from lfads_nb.queue.devices import MIB
-from lfads_nb.queue.processes import end_processes_of
+from lfads_nb.queue.processes import RUN_MARK, end_processes_of, own_attempt
 from lfads_nb.queue.status import RunState, local_now, read_status, write_status
 from lfads_nb.queue.stopping import asked_to_stop
 from lfads_nb.sweep.folders import RunFolder
@@ -46,6 +47,7 @@ class RunWatch:
     ----------
     execution : what runs now, to be stopped.
     stop_state, stop_reason : how the run ends if it was asked to stop, else None and "".
+    lost : why this process may not write to the folder any more, else "".
     peak_memory_mb : the most that the kernel and its children took, in MiB.
     """
 
@@ -54,6 +56,7 @@ class RunWatch:
         self.execution: NotebookExecution | None = None
         self.stop_state: RunState | None = None
         self.stop_reason = ""
+        self.lost = ""
         self.peak_memory_mb: float | None = None
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -88,7 +91,10 @@ class RunWatch:
             now = time.monotonic()
             if self._parent is not None and os.getppid() != self._parent:
                 self.stop(RunState.INTERRUPTED, "the queue that ran it ended")
-            note = asked_to_stop(self._folder)
+            self.lost = self.lost or self._lock.lost()
+            if self.lost:
+                self.stop(RunState.INTERRUPTED, self.lost)
+            note = asked_to_stop(self._folder, attempt=own_attempt())
             if note is not None:
                 self.stop(note, _REASONS.get(note, "it was asked to end"))
             if self.stop_state is not None:
@@ -109,16 +115,19 @@ class RunWatch:
             pid = self.execution.kernel_pid if self.execution else None
             if passed > _GIVE_UP_S:
                 self._give_up()
-            elif passed > _KILL_KERNEL_S:
-                end_processes_of(self._folder.path, wait_s=0.5)
+            elif passed > _KILL_KERNEL_S or self.lost:
+                # A kernel asked in kindness would save what it has to a folder of somebody else.
+                end_own_processes(wait_s=0.5)
             elif pid is not None and passed - asked > _ASK_AGAIN_S:
                 asked = passed
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGINT)
 
     def _give_up(self) -> None:
-        end_processes_of(self._folder.path)
+        end_own_processes()
         with contextlib.suppress(LfadsError, OSError):
+            if self._lock.lost():
+                os._exit(4)
             status = read_status(self._folder)
             write_status(
                 self._folder,
@@ -141,6 +150,11 @@ class RunWatch:
                 p.memory_info().rss / MIB for p in family
             )
             self.peak_memory_mb = max(self.peak_memory_mb or 0.0, round(used, 1))
+
+
+def end_own_processes(*, wait_s: float = 2.0) -> None:
+    """Kill whatever else works for the attempt that this process belongs to."""
+    end_processes_of(Path(os.environ[RUN_MARK]), own_attempt(), wait_s=wait_s)
 
 
 def gpu_memory_mb(pids: set[int]) -> float:

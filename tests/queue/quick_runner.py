@@ -9,7 +9,7 @@ import json
 import sys
 import time
 
-from lfads_nb.queue.processes import ProcessId
+from lfads_nb.queue.processes import ProcessId, own_attempt
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
 from lfads_nb.queue.runner import EXIT_CODES, EXIT_TAKEN, parse_arguments
 from lfads_nb.queue.status import RunState, move_status, read_status
@@ -28,7 +28,7 @@ def run(folder, watch):
     attempt = read_status(folder).attempt + 1
     move_status(
         folder, RunState.TRAINING, stage="training", attempt=attempt,
-        pid=own.pid, pid_started=own.started, host=own.host,
+        pid=own.pid, pid_started=own.started, host=own.host, attempt_id=own_attempt(),
     )  # fmt: skip
     with (folder.path / "starts.txt").open("a") as file:
         file.write(f"{time.time_ns()}\n")

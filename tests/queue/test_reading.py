@@ -82,7 +82,7 @@ def test_only_files_that_changed_are_read(tmp_path):
 def test_a_launch_while_a_dead_run_is_written_down_is_kept(folder, monkeypatch):
     write_running(folder, NOBODY)
     monkeypatch.setattr(
-        ends, "end_processes_of", lambda _: write_status(folder, RunStatus(RunState.QUEUED))
+        ends, "end_processes_of", lambda *_: write_status(folder, RunStatus(RunState.QUEUED))
     )
     assert (
         ends.record_end(folder, RunState.INTERRUPTED, "its process died").state is RunState.QUEUED

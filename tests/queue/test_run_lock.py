@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 
 from lfads_nb.queue.processes import ProcessId
-from lfads_nb.queue.run_lock import RunIsTakenError, RunLock, lock_path, read_holder
+from lfads_nb.queue.run_lock import Holder, RunIsTakenError, RunLock, lock_path, read_holder
 
 
 def write_holder(folder, holder):
@@ -24,7 +24,7 @@ def other():
 
 def test_a_held_run_is_refused_with_the_holder_and_free_afterwards(folder):
     with RunLock(folder):
-        assert read_holder(folder) == ProcessId.own()
+        assert read_holder(folder) == Holder.own_of(folder)
         with pytest.raises(RunIsTakenError, match=str(ProcessId.own().pid)):
             RunLock(folder).__enter__()
     assert read_holder(folder) is None
@@ -42,7 +42,7 @@ def test_a_dead_holder_loses_it(folder, other):
     other.wait()
     write_holder(folder, holder)
     with RunLock(folder):
-        assert read_holder(folder) == ProcessId.own()
+        assert read_holder(folder) == Holder.own_of(folder)
 
 
 def test_a_new_process_with_the_number_of_a_dead_holder_does_not_hold_it(folder, other):
@@ -56,7 +56,7 @@ def test_a_new_process_with_the_number_of_a_dead_holder_does_not_hold_it(folder,
 def test_a_damaged_lock_is_no_lock(folder, content):
     lock_path(folder).write_text(content)
     with RunLock(folder):
-        assert read_holder(folder) == ProcessId.own()
+        assert read_holder(folder) == Holder.own_of(folder)
 
 
 def test_a_lock_of_another_host_is_broken_only_if_it_stands_still(folder):
@@ -65,4 +65,4 @@ def test_a_lock_of_another_host_is_broken_only_if_it_stands_still(folder):
     with pytest.raises(RunIsTakenError, match="elsewhere"):
         beaten.__enter__()
     with RunLock(folder, sleep=lambda _: None):
-        assert read_holder(folder) == ProcessId.own()
+        assert read_holder(folder) == Holder.own_of(folder)

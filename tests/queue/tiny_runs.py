@@ -10,7 +10,7 @@ import nbformat
 import psutil
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from lfads_nb.queue.processes import RUN_MARK
+from lfads_nb.queue.processes import RUN_MARK, new_attempt, run_marks
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
 from lfads_nb.sweep.run_record import RunRecord
@@ -48,22 +48,22 @@ def write_template(path, **stages):
     return path
 
 
-def start_runner(folder, template, *options):
+def start_runner(folder, template, *options, runner="lfads_nb.queue.runner"):
     environment = {
         **os.environ,
         "PYTHONPATH": str(Path(__file__).parents[2]),
-        RUN_MARK: str(folder.path),
+        **run_marks(folder.path, new_attempt()),
     }
     return subprocess.Popen(
         [
-            sys.executable, "-m", "lfads_nb.queue.runner", str(folder.path),
+            sys.executable, "-m", runner, str(folder.path),
             "--template", str(template), "--device", "cpu", "--threads", "1", *options,
         ],
         env=environment, start_new_session=True,
     )  # fmt: skip
 
 
-def wait_for(condition, timeout=60.0, every=0.05):
+def wait_for(condition, timeout=30.0, every=0.05):
     """Wait until a condition gives something; return it."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
