@@ -272,16 +272,37 @@ def sample(
     ] = None,
 ) -> None:
     """Make posterior means from a trained model's weights."""
-    from lfads_nb.cores import usable_cores
-    from lfads_nb.queue.devices import run_environment
-
-    # Level 3: TensorFlow takes a machine without a GPU for an error. What the user set stands.
-    ours = {**run_environment(None, threads=usable_cores()), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    os.environ.update({**ours, **os.environ})
+    _prepare_tensorflow()
     from lfads_nb.model.stages import sample_folder
 
     for path in sample_folder(run_dir, kind=kind.value, n_samples=samples, output=output):
         console.print(escape(str(path)), highlight=False, soft_wrap=True)
+
+
+@command
+def infer(
+    run_dir: Annotated[Path, typer.Argument(help="A trained run's folder.")],
+    file: Annotated[Path, typer.Argument(help="Trials or a recording of the same channels.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write; by default applied/ in the run's folder.")
+    ] = None,
+    session: Annotated[
+        str | None, typer.Option(help="Whose read-in and read-out to use, of a stitched run.")
+    ] = None,
+    kind: Annotated[Kind | None, typer.Option(help="How; by default the run's own way.")] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Samples per trial; by default the run's.")
+    ] = None,
+) -> None:
+    """Apply a trained run to other data; viewers open what it writes like a run."""
+    from lfads_nb.datasets import Dataset
+
+    _prepare_tensorflow()
+    applied = _run_of_folder(run_dir).apply(
+        Dataset(None, file), session=session, folder=out, kind=None if kind is None else kind.value,
+        n_samples=samples,
+    )  # fmt: skip
+    console.print(escape(str(applied.folder.path)), highlight=False, soft_wrap=True)
 
 
 @command
@@ -315,6 +336,16 @@ def nlb(
     else:
         console.print("The benchmark keeps the truth of its test trials: nothing to score here.")
     console.print(escape(str(result.submission)), highlight=False, soft_wrap=True)
+
+
+def _prepare_tensorflow() -> None:
+    """Give TensorFlow the threads and the quiet that a run has, before it is imported."""
+    from lfads_nb.cores import usable_cores
+    from lfads_nb.queue.devices import run_environment
+
+    # Level 3: TensorFlow takes a machine without a GPU for an error. What the user set stands.
+    ours = {**run_environment(None, threads=usable_cores()), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    os.environ.update({**ours, **os.environ})
 
 
 def _run_of_folder(run_dir: Path) -> Run:

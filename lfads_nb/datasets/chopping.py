@@ -61,6 +61,7 @@ def chop_recording(
     overlap_ms: float = 0.0,
     external_inputs: Any = None,
     model_bin_ms: float | None = None,
+    skip_gaps: bool = False,
     metadata: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> Counts:
@@ -77,19 +78,23 @@ def chop_recording(
     external_inputs : (time, inputs), cut in the same way.
     model_bin_ms : wider bins that the model will use: windows then start on their edges, so that
         results can be merged, and what does not fill the last such bin is left out.
+    skip_gaps : bins that are NaN in every channel are gaps that no window spans; what lies between
+        two gaps closer than a window is left out.
     metadata, fields : as for `Counts`.
 
     Raises
     ------
     DataError
-        When lengths do not fit together or the recording is shorter than one window.
+        When lengths do not fit together, or the recording (or, with `skip_gaps`, every stretch
+        without a gap) is shorter than one window.
     """
     recording = _check_recording(recording, "counts", fields.get("name"))
     bins_per_step = rebin_ratio(bin_ms, model_bin_ms or bin_ms)
     n_time = len(recording) // bins_per_step * bins_per_step
     window = _n_bins(window_ms, bin_ms * bins_per_step, "window_ms") * bins_per_step
     overlap = _n_bins(overlap_ms, bin_ms * bins_per_step, "overlap_ms") * bins_per_step
-    starts = _starts(n_time, window, overlap)
+    stretches = _stretches(recording[:n_time], bins_per_step) if skip_gaps else [(0, n_time)]
+    starts = _starts(stretches, window, overlap)
     index = starts[:, None] + np.arange(window)
     if external_inputs is not None:
         external_inputs = _check_recording(external_inputs, "external_inputs", fields.get("name"))
@@ -168,15 +173,34 @@ def _window_weights(window: int, overlap: int, power: float) -> np.ndarray:
     return np.minimum(from_end / (overlap + 1), 1.0) ** power
 
 
-def _starts(n_time: int, window: int, overlap: int) -> np.ndarray:
+def _stretches(recording: np.ndarray, step: int) -> list[tuple[int, int]]:
+    """First and last + 1 bin of what lies between gaps, on the edges of `step` bins."""
+    if recording.dtype.kind != "f":
+        return [(0, len(recording))]
+    known = ~np.isnan(recording).all(axis=1)
+    whole = known.reshape(-1, step).all(axis=1)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], whole.astype(np.int8), [0]])))
+    return [(int(first) * step, int(last) * step) for first, last in edges.reshape(-1, 2)]
+
+
+def _starts(stretches: list[tuple[int, int]], window: int, overlap: int) -> np.ndarray:
     if not 0 <= overlap < window:
         raise DataError("overlap_ms must be at least 0 and less than window_ms.")
-    if n_time < window:
-        raise DataError(f"the recording has {n_time} bins, less than one window of {window}.")
-    starts = np.arange(0, n_time - window + 1, window - overlap)
-    if starts[-1] + window < n_time:
-        starts = np.append(starts, n_time - window)
-    return starts
+    starts = []
+    for first, last in stretches:
+        if last - first < window:
+            continue
+        found = list(range(first, last - window + 1, window - overlap))
+        if found[-1] + window < last:
+            found.append(last - window)
+        starts += found
+    if not starts:
+        longest = max((last - first for first, last in stretches), default=0)
+        between = "" if len(stretches) == 1 else " between gaps"
+        raise DataError(
+            f"the recording has {longest} bins{between}, less than one window of {window}."
+        )
+    return np.array(starts)
 
 
 def _n_bins(length_ms: float, bin_ms: float, field: str) -> int:

@@ -13,14 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from lfads_nb.errors import ParamsError
 from lfads_nb.model import weights
-from lfads_nb.model.architecture import Architecture, architecture_of
 from lfads_nb.model.checkpoints import LOWEST_VALID, ROLLING, Checkpoints
 from lfads_nb.model.devices import on_device
 from lfads_nb.model.fit_log import cut_after
 from lfads_nb.model.hyperparameters import read_hyperparameters, write_hyperparameters
-from lfads_nb.model.inputs import Session, check_counts, checked_trials, describe, read_sessions
+from lfads_nb.model.inputs import Session, describe, read_sessions
 from lfads_nb.model.lfads import Lfads
 from lfads_nb.model.model_runs import write_model_runs
 from lfads_nb.model.prior_samples import draw_prior_samples
@@ -278,82 +276,3 @@ class _Elsewhere(RunFolder):
     @property
     def output(self) -> Path:
         return self._output
-
-
-# ---- new trials -------------------------------------------------------------------------------
-
-
-def infer(
-    run: RunFolder,
-    counts: np.ndarray,
-    *,
-    dataset: str | None = None,
-    external_inputs: np.ndarray | None = None,
-    kind: PosteriorKind | None = None,
-    n_samples: int | None = None,
-) -> dict[str, np.ndarray]:
-    """Apply a trained run to new trials.
-
-    Parameters
-    ----------
-    run : RunFolder
-        Of a trained run with its weights exported.
-    counts : array, (trials, bins, channels)
-        Binned as the run's own data; NaN where missing.
-    dataset : str, optional
-        Session whose read-in and read-out to use; needed if the run has several.
-    external_inputs : array, (trials, bins, inputs), optional
-    kind, n_samples : optional
-        Instead of the run's own.
-
-    Returns
-    -------
-    dict of arrays, trials first
-        As in a `model_runs_*` file; `output_dist_params` in counts per bin.
-
-    Raises
-    ------
-    DataError, ParamsError, RunFolderError
-        The trials do not fit the run, in words.
-    """
-    stored = read_hyperparameters(run)
-    arrays = weights.read_model_params(run.model_params)
-    params = stored.params
-    architecture = architecture_of(
-        params, stored.datasets, stored.n_channels, stored.n_bins,
-        aligned=any("x_2_infac" in key for key in arrays),
-    )  # fmt: skip
-    session = _chosen_session(architecture, dataset)
-    counts = np.asarray(counts)
-    check_counts(counts, params, dataset=dataset)
-    expected = (stored.n_bins, stored.n_channels[session])
-    if counts.shape[1:] != expected:
-        raise ParamsError(
-            f"the trials have {counts.shape[1]} bins x {counts.shape[2]} channels, but the run was "
-            f"trained on {expected[0]} bins x {expected[1]} channels of "
-            f"{params.spike_bin_ms:g} ms: bin and select channels as for training"
-        )
-    if external_inputs is None:
-        external_inputs = np.zeros((*counts.shape[:2], 0), np.float32)
-    external = np.asarray(external_inputs, np.float32)
-    trials = checked_trials(counts, external, params, dataset=dataset)
-    with on_device(params):
-        model = Lfads(architecture)
-        weights.from_tf1(model.network, arrays, source=run.model_params)
-        model.step.assign(int(arrays.get("LFADS_global_step:0", 0)))
-        sampler = PosteriorSampler(
-            model,
-            kind=kind or params.posterior_mean_kind,
-            n_samples=n_samples or params.num_samples_posterior,
-            max_trials=len(trials),
-            with_sd=params.store_posterior_sd,
-        )
-        return sampler.means(trials, session)
-
-
-def _chosen_session(architecture: Architecture, dataset: str | None) -> int:
-    if dataset is None and architecture.n_sessions > 1:
-        raise ParamsError(
-            f"the run has several sessions, say which one: {', '.join(architecture.sessions)}"
-        )
-    return 0 if dataset is None else architecture.session_index(dataset)

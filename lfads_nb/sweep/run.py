@@ -20,8 +20,10 @@ from lfads_nb.sweep.run_spec import RunSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lfads_nb.model.inference import Inference
     from lfads_nb.queue.status import RunStatus
     from lfads_nb.results import FitLog, PosteriorMeans, TrainedParams
+    from lfads_nb.sweep.applying import Applied
 
 
 class Run:
@@ -49,6 +51,7 @@ class Run:
         self.spec = spec
         self.params = params
         self.comment = ""
+        self._inference: tuple[int | None, Inference] | None = None
 
     # ----------------------------------------------------------------------------------- hooks
 
@@ -216,7 +219,8 @@ class Run:
         Parameters
         ----------
         counts : `Counts` of any bin width that divides the run's (their external inputs are used),
-            or an array (trials, bins, channels) in the run's own bins, NaN where missing.
+            or an array (trials, bins, channels) in the run's own bins, NaN where missing; of any
+            number of bins.
         dataset : session whose read-in and read-out to use; needed if the run has several.
         external_inputs : (trials, bins, inputs), with an array of counts.
         kind, n_samples : how to sample the posterior, instead of the run's own way.
@@ -231,17 +235,60 @@ class Run:
         DataError, ParamsError, RunFolderError
             The trials do not fit the run, or it is not trained.
         """
-        from lfads_nb.model.stages import infer
         from lfads_nb.results.new_trials import as_fields
 
         if isinstance(counts, Counts):
             binned = counts.rebin(self.params.spike_bin_ms)
             counts, external_inputs = binned.counts, binned.external_inputs
-        outputs = infer(
-            self.folder, counts, dataset=dataset, external_inputs=external_inputs, kind=kind,
+        outputs = self.inference().infer(
+            counts, dataset=dataset, external_inputs=external_inputs, kind=kind,
             n_samples=n_samples,
         )  # fmt: skip
         return as_fields(outputs, self.params)
+
+    def inference(self) -> Inference:
+        """Return the trained model, ready for new trials; kept until it is trained again.
+
+        Raises
+        ------
+        RunFolderError
+            The run is not trained.
+        """
+        from lfads_nb.model.inference import Inference
+
+        weights = self.folder.model_params
+        written = weights.stat().st_mtime_ns if weights.is_file() else None
+        if self._inference is None or self._inference[0] != written:
+            self._inference = (written, Inference(self.folder))
+        return self._inference[1]
+
+    def apply(
+        self,
+        data: Counts | Dataset,
+        *,
+        session: str | None = None,
+        name: str | None = None,
+        folder: str | Path | None = None,
+        kind: PosteriorKind | None = None,
+        n_samples: int | None = None,
+    ) -> Applied:
+        """Apply the trained model to other data, and write files that viewers open.
+
+        See `lfads_nb.sweep.applying.apply_run`.
+
+        Parameters
+        ----------
+        data : `Counts`, or a dataset, whose trials are taken as they are.
+        session, name, folder, kind, n_samples : as there.
+        """
+        from lfads_nb.sweep.applying import apply_run
+
+        counts = data.load_counts() if isinstance(data, Dataset) else data
+        if name is None and isinstance(data, Dataset):
+            name = data.name
+        return apply_run(
+            self, counts, session=session, name=name, folder=folder, kind=kind, n_samples=n_samples
+        )
 
     def input_info(self, dataset: str | int = 0) -> InputInfo:
         """Read what is known about a dataset's trials."""

@@ -135,3 +135,36 @@ def test_merging_what_was_not_chopped_is_refused():
     chopped = chop_recording(np.ones((50, 2), int), bin_ms=1, window_ms=10)
     with pytest.raises(DataError, match="5 windows"):
         merge_chops(np.ones((4, 10, 2)), chopped)
+
+
+def test_no_window_spans_a_gap_and_what_was_inferred_merges_around_it():
+    recording = np.random.default_rng(0).poisson(1.0, (100, 3)).astype(float)
+    recording[40:43] = np.nan
+    recording[60] = np.nan
+    counts = chop_recording(
+        recording, bin_ms=1, window_ms=20, overlap_ms=5, skip_gaps=True, allow_missing=True
+    )
+    starts = counts.trial_columns["chop_start_ms"]
+    # between 43 and 60 there are 17 bins, less than a window
+    assert starts.tolist() == [0, 15, 20, 61, 76, 80]
+    assert not np.isnan(counts.counts).any()
+    merged = merge_chops(counts.counts, counts)
+    expected = recording.copy()
+    expected[40:61] = np.nan
+    np.testing.assert_allclose(merged, expected)
+
+
+def test_gaps_lie_on_the_models_bins():
+    recording = np.ones((60, 2))
+    recording[21] = np.nan
+    counts = chop_recording(
+        recording, bin_ms=1, window_ms=20, model_bin_ms=5, skip_gaps=True, allow_missing=True
+    )
+    assert counts.trial_columns["chop_start_ms"].tolist() == [0, 25, 40]
+
+
+def test_a_recording_of_short_stretches_says_how_long_the_longest_is():
+    recording = np.ones((60, 2))
+    recording[::15] = np.nan
+    with pytest.raises(DataError, match="14 bins between gaps, less than one window of 20"):
+        chop_recording(recording, bin_ms=1, window_ms=20, skip_gaps=True, allow_missing=True)

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from lfads_nb.errors import DataError, ParamsError, RunFolderError, TrainingError
+from lfads_nb.errors import RunFolderError, TrainingError
 from lfads_nb.model import stages
 from lfads_nb.model.callbacks import EpochRecorder
 from lfads_nb.model.weights import read_model_params
@@ -83,27 +83,6 @@ def test_any_trained_folder_can_be_sampled_again(trained, tmp_path):
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
         f"model_runs_one.h5_{split}_posterior_push_mean" for split in ("test", "train", "valid")
     ]
-
-
-def test_new_trials_go_through_a_trained_run(trained):
-    with h5py.File(trained.input_file("one")) as file:
-        counts = file["valid_data"][:]
-    arrays = stages.infer(trained, counts, kind="posterior_push_mean")
-    stages.sample_folder(trained.path, "posterior_push_mean")
-    with h5py.File(trained.posterior_means("one", "valid", "posterior_push_mean")) as file:
-        np.testing.assert_allclose(arrays["factors"], file["factors"][:], atol=1e-6)
-
-
-def test_new_trials_that_do_not_fit_are_refused(trained):
-    for shape in ((4, 7, 5), (4, 8, 6)):
-        with pytest.raises(ParamsError, match="7 bins x 6 channels"):
-            stages.infer(trained, np.zeros(shape, int))
-    with pytest.raises(DataError, match="whole, non-negative"):
-        stages.infer(trained, np.full((2, 7, 6), 0.5))
-    with pytest.raises(ParamsError, match="no session 'two'"):
-        stages.infer(trained, np.zeros((2, 7, 6), int), dataset="two")
-    with pytest.raises(DataError, match="1 external inputs, but ext_input_dim is 0"):
-        stages.infer(trained, np.zeros((2, 7, 6), int), external_inputs=np.zeros((2, 7, 1)))
 
 
 def test_prior_samples_have_the_keys_of_tf1(trained):
