@@ -13,6 +13,7 @@ from lfads_nb.version import __version__
 
 if TYPE_CHECKING:
     from lfads_nb.datasets import Counts, Dataset, DatasetCollection, generate_demo_datasets
+    from lfads_nb.own_code import register
     from lfads_nb.queue import Queue, launch
     from lfads_nb.results import FitLog, PosteriorMeans, TrainedParams, compare
     from lfads_nb.sweep import Range, Run, RunCollection, RunParams, RunSpec
@@ -35,12 +36,13 @@ _HOMES = {
     "compare": "results",
     "generate_demo_datasets": "datasets",
     "launch": "queue",
+    "register": "own_code",
 }
 
 __all__ = [
     "Counts", "Dataset", "DatasetCollection", "FitLog", "PosteriorMeans", "Queue", "Range", "Run",
     "RunCollection", "RunParams", "RunSpec", "TrainedParams", "__version__", "app", "compare",
-    "generate_demo_datasets", "launch",
+    "generate_demo_datasets", "launch", "register",
 ]  # fmt: skip
 
 

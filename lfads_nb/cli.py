@@ -19,14 +19,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
 from lfads_nb.errors import LfadsError, QueueError, RunFolderError
+from lfads_nb.plain_text import plain_text
+from lfads_nb.python_commands import module_command
+from lfads_nb.state_home import state_home
 
 if TYPE_CHECKING:
     from lfads_nb.queue import Queue
     from lfads_nb.sweep import Run, RunCollection
+
+
+def escape(text: str) -> str:
+    """Return text as it is to be shown: neither markup nor anything that a terminal obeys."""
+    return escape_markup(plain_text(text))
+
+
+class PlainFormatter(logging.Formatter):
+    """Logs quote files, and files may hold what a terminal obeys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain_text(super().format(record))
 
 
 program = typer.Typer(
@@ -67,11 +82,9 @@ def _complain(error: LfadsError) -> None:
 def main(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
 ) -> None:
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="%(message)s",
-        handlers=[RichHandler(console=Console(stderr=True), show_path=False, markup=False)],
-    )
+    handler = RichHandler(console=Console(stderr=True), show_path=False, markup=False)
+    handler.setFormatter(PlainFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
 
 
 @command
@@ -149,6 +162,7 @@ def queue(
     """
     from lfads_nb.sweep import RunCollection
 
+    _ask_for_trust(collection_dir)
     collection = RunCollection.load(collection_dir)
     collection.prepare()
     launched = collection.launch(
@@ -172,6 +186,59 @@ def queue(
     show_results(collection)
     if not all(run.is_done for run in collection):
         raise typer.Exit(1)
+
+
+@command
+def trust(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Trust all that is shown.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Trust nothing any more.")] = False,
+) -> None:
+    """Show which code of your own a collection names, and let it run for this folder.
+
+    Opening a folder never runs code that it names. What you trust is remembered together with what
+    its file holds now: when that changes, you are asked again.
+    """
+    from lfads_nb import consent
+
+    if forget:
+        consent.forget(collection_dir)
+        console.print(f"No code is trusted any more for {escape(str(collection_dir))}.")
+        return
+    if not _ask_for_trust(collection_dir, yes=yes, is_asked=True):
+        raise typer.Exit(1)
+
+
+def _ask_for_trust(folder: Path, *, yes: bool = False, is_asked: bool = False) -> bool:
+    """Ask whether the code that a collection names may run; return whether all of it may.
+
+    Parameters
+    ----------
+    yes : take it as answered.
+    is_asked : say something even if there is nothing to ask, and ask though nobody may be there.
+    """
+    from lfads_nb.own_code import trust as remember_trust
+    from lfads_nb.sweep import CollectionFolder
+    from lfads_nb.sweep.collection_file import code_named_in
+
+    codes = [code for code in code_named_in(CollectionFolder(folder)) if code.problem]
+    if not codes:
+        if is_asked:
+            console.print("Nothing to ask: all code that it names may run.")
+        return True
+    if not is_asked and not sys.stdin.isatty():
+        return False  # what needs the code says so
+    console.print(
+        f"{escape(str(folder))} names code that would run with all that you may do:", soft_wrap=True
+    )
+    for code in codes:
+        console.print(f"  {escape(str(code))}: {escape(code.problem)}", soft_wrap=True)
+    known = [code for code in codes if code.can_be_trusted]
+    if known and (yes or typer.confirm("Trust it for this folder?", default=False)):
+        remember_trust(folder, known)
+        console.print("Trusted, as its files are now. Undo: lfads-nb trust --forget FOLDER")
+        return len(known) == len(codes)
+    return False
 
 
 RunNames = Annotated[
@@ -370,11 +437,15 @@ def lab(
     from lfads_nb.shipped_files import copy_notebooks
 
     copy_notebooks(folder)
-    arguments = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={folder.absolute()}"]
+    folder = folder.absolute()
+    arguments = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={folder}"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         arguments.append("--allow-root")
+    place = state_home()
+    place.mkdir(parents=True, exist_ok=True)
+    # Jupyter runs the settings that it finds where it is started: not in a folder of data.
     code = subprocess.call(
-        [sys.executable, "-m", "jupyter", "lab", *arguments, str(folder / "quickstart.ipynb")]
+        [*module_command("jupyter"), "lab", *arguments, str(folder / "quickstart.ipynb")], cwd=place
     )
     raise typer.Exit(code)
 
@@ -383,11 +454,21 @@ def lab(
 def report(
     run_dir: Annotated[Path, typer.Argument(help="A run's folder.")],
     output: Annotated[Path | None, typer.Option(help="The file to write.")] = None,
+    trusted: Annotated[
+        bool,
+        typer.Option(
+            "--trusted", help="Keep scripts and live widgets of the notebook, if you know it."
+        ),
+    ] = False,
 ) -> None:
-    """Write a run's report as one HTML file, to send to a colleague."""
+    """Write a run's report as one HTML file, to send to a colleague.
+
+    Scripts in the notebook are left out: a page of a received run could do anything in a browser.
+    """
     from lfads_nb.results.report_files import write_html
 
-    console.print(escape(str(write_html(run_dir, output))), highlight=False, soft_wrap=True)
+    page = write_html(run_dir, output, trusted=trusted)
+    console.print(escape(str(page)), highlight=False, soft_wrap=True)
 
 
 @command

@@ -6,6 +6,8 @@ as it stands. Anything else that escapes is a bug.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class LfadsError(Exception):
     """Base of every error that lfads_nb raises on purpose."""
@@ -48,6 +50,27 @@ class ParamsError(LfadsError, ValueError):
 
 class CollectionError(LfadsError, ValueError):
     """A dataset, run spec, setting or run is missing, ambiguous or not allowed here."""
+
+
+class UntrustedCodeError(CollectionError):
+    """A file names code of a user's own that may not run here.
+
+    Parameters
+    ----------
+    kind, reference : what it is to be ("loader", "params", "dataset", "run"), and its name.
+    folder : the collection that names it, if it is known.
+    reason : why it may not run.
+    """
+
+    def __init__(self, kind: str, reference: str, folder: Path | None, reason: str) -> None:
+        self.kind, self.reference, self.folder, self.reason = kind, reference, folder, reason
+        where = f" named in {folder}" if folder is not None else ""
+        trust = f"trust it in the bench or with `lfads-nb trust {folder}`, or " if folder else ""
+        super().__init__(
+            f"{reference!r}{where} is not run: {reason}. If you know this code, {trust}import it "
+            "in your own script and hand it over with lfads_nb.register(...). Results can be "
+            "looked at without it."
+        )
 
 
 class RunFolderError(LfadsError, OSError):

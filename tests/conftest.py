@@ -2,7 +2,10 @@
 
 import os
 
+import pytest
 from hypothesis import settings
+
+from lfads_nb import own_code
 
 # No test judges by time: a busy machine may take a second over anything. CI tries the same examples
 # every time; new ones are found by people, who can look at them.
@@ -10,3 +13,18 @@ settings.register_profile(
     "lfads_nb", deadline=None, derandomize=os.environ.get("LFADS_NB_REQUIRE_BROWSER") == "1"
 )
 settings.load_profile("lfads_nb")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_home(tmp_path_factory):
+    """Keep what is remembered for a user out of the home of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "LFADS_NB_HOME" not in os.environ:
+            patch.setenv("LFADS_NB_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_handed_over():
+    """Begin each test like a new process: no code of the user's own is known."""
+    own_code._handed_over.clear()

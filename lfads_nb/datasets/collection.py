@@ -17,6 +17,7 @@ from lfads_nb.datasets.loaders import Loader
 from lfads_nb.datasets.scanning import scan_folder
 from lfads_nb.datasets.splitting import interleaved_split
 from lfads_nb.errors import CollectionError
+from lfads_nb.plain_text import plain_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -301,17 +302,29 @@ class DatasetCollection:
         }
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> DatasetCollection:
+    def from_json(
+        cls, content: Mapping[str, Any], *, folder: Path | None = None
+    ) -> DatasetCollection:
         """Make the collection that `to_json` described; its files need not be there.
+
+        Parameters
+        ----------
+        content : what `to_json` gave.
+        folder : the run collection whose file this is, which trust in own code is given for.
 
         Raises
         ------
         CollectionError
-            When a dataset is of a subclass that cannot be imported.
+            When the content is damaged, or a dataset is of a subclass that cannot be imported.
         """
-        collection = cls(content["path"], content["name"], comment=content.get("comment", ""))
-        for dataset in content["datasets"]:
-            collection.add(Dataset.from_json(dataset))
+        path, name, datasets = content.get("path"), content.get("name"), content.get("datasets")
+        if not isinstance(path, str) or "\0" in path or not isinstance(name, str):
+            raise CollectionError("the dataset collection has no path and name that could be one")
+        if not isinstance(datasets, list):
+            raise CollectionError("the dataset collection has no list of datasets")
+        collection = cls(path, plain_text(name), comment=plain_text(content.get("comment", "")))
+        for dataset in datasets:
+            collection.add(Dataset.from_json(dataset, folder=folder))
         return collection
 
     def __len__(self) -> int:

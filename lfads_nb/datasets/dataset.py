@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.info import DatasetInfo
-from lfads_nb.datasets.loaders import Loader, loader_from_json, loader_to_json
+from lfads_nb.datasets.loaders import Loader, StoredLoader, loader_from_json, loader_to_json
 from lfads_nb.datasets.readers import peek_info, read_counts
-from lfads_nb.errors import CollectionError, DataError
-from lfads_nb.imports import import_reference, reference_to
+from lfads_nb.errors import CollectionError, DataError, UntrustedCodeError
+from lfads_nb.own_code import find_code, hand_over, is_reading, reading_files, unwrapped
+from lfads_nb.plain_text import check_dataset_name, plain_text
+from lfads_nb.references import Kind, check_reference, reference_to
 
 if TYPE_CHECKING:
     from lfads_nb.datasets.collection import DatasetCollection
-
-_UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f:*?\"<>|]")
-# The longest file name made of it is model_runs_<name>.h5_valid_posterior_sample_and_average, and
-# file systems stop at 255 bytes.
-_LONGEST_NAME = 180
 
 
 class Dataset:
@@ -63,12 +59,24 @@ class Dataset:
             self.rel_path.stem.replace(",", "_") if name is None else name
         )
         self.loader = loader
+        self.is_from_file = is_reading()
+        for kind, code in self.own_code():
+            hand_over(kind, code)
         self.comment = comment
         self.collection: DatasetCollection | None = None
         self._info: DatasetInfo | None = None
         self._info_of: tuple[int, int] | None = None
         if collection is not None:
             collection.add(self)
+
+    def own_code(self) -> list[tuple[Kind, Any]]:
+        """Return its loader and class, as far as they are a user's own and no file named them."""
+        used: list[tuple[Kind, Any]] = []
+        if self.loader is not None and not isinstance(self.loader, StoredLoader):
+            used.append(("loader", unwrapped(self.loader)))
+        if type(self) is not Dataset and not self.is_from_file:
+            used.append(("dataset", type(self)))
+        return used
 
     @property
     def path(self) -> Path:
@@ -196,65 +204,93 @@ class Dataset:
 
     @classmethod
     def from_json(
-        cls, content: Mapping[str, Any], collection: DatasetCollection | None = None
+        cls,
+        content: Mapping[str, Any],
+        collection: DatasetCollection | None = None,
+        *,
+        folder: Path | None = None,
     ) -> Dataset:
         """Make the dataset that `to_json` described; its file need not be there.
+
+        One of a class of a user's own that may not run here comes back as a `StoredDataset`.
+
+        Parameters
+        ----------
+        content : what `to_json` gave.
+        collection : to join.
+        folder : the run collection whose file this is, which trust in own code is given for.
 
         Raises
         ------
         CollectionError
-            When it is of a subclass that cannot be imported.
+            When it is of a subclass that cannot be imported, or the content is damaged.
         """
-        return _class_of(content, default=cls)(
-            collection,
-            content["path"],
-            name=content["name"],
-            loader=loader_from_json(content["loader"]),
-            comment=content["comment"],
-        )
+        try:
+            name, path = check_dataset_name(content["name"]), content["path"]
+            loader = loader_from_json(content.get("loader"), folder)
+            comment = plain_text(content.get("comment", ""))
+        except (KeyError, TypeError, AttributeError) as error:
+            raise CollectionError(f"the description of a dataset is damaged: {error!r}") from error
+        if not isinstance(path, str) or "\0" in path:
+            raise CollectionError(f"dataset {name!r} has no path that could be one: {path!r}")
+        found = _class_of(content, cls, folder)
+        with reading_files():
+            if isinstance(found, UntrustedCodeError):
+                return StoredDataset(collection, path, name=name, content=content, why=found)
+            return found(collection, path, name=name, loader=loader, comment=comment)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__} "{self.name}" ({self.rel_path})'
 
 
-def _class_of(content: Mapping[str, Any], default: type[Dataset]) -> type[Dataset]:
+class StoredDataset(Dataset):
+    """A dataset of a user's own class that may not run here: it is shown, and kept as it is.
+
+    Parameters
+    ----------
+    collection, path, name : as for `Dataset`.
+    content : what the file says of it.
+    why : why its class may not run.
+    """
+
+    def __init__(
+        self,
+        collection: DatasetCollection | None,
+        path: str | os.PathLike[str],
+        *,
+        name: str,
+        content: Mapping[str, Any],
+        why: UntrustedCodeError,
+    ) -> None:
+        self._content, self._why = dict(content), why
+        super().__init__(None, path, name=name, comment=plain_text(content.get("comment", "")))
+        if collection is not None:
+            collection.add(self)
+
+    def load_counts(self) -> Counts:
+        """Raise what would have to be done first."""
+        raise self._why
+
+    load_alignment_counts = load_counts
+
+    def to_json(self) -> dict[str, Any]:
+        own = super().to_json()
+        return {**self._content, **{key: own[key] for key in ("name", "path", "comment")}}
+
+
+def _class_of(
+    content: Mapping[str, Any], default: type[Dataset], folder: Path | None
+) -> type[Dataset] | UntrustedCodeError:
+    """Return a dataset's class, or why it may not run."""
     if "class" not in content:
         return default
     if content["class"] is None:
         raise CollectionError(
-            f"dataset {content['name']!r} is a {content['class_was']}, a class that was typed into "
-            "a notebook: put it into a module and make the collection again."
+            f"dataset {content['name']!r} is a {plain_text(content.get('class_was'))}, a class "
+            "that was typed into a notebook: put it into a module and make the collection again."
         )
-    return import_reference(content["class"], "dataset class")
-
-
-def check_dataset_name(name: str) -> str:
-    """Return a dataset's name if file names can be made of it.
-
-    Raises
-    ------
-    CollectionError
-        When it is empty, too long, not text that files can have, or holds `/ \\ : * ? " < > |`.
-    """
     try:
-        n_bytes = len(name.encode("utf-8"))
-    except UnicodeEncodeError:
-        raise CollectionError(_bad_name(name, "is not valid text")) from None
-    if not name.strip():
-        raise CollectionError(_bad_name(name, "is empty"))
-    if n_bytes > _LONGEST_NAME:
-        raise CollectionError(
-            _bad_name(name[:40] + "...", f"has {n_bytes} bytes, more than {_LONGEST_NAME}")
-        )
-    if name != name.strip() or name.startswith("."):
-        raise CollectionError(_bad_name(name, "starts or ends with a blank or starts with a dot"))
-    if found := _UNSAFE.search(name):
-        raise CollectionError(_bad_name(name, f"holds {found.group()!r}"))
-    return name
-
-
-def _bad_name(name: str, why: str) -> str:
-    return (
-        f"the dataset name {name!r} {why}. It becomes part of file names: rename the file, or give "
-        "the dataset another name (name=...)."
-    )
+        reference = check_reference(content["class"], "dataset")
+        return find_code("dataset", reference, folder=folder, base=Dataset)
+    except UntrustedCodeError as error:
+        return error

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lfads_nb.errors import QueueError
+from lfads_nb.python_commands import module_command
 from lfads_nb.queue.batches import Batch, LaunchOptions, passed_on
 from lfads_nb.queue.clusters import describe_cluster, probe_folders
 from lfads_nb.queue.devices import Device, list_devices
@@ -35,6 +35,7 @@ from lfads_nb.queue.stopping import asked_to_stop, forget_stop
 from lfads_nb.queue.table import make_table
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
+from lfads_nb.sweep.stored_params import check_own_code
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -309,10 +310,10 @@ def run_here(run_dir: str | Path, *, device: str | None = None) -> int:
         If another process works on it.
     """
     folder = RunFolder(Path(run_dir).resolve())
-    RunRecord.load(folder)
+    check_own_code(RunRecord.load(folder).params)
     _refuse_taken(folder)
     forget_stop(folder)
-    command = [sys.executable, "-m", "lfads_nb.queue.runner", str(folder.path)]
+    command = [*module_command("lfads_nb.queue.runner"), str(folder.path)]
     # A scheduler that ends this process, however hard, means the run.
     command += [f"--parent={os.getpid()}"]
     command += [f"--device={device}"] if device else []

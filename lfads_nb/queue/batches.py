@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from lfads_nb.errors import QueueError
+from lfads_nb.python_commands import import_variable
 from lfads_nb.queue.home import QueueHome, new_id, put_json, read_json_file
 from lfads_nb.queue.runner import MODES
+from lfads_nb.state_home import HOME_VARIABLE, state_home
 
 SCHEMA = 1
 
@@ -124,6 +126,8 @@ def passed_on(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     installed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     if package_root not in installed:
         # Not installed but imported from a checkout: the run's kernel must find it too.
-        paths = [package_root, *filter(None, [kept.get("PYTHONPATH")])]
-        kept["PYTHONPATH"] = os.pathsep.join(paths)
-    return kept
+        kept["PYTHONPATH"] = import_variable(package_root, kept.get("PYTHONPATH"))
+    elif "PYTHONPATH" in kept:
+        kept["PYTHONPATH"] = import_variable(kept["PYTHONPATH"])
+    # Where it is remembered which code of the user's own may run.
+    return {**kept, HOME_VARIABLE: str(state_home(environment))}

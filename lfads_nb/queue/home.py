@@ -17,12 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from lfads_nb.errors import QueueError
 from lfads_nb.queue.processes import ProcessId, this_host
-
-HOME_VARIABLE = "LFADS_NB_HOME"
+from lfads_nb.state_home import HOME_VARIABLE, state_home
 
 
 @dataclass(frozen=True)
@@ -40,10 +37,8 @@ class QueueHome:
         QueueError
             If it cannot be made private.
         """
-        chosen = environment.get(HOME_VARIABLE)
-        root = Path(chosen).expanduser() if chosen else platformdirs.user_state_path("lfads_nb")
         # Home folders are often shared by machines; each has a queue of its own.
-        home = cls(root.absolute() / f"queue-{this_host()}")
+        home = cls(state_home(environment) / f"queue-{this_host()}")
         home.make()
         return home
 

@@ -13,6 +13,8 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING
 
+from lfads_nb.python_commands import module_command
+
 if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
 
@@ -29,7 +31,7 @@ def make_kernel_manager() -> AsyncKernelManager:
         def kernel_spec(self) -> KernelSpec:
             return KernelSpec(
                 argv=[
-                    sys.executable, "-m", "lfads_nb.queue.kernel", "-f", "{connection_file}",
+                    *module_command("lfads_nb.queue.kernel"), "-f", "{connection_file}",
                     # What C code says goes to the log alone: it is no part of the report.
                     "--IPKernelApp.capture_fd_output=False",
                 ],
@@ -60,12 +62,21 @@ def die_with_parent() -> None:
 
 def main() -> None:
     die_with_parent()
-    # `-m` puts the working folder first, where a user's files could hide modules.
-    if sys.path and sys.path[0] in ("", os.getcwd()):
-        del sys.path[0]
-    from ipykernel.kernelapp import launch_new_instance
+    from ipykernel.kernelapp import IPKernelApp
+    from traitlets import default
 
-    launch_new_instance()
+    class RunKernelApp(IPKernelApp):
+        """Reads no settings and imports no modules from the run's folder."""
+
+        @default("config_file_paths")
+        def _no_working_folder(self) -> list[str]:
+            return []
+
+        @default("ignore_cwd")
+        def _ignore_working_folder(self) -> bool:
+            return True
+
+    RunKernelApp.launch_instance()
 
 
 if __name__ == "__main__":

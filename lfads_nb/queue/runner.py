@@ -46,6 +46,7 @@ from lfads_nb.queue.stopping import forget_stop
 from lfads_nb.queue.watching import RunWatch, end_own_processes
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
+from lfads_nb.sweep.stored_params import check_own_code
 
 EXIT_CODES = {RunState.DONE: 0, RunState.FAILED: 1, RunState.CANCELLED: 3, RunState.INTERRUPTED: 4}
 EXIT_TAKEN = 75
@@ -74,8 +75,11 @@ def execute_run(folder: RunFolder, options: RunnerOptions) -> RunState:
         Another process works on it.
     RunFolderError
         The folder holds no prepared run, or cannot be written to.
+    UntrustedCodeError
+        Its settings are of a class of somebody's own that may not run here.
     """
     record = RunRecord.load(folder)
+    check_own_code(record.params)
     with RunLock(folder) as lock, RunWatch(folder, lock, parent=options.parent) as watch:
         keep_room(folder)
         _begin(folder, record, options)

@@ -36,6 +36,7 @@ from lfads_nb.queue.status import (
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.progress import TrainProgress
 from lfads_nb.sweep.run_record import RunRecord
+from lfads_nb.sweep.stored_params import check_own_code
 
 WRITE_EVERY_S = 1.0
 BEAT_EVERY_S = 5.0
@@ -79,6 +80,7 @@ def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> 
         display.note(f"The {stage} ended in an earlier attempt and is complete.")
         return None
     record = RunRecord.load(folder)
+    check_own_code(record.params)
     # The figures of the training stay beside the progress of the stages after it.
     before = read_status(folder).progress
     figures = {k: v for k, v in before.items() if k not in ("fraction", "eta_s")}

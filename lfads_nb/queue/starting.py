@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 from lfads_nb.errors import QueueError
+from lfads_nb.python_commands import module_command
 from lfads_nb.queue.batches import passed_on
-from lfads_nb.queue.home import HOME_VARIABLE, QueueHome
+from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.processes import start_detached
+from lfads_nb.state_home import HOME_VARIABLE
 
 _START_S = 20.0
 
@@ -20,7 +21,7 @@ def ensure_server(home: QueueHome) -> None:
         return
     environment = {**os.environ, **passed_on(), HOME_VARIABLE: str(home.path.parent)}
     start_detached(
-        [sys.executable, "-m", "lfads_nb.queue.server"],
+        module_command("lfads_nb.queue.server"),
         log=home.log,
         cwd=home.path,
         environment=environment,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lfads_nb.cores import usable_cores
+from lfads_nb.python_commands import module_command
 from lfads_nb.queue.devices import list_gpus
 from lfads_nb.queue.processes import end_processes_of, run_marks
 from lfads_nb.queue.stopping import asked_to_stop
@@ -80,7 +81,8 @@ def execute_task(task: RunTask) -> int:
 
 def runner_command(task: RunTask) -> list[str]:
     """Return the command line of a run's process."""
-    command = [task.python, "-m", task.runner, task.folder, f"--parent={os.getpid()}"]
+    command = [*module_command(task.runner, python=task.python), task.folder]
+    command += [f"--parent={os.getpid()}"]
     command += [f"--threads={task.threads or _share_of_cores()}", f"--mode={task.mode}"]
     if task.device:
         command += [f"--device={task.device}"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import socket
-import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from lfads_nb.atomic_files import write_text
 from lfads_nb.errors import QueueError
+from lfads_nb.python_commands import module_command
+from lfads_nb.queue.batches import passed_on
 from lfads_nb.queue.home import QueueHome, put_json, read_json_file
 from lfads_nb.queue.processes import ProcessId, start_detached, stop_process
 from lfads_nb.sweep.folders import CollectionFolder, RunFolder
@@ -122,14 +123,19 @@ def _start(
     collection: CollectionFolder, folders: Sequence[RunFolder], port: int, home: QueueHome
 ) -> TensorBoard:
     log_path = home.path / "tensorboard.log"
-    command = [sys.executable, "-m", "tensorboard.main", "--host=127.0.0.1", f"--port={port}"]
+    command = [*module_command("tensorboard.main"), "--host=127.0.0.1", f"--port={port}"]
     command += [f"--logdir_spec={logdir_spec(collection, folders)}"]
     log_path.unlink(missing_ok=True)
     process = start_detached(
         command,
         log=log_path,
         cwd=collection.path,
-        environment={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"},
+        environment={
+            **os.environ,
+            **passed_on(),
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            "CUDA_VISIBLE_DEVICES": "-1",
+        },
     )
     deadline = time.monotonic() + _START_S
     while process.poll() is None and time.monotonic() < deadline:

@@ -9,12 +9,14 @@ from typing import Any
 
 from lfads_nb.atomic_files import replacing, write_text
 from lfads_nb.errors import DataError, LfadsError, RunFolderError
+from lfads_nb.regular_files import read_bytes
 from lfads_nb.results import report
 from lfads_nb.results.figure_style import ReportFigure
 from lfads_nb.results.run_view import RunView
 
 FORMATS = ("png", "svg", "pdf")
 _DPI = 200
+_MAX_BYTES = 2**30
 
 
 def _alignment_of_sessions(run: Any) -> ReportFigure:
@@ -35,7 +37,9 @@ FIGURES: dict[str, Callable[[Any], ReportFigure]] = {
 """The figures of a report, by the name that their files get."""
 
 
-def write_html(run: Any, path: str | Path | None = None, *, with_code: bool = False) -> Path:
+def write_html(
+    run: Any, path: str | Path | None = None, *, with_code: bool = False, trusted: bool = False
+) -> Path:
     """Write a run's executed notebook as one HTML file that needs nothing else, not even a network.
 
     Parameters
@@ -43,6 +47,8 @@ def write_html(run: Any, path: str | Path | None = None, *, with_code: bool = Fa
     run : its folder, or a `Run`.
     path : the file; by default `<run>.html` beside the notebook.
     with_code : show the code cells too.
+    trusted : keep the notebook's scripts and live outputs, and pictures from other files. Only for
+        a notebook that you know: the page runs whatever it holds.
 
     Raises
     ------
@@ -52,6 +58,8 @@ def write_html(run: Any, path: str | Path | None = None, *, with_code: bool = Fa
     import nbformat
     from nbconvert import HTMLExporter
 
+    from lfads_nb.results.safe_page import clean_html, safe_notebook
+
     view = RunView.of(run)
     notebook = view.folder.notebook
     if not notebook.is_file():
@@ -59,8 +67,9 @@ def write_html(run: Any, path: str | Path | None = None, *, with_code: bool = Fa
             f"{notebook} is missing: the notebook is written when the run starts. Launch it first."
         )
     try:
-        content = nbformat.read(notebook, as_version=4)
-    except (OSError, ValueError) as error:
+        content = nbformat.reads(read_bytes(notebook, at_most=_MAX_BYTES).decode(), as_version=4)
+        content = content if trusted else safe_notebook(content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunFolderError(
             f"{notebook} cannot be read ({error}). While the run is being executed it is "
             "rewritten all the time: try again when the run has ended."
@@ -71,7 +80,12 @@ def write_html(run: Any, path: str | Path | None = None, *, with_code: bool = Fa
     exporter = HTMLExporter(
         log=quiet,
         template_name="lab",
-        embed_images=True,
+        # Pictures that the text points at are files of this machine, chosen by who wrote the text.
+        embed_images=trusted,
+        sanitize_html=not trusted,
+        filters={} if trusted else {"clean_html": clean_html},
+        # By default the working folder comes first, and templates are programs.
+        extra_template_basedirs=[],
         exclude_input=not with_code,
         exclude_input_prompt=True,
         exclude_output_prompt=True,

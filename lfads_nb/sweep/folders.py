@@ -6,37 +6,12 @@ so that their folders open here and ours open there.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lfads_nb.errors import CollectionError
-
 Split = Literal["train", "valid", "test"]
 PosteriorKind = Literal["posterior_sample_and_average", "posterior_push_mean"]
-
-_SAFE_NAME = re.compile(r"[^/\\\x00-\x1f\x7f:*?\"<>|]+")
-
-
-def check_name(name: str, what: str) -> str:
-    """Return a user's name if it can be a folder's or a file's; refuse it in words otherwise.
-
-    Raises
-    ------
-    CollectionError
-        Empty, too long, `.` or `..`, or with a character that some file system refuses.
-    """
-    if not name.strip():
-        raise CollectionError(f"the name of a {what} is empty")
-    if len(name.encode()) > 200:
-        raise CollectionError(f"the name of a {what} has more than 200 bytes: {name[:40]}...")
-    if name != name.strip() or name.startswith(".") or not _SAFE_NAME.fullmatch(name):
-        raise CollectionError(
-            f"{name!r} cannot name a {what}: it becomes a folder, so it must not start with a dot "
-            'or a blank, end with a blank, or hold any of / \\ : * ? " < > |'
-        )
-    return name
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,10 +29,13 @@ from lfads_nb.datasets import (
     stratified_split,
 )
 from lfads_nb.errors import DataError, ParamsError
+from lfads_nb.own_code import remember_handed_over
+from lfads_nb.references import Kind
 from lfads_nb.sweep.checks import check_params
 from lfads_nb.sweep.folders import input_file_name, input_info_name
 from lfads_nb.sweep.input_files import write_input_file, write_input_info
 from lfads_nb.sweep.params import RunParams
+from lfads_nb.sweep.stored_params import check_own_code
 
 if TYPE_CHECKING:
     from lfads_nb.sweep.run import Run
@@ -76,8 +79,11 @@ def prepare_run(run: Run, *, regenerate: bool = False, cache: CountsCache | None
         if regenerate
         or not all((run.data_folder / name).exists() for name in _input_names(dataset.name))
     ]
+    check_own_code(run.params)
     if wanted:
         _write_inputs(run, wanted, cache or CountsCache())
+    # What this process may run, those of the queue must be able to load.
+    remember_handed_over(run.collection_folder.path, _own_code(run))
     for dataset in run.datasets:
         for name in _input_names(dataset.name):
             _link(run.folder.input / name, run.data_folder / name)
@@ -85,6 +91,11 @@ def prepare_run(run: Run, *, regenerate: bool = False, cache: CountsCache | None
     write_text(run.folder.train_script, _train_script())
     run.folder.train_script.chmod(0o755)
     return bool(wanted)
+
+
+def _own_code(run: Run) -> list[tuple[Kind, Any]]:
+    used = [code for dataset in run.datasets for code in dataset.own_code()]
+    return [*used, ("params", type(run.params)), ("run", type(run))]
 
 
 def _input_names(dataset: str) -> tuple[str, str]:

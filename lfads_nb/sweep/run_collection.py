@@ -13,8 +13,11 @@ from lfads_nb.atomic_files import write_text
 from lfads_nb.datasets import DatasetCollection
 from lfads_nb.datasets.choosing import choose
 from lfads_nb.errors import CollectionError
+from lfads_nb.own_code import hand_over, is_reading, remember_handed_over
+from lfads_nb.plain_text import check_name
+from lfads_nb.references import Kind
 from lfads_nb.sweep import collection_file
-from lfads_nb.sweep.folders import CollectionFolder, PosteriorKind, check_name
+from lfads_nb.sweep.folders import CollectionFolder, PosteriorKind
 from lfads_nb.sweep.params import RunParams
 from lfads_nb.sweep.preparing import CountsCache
 from lfads_nb.sweep.run import Run
@@ -68,6 +71,8 @@ class RunCollection:
         self.params: list[RunParams] = []
         self.run_specs: list[RunSpec] = []
         self._runs: list[Run] = []
+        self._used_here: set[tuple[Kind, type]] = set()
+        self.left_out: list[collection_file.LeftOut] = []
         self.add_params(params)
         self.add_run_spec(run_specs)
 
@@ -109,8 +114,14 @@ class RunCollection:
         return open_collection(path, **known)
 
     def save(self) -> None:
-        """Write `collection.json` and `summary.txt`."""
+        """Write `collection.json` and `summary.txt`.
+
+        Loaders and classes of your own that you put in are remembered as trusted for this folder,
+        so that the queue and later sessions load the same code.
+        """
         collection_file.save(self)
+        own = [code for dataset in self.dataset_collection for code in dataset.own_code()]
+        remember_handed_over(self.path, [*own, *self._used_here])
         write_text(self.folder.summary, summary_text(self))
 
     # -------------------------------------------------------------------------------- contents
@@ -120,6 +131,8 @@ class RunCollection:
         for item in [params] if isinstance(params, RunParams) else list(params):
             if not isinstance(item, RunParams):
                 raise CollectionError(f"add_params takes RunParams, got {item!r}")
+            if type(item) is not RunParams:
+                self._note_use("params", type(item))
             _put(self.params, item, key=lambda p: p.param_hash)
         self._make_runs()
 
@@ -139,8 +152,16 @@ class RunCollection:
                     f"run spec {item.name!r} chooses from another dataset collection than "
                     f"{self.name!r}: make it with the same DatasetCollection object"
                 )
+            if item.run_class is not None:
+                self._note_use("run", item.run_class)
             _put(self.run_specs, item, key=lambda s: s.name)
         self._make_runs()
+
+    def _note_use(self, kind: Kind, own_class: type) -> None:
+        """Take note of a class of the user's own, unless a file named it."""
+        if not is_reading():
+            hand_over(kind, own_class)
+            self._used_here.add((kind, own_class))
 
     def clear_params(self) -> None:
         """Forget all settings; nothing on disk is touched."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lfads_nb.datasets import Dataset, DatasetCollection
 from lfads_nb.errors import CollectionError
-from lfads_nb.sweep.folders import check_name
+from lfads_nb.plain_text import check_name
 
 if TYPE_CHECKING:
     from lfads_nb.sweep.run import Run

@@ -9,6 +9,7 @@ from typing import Any
 import ipywidgets as w
 
 from lfads_nb.errors import LfadsError
+from lfads_nb.own_code import hand_over
 from lfads_nb.sweep import CollectionFolder, RunCollection, RunParams
 from lfads_nb.widgets.bench import Bench
 from lfads_nb.widgets.frame import Frame
@@ -109,6 +110,8 @@ def app(
     RunFolderError
         If the folder holds a collection that cannot be read.
     """
+    if params_class is not RunParams:
+        hand_over("params", params_class)  # before a collection with its settings is read
     if isinstance(source, RunCollection):
         return App(Bench(source, params_class=params_class))
     if source is not None:

@@ -7,17 +7,20 @@ that changes the collection is noticed by its file.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from lfads_nb.atomic_files import write_json
 from lfads_nb.datasets import DatasetCollection
 from lfads_nb.errors import LfadsError, RunFolderError
+from lfads_nb.own_code import NamedCode, hand_over, trust
+from lfads_nb.regular_files import read_json
 from lfads_nb.sweep import RunCollection, RunParams
+from lfads_nb.sweep.collection_file import code_named_in
+from lfads_nb.sweep.stored_params import StoredParams
 from lfads_nb.widgets.ticker import Ticker
 
 log = logging.getLogger(__name__)
@@ -45,6 +48,8 @@ class Bench:
         self.collection = collection
         self._datasets = datasets
         self._params_class = params_class
+        if params_class is not RunParams:
+            hand_over("params", params_class)
         self._on_change: list[Callable[[], Any]] = []
         self._on_tick: list[Callable[[], Any]] = []
         self._draft: dict[str, Any] | None = None
@@ -84,9 +89,30 @@ class Bench:
     @property
     def params_class(self) -> type[RunParams]:
         """Class of the settings."""
-        if self.collection is not None and self.collection.params:
-            return type(self.collection.params[0])
+        for params in self.collection.params if self.collection is not None else ():
+            if not isinstance(params, StoredParams):
+                return type(params)
         return self._params_class
+
+    def untrusted_code(self) -> list[NamedCode]:
+        """Return what code the collection names that may not run here."""
+        if self.collection is None or not self.collection.folder.json.exists():
+            return []
+        return [code for code in code_named_in(self.collection.folder) if code.problem]
+
+    def trust(self, codes: Iterable[NamedCode]) -> None:
+        """Let code run for this collection from now on, and read the collection anew.
+
+        Raises
+        ------
+        CollectionError
+            Its file cannot be found, or the trust cannot be remembered.
+        """
+        assert self.collection is not None, "there is code of a collection only"
+        trust(self.collection.path, codes)
+        draft = self._draft
+        self.show(RunCollection.load(self.collection.path))
+        self._draft = draft
 
     def open(self, path: str | Path) -> None:
         """Open a collection's folder instead of the present one."""
@@ -213,7 +239,7 @@ class Bench:
         if path is None or not path.exists():
             return {}
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
         except (OSError, ValueError):
             return {}
         return content if isinstance(content, dict) else {}

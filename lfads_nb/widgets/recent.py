@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from pathlib import Path
 
-import platformdirs
-
 from lfads_nb.atomic_files import write_json
+from lfads_nb.regular_files import read_json
+from lfads_nb.state_home import state_home
 from lfads_nb.sweep import CollectionFolder
 
 log = logging.getLogger(__name__)
@@ -18,15 +16,13 @@ MAX_KEPT = 12
 
 def recent_file() -> Path:
     """Return where the list is kept."""
-    home = os.environ.get("LFADS_NB_HOME")
-    folder = Path(home).expanduser() if home else platformdirs.user_state_path("lfads_nb")
-    return folder / "recent.json"
+    return state_home() / "recent.json"
 
 
 def recent_collections() -> list[Path]:
     """Return the folders of collections that were open lately and are still there, latest first."""
     try:
-        content = json.loads(recent_file().read_text(encoding="utf-8"))
+        content = read_json(recent_file())
     except (OSError, ValueError):
         return []
     if not isinstance(content, list):

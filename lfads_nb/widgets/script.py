@@ -8,7 +8,7 @@ from typing import Any
 
 from lfads_nb.datasets import Dataset, DatasetCollection
 from lfads_nb.datasets.loaders import loader_to_json
-from lfads_nb.imports import reference_to
+from lfads_nb.references import reference_to
 from lfads_nb.sweep import RunCollection, RunParams, RunSpec, grid
 
 _WIDTH = 96

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from jupyter_core.paths import jupyter_config_path
 
 from lfads_nb.errors import QueueError
 from lfads_nb.queue.tensorboard import free_port
@@ -72,7 +73,7 @@ def make_server(
     # Its own announcement would show the address with the token struck out.
     server = voila_class(
         ip=HOST, port=port, port_retries=0, open_browser=False, connection_dir_root=str(place),
-        log_level="WARN",
+        log_level="WARN", config_file_paths=jupyter_config_path(),  # not the working folder
     )  # fmt: skip
     server.initialize([str(notebook)])
     server.token = token

@@ -15,6 +15,7 @@ from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.code_view import CodeView
 from lfads_nb.widgets.panel import Panel
+from lfads_nb.widgets.panels.trust_question import TrustQuestion
 from lfads_nb.widgets.recent import recent_collections, remember
 from lfads_nb.widgets.script import script_of
 from lfads_nb.widgets.theme import button, html, plural, row, stack, text_box
@@ -50,6 +51,7 @@ class CollectionBar(Panel):
         )  # fmt: skip
         self.load = button("Open collection", style="primary")
         self.script = CodeView()
+        self.trust = TrustQuestion(self.bench)
         self._new_box = stack(
             row(self.root, self.name, self.make, html("<span class='lfads-dim'>or</span>"),
                 self.quick)
@@ -62,6 +64,7 @@ class CollectionBar(Panel):
         self.fill(
             row(self._about, self.new, self.open, self.code),
             self._new_box, self._open_box, self._code_box, self.task, self.notice,
+            self.trust,
         )  # fmt: skip
         for toggle in self._boxes:
             toggle.observe(self.guard(self._fold), "value")
@@ -81,6 +84,7 @@ class CollectionBar(Panel):
         """Show which collection is open."""
         collection = self.bench.collection
         self.code.disabled = collection is None
+        self.trust.refresh()
         if collection is None:
             self._about.value = "<b>No collection open.</b>"
             return

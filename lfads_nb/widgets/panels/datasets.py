@@ -10,7 +10,7 @@ import ipywidgets as w
 from lfads_nb.datasets import Dataset, DatasetCollection, generate_demo_datasets, scan_folder
 from lfads_nb.datasets.readers import FORMATS
 from lfads_nb.errors import CollectionError
-from lfads_nb.imports import import_reference
+from lfads_nb.references import import_typed
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.live_table import LiveTable, Row, cell, column
@@ -221,7 +221,9 @@ class DatasetsPanel(Panel):
         datasets = self._datasets()
         loader = None
         if reference := self.loader.value.strip():
-            loader = import_reference(reference, "loader")
+            loader = import_typed(reference, "loader")
+            if not callable(loader):
+                raise CollectionError(f"{reference!r} is no function: it cannot load a file")
         with self.bench.lock:
             for name in self.files.selected:
                 if name in self._found:
