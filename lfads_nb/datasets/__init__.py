@@ -4,10 +4,12 @@ This room imports no other room.
 """
 
 from lfads_nb.datasets.alignment import Alignment, align_sessions, align_single_session
+from lfads_nb.datasets.behavior import Signal
 from lfads_nb.datasets.chopping import ChopLayout, chop_recording, merge_chops
 from lfads_nb.datasets.collection import DatasetCollection, MaxBatchSize
 from lfads_nb.datasets.condition_tables import join_conditions
 from lfads_nb.datasets.conditions import condition_averages
+from lfads_nb.datasets.continuous_signals import ContinuousSignal
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.dataset import Dataset
 from lfads_nb.datasets.info import DatasetInfo
@@ -22,12 +24,14 @@ from lfads_nb.datasets.splitting import Split, given_split, interleaved_split, s
 __all__ = [
     "Alignment",
     "ChopLayout",
+    "ContinuousSignal",
     "Counts",
     "Dataset",
     "DatasetCollection",
     "DatasetInfo",
     "FoundFile",
     "MaxBatchSize",
+    "Signal",
     "Split",
     "align_sessions",
     "align_single_session",

@@ -8,11 +8,13 @@ values are averaged with weights that fall towards each window's ends, where inf
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from lfads_nb.datasets.behavior import Signal
+from lfads_nb.datasets.continuous_signals import ContinuousSignal
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.rebinning import rebin_ratio
 from lfads_nb.errors import DataError
@@ -60,6 +62,7 @@ def chop_recording(
     window_ms: float,
     overlap_ms: float = 0.0,
     external_inputs: Any = None,
+    behavior: Mapping[str, Any] | None = None,
     model_bin_ms: float | None = None,
     skip_gaps: bool = False,
     metadata: Mapping[str, Any] | None = None,
@@ -76,6 +79,8 @@ def chop_recording(
     window_ms : length of a window in ms.
     overlap_ms : how much consecutive windows share, less than a window.
     external_inputs : (time, inputs), cut in the same way.
+    behavior : signals of (time, dims) on the same bins by name, cut in the same way; one with
+        times of its own is a `ContinuousSignal`, 0 s being the start of the recording.
     model_bin_ms : wider bins that the model will use: windows then start on their edges, so that
         results can be merged, and what does not fill the last such bin is left out.
     skip_gaps : bins that are NaN in every channel are gaps that no window spans; what lies between
@@ -96,15 +101,34 @@ def chop_recording(
     stretches = _stretches(recording[:n_time], bins_per_step) if skip_gaps else [(0, n_time)]
     starts = _starts(stretches, window, overlap)
     index = starts[:, None] + np.arange(window)
-    if external_inputs is not None:
-        external_inputs = _check_recording(external_inputs, "external_inputs", fields.get("name"))
-        if len(external_inputs) != len(recording):
+
+    def cut(values: Any, field: str) -> np.ndarray:
+        values = _check_recording(values, field, fields.get("name"))
+        if len(values) != len(recording):
             raise DataError(
-                f"has {len(external_inputs)} time bins, but the recording has {len(recording)}.",
+                f"has {len(values)} time bins, but the recording has {len(recording)}.",
                 dataset=fields.get("name"),
-                field="external_inputs",
+                field=field,
             )
-        external_inputs = external_inputs[index]
+        return values[index]
+
+    def cut_signal(name: str, given: Any) -> Signal:
+        field = f"behavior[{name!r}]"
+        if isinstance(given, Signal):
+            return replace(given, values=cut(given.values, field))
+        values = np.asarray(given)
+        return Signal(cut(values[:, None] if values.ndim == 1 else values, field))
+
+    if external_inputs is not None:
+        external_inputs = cut(external_inputs, "external_inputs")
+    cut_signals = {
+        name: signal.on_trials(
+            starts * bin_ms / 1000, np.arange(window) * bin_ms, bin_ms, dataset=fields.get("name")
+        )
+        if (signal := ContinuousSignal.of(given, str(name)))
+        else cut_signal(str(name), given)
+        for name, given in (behavior or {}).items()
+    }
     chop = {
         "window_ms": window * bin_ms,
         "overlap_ms": overlap * bin_ms,
@@ -114,6 +138,7 @@ def chop_recording(
         recording[index],
         bin_ms,
         external_inputs=external_inputs,
+        behavior=cut_signals,
         trial_columns={_START_COLUMN: starts * bin_ms},
         metadata={**(metadata or {}), "chop": chop},
         **fields,

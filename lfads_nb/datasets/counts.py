@@ -16,9 +16,18 @@ import numpy as np
 
 from lfads_nb.datasets import validation as check
 from lfads_nb.datasets.axes import check_axes
+from lfads_nb.datasets.behavior import (
+    Signal,
+    average_bins,
+    check_behavior,
+    select_signals,
+    stack_signals,
+)
 from lfads_nb.datasets.conditions import as_condition_ids, condition_averages, unique_conditions
+from lfads_nb.datasets.continuous_signals import signals_on_trials
 from lfads_nb.datasets.rebinning import rebin_ratio, sum_bins
 from lfads_nb.datasets.spike_times import bin_spike_times, bin_trial_spike_times
+from lfads_nb.datasets.times import as_seconds
 from lfads_nb.datasets.trial_lists import keep_trials, stack_trials
 from lfads_nb.errors import DataError, DataWarning
 
@@ -38,6 +47,9 @@ class Counts:
     condition_ids : (trials,) whole numbers or text; NaN or '' for a trial without condition.
     truth : (trials, time, channels) expected spikes per bin, for synthetic data.
     external_inputs : (trials, time, inputs) measured inputs that drive the network.
+    behavior : signals on the bins of the spikes by name, such as `{"hand_vel": Signal(values, unit=
+        "mm/s")}`, each (trials, time, dims), NaN where it is not known; for decoding and looking
+        at, the model never sees it. See `Signal`.
     trial_columns : further columns with one value per trial (reaction times, angles, ...).
     metadata : plain values; `subject`, `datetime`, `save_tags` and `comment` are shown in tables.
     name : the session's name, for messages.
@@ -59,6 +71,7 @@ class Counts:
     truth: np.ndarray | None = None
     external_inputs: np.ndarray | None = None
     _: KW_ONLY
+    behavior: Mapping[str, Signal] = field(default_factory=dict)
     trial_columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
     name: str | None = None
@@ -88,6 +101,7 @@ class Counts:
             condition_ids=ids,
             truth=self._checked_truth(counts),
             external_inputs=self._checked_inputs(counts),
+            behavior=check_behavior(self.behavior, counts, dataset=where),
             trial_columns=self._checked_columns(len(counts)),
             metadata={
                 str(key): check.as_plain(value, field=f"metadata.{key}", dataset=where)
@@ -116,7 +130,7 @@ class Counts:
         start_ms : time of the first bin's left edge in ms.
         length_ms : cut every trial to this length, needed where they differ.
         pad_missing : fill shorter trials up with NaN: nothing recorded in these bins.
-        fields : as for `Counts`: condition_ids, metadata, name, ...
+        fields : as for `Counts`: condition_ids, behavior, metadata, name, ...
         """
         lengths: dict[str, Any] = {
             "bin_ms": bin_ms,
@@ -127,6 +141,8 @@ class Counts:
         counts = stack_trials(counts, **lengths)
         for name in _ALONG_TIME & {name for name, value in fields.items() if value is not None}:
             fields[name] = stack_trials(fields[name], field=name, **lengths)
+        if isinstance(fields.get("behavior"), Mapping):
+            fields["behavior"] = stack_signals(fields["behavior"], **lengths)
         if pad_missing:
             fields["allow_missing"] = True
         counts = counts if isinstance(counts, np.ma.MaskedArray) else check.as_array(
@@ -158,7 +174,8 @@ class Counts:
         window_ms : start and end of a trial in ms around the event, such as (-250, 750).
         bin_ms : bin width in ms; the window must be a whole number of bins.
         allow_empty : accept that no spike lies in any window.
-        fields : as for `Counts`: condition_ids, metadata, name, ...
+        fields : as for `Counts`: condition_ids, behavior, metadata, name, ... A behavioural signal
+            may also be one of the whole session, a `ContinuousSignal` or pynapple's `TsdFrame`.
 
         Warns
         -----
@@ -175,6 +192,15 @@ class Counts:
         fields["notes"] = (*fields.get("notes", ()), *binned.notes, *binned.doubts)
         if len(binned.kept) < binned.n_events:
             fields = keep_trials(fields, binned.kept, binned.n_events)
+        if isinstance(fields.get("behavior"), Mapping):
+            fields["behavior"] = signals_on_trials(
+                fields["behavior"],
+                as_seconds(events_s, field="events_s", dataset=name, allow_nan=True),
+                float(window_ms[0]) + bin_ms * np.arange(binned.counts.shape[1]),
+                bin_ms,
+                kept=binned.kept,
+                dataset=name,
+            )
         return cls.from_bins(binned.counts, bin_ms, start_ms=float(window_ms[0]), **fields)
 
     @classmethod
@@ -301,9 +327,9 @@ class Counts:
     def rebin(self, bin_ms: float) -> Counts:
         """Sum consecutive bins into wider ones of `bin_ms`.
 
-        Counts, truth and external inputs are all summed, as TF1 LFADS expects; bins left over at
-        the end are dropped; the time vector keeps the left edge of each wider bin. A bin of which
-        any part is missing is missing.
+        Counts, truth and external inputs are all summed, as TF1 LFADS expects, and behaviour is
+        averaged over what is known of it; bins left over at the end are dropped; the time vector
+        keeps the left edge of each wider bin. Counts of which any part is missing are missing.
 
         Raises
         ------
@@ -322,6 +348,7 @@ class Counts:
             external_inputs=(
                 None if self.external_inputs is None else sum_bins(self.external_inputs, ratio)
             ),
+            behavior=average_bins(self.behavior, ratio),
         )
 
     def select_trials(self, trials: Any) -> Counts:
@@ -343,7 +370,11 @@ class Counts:
             name: value[index] for name in _PER_TRIAL if (value := getattr(self, name)) is not None
         }
         columns = {key: column[index] for key, column in self.trial_columns.items()}
-        return self._with(**chosen, trial_columns=columns)
+        behavior, empty = select_signals(self.behavior, index)
+        lost = [f"behaviour {name!r} is not known in any of the chosen trials" for name in empty]
+        return self._with(
+            **chosen, trial_columns=columns, behavior=behavior, notes=(*self.notes, *lost)
+        )
 
     def _trial_index(self, trials: Any) -> np.ndarray:
         if isinstance(trials, slice):
@@ -372,6 +403,7 @@ class Counts:
             f"{len(self.conditions)} conditions" if self.condition_ids is not None else "",
             "truth" if self.truth is not None else "",
             f"{self.ext_input_dim} external inputs" if self.ext_input_dim else "",
+            f"behaviour {', '.join(self.behavior)}" if self.behavior else "",
         ]
         return (
             f"Counts{name}: {self.n_trials} trials x {self.n_bins} bins of {self.bin_ms:g} ms x "

@@ -10,6 +10,7 @@
     /truth_row         (trials,) which row of truth holds for each trial            with truth
     /external_inputs   (trials, time, inputs)                                     optional
     /trial_columns/0.. (trials,) each with its attribute "name"                   optional
+    /behavior/0..      (trials, time, dims) each with attributes "name", "unit", "dims" optional
     /extra/...         anything else that belongs to the data set, not read back  optional
 
 Truth is the same in all trials of a condition in most synthetic data, so each distinct trial is
@@ -29,6 +30,7 @@ import h5py
 import numpy as np
 
 from lfads_nb.atomic_files import replacing
+from lfads_nb.datasets.behavior import read_signals, signal_names, write_signals
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.info import DatasetInfo, described
 from lfads_nb.errors import DataError
@@ -69,6 +71,8 @@ def write_counts(
         for number, (name, column) in enumerate(counts.trial_columns.items()):
             _write_column(file, f"trial_columns/{number}", column)
             file[f"trial_columns/{number}"].attrs["name"] = name
+        if counts.behavior:
+            write_signals(file.create_group("behavior"), counts.behavior)
         for name, array in (extra or {}).items():
             file[f"extra/{name}"] = array
     return path
@@ -85,6 +89,7 @@ def read_layout(path: Path) -> Counts:
             condition_ids=_optional(file, "condition_ids"),
             truth=None if rows is None else file["truth"][()][rows],
             external_inputs=_optional(file, "external_inputs"),
+            behavior=read_signals(file.get("behavior")),
             trial_columns=_read_columns(file),
             metadata=json.loads(file.attrs["metadata"]),
             name=path.stem,
@@ -111,6 +116,7 @@ def peek_layout(path: Path) -> DatasetInfo:
             mean_rate_hz=None if rate is None else float(rate),
             ext_input_dim=0 if inputs is None else inputs.shape[2],
             has_truth="truth" in file,
+            behavior=signal_names(file.get("behavior")),
             notes=_notes(file),
             **described(json.loads(file.attrs["metadata"])),
         )

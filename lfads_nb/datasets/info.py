@@ -25,6 +25,7 @@ class DatasetInfo:
         spikes would tell (`Dataset.load_info(full=True)` does).
     ext_input_dim : number of external inputs.
     has_truth : whether true rates are known.
+    behavior : names of the behavioural signals.
     notes : what was assumed, changed or left out when the file was read.
     """
 
@@ -40,6 +41,7 @@ class DatasetInfo:
     mean_rate_hz: float | None = None
     ext_input_dim: int = 0
     has_truth: bool = False
+    behavior: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -54,6 +56,7 @@ class DatasetInfo:
             mean_rate_hz=None if counts.continuous else counts.mean_rate_hz,
             ext_input_dim=counts.ext_input_dim,
             has_truth=counts.truth is not None,
+            behavior=tuple(counts.behavior),
             notes=tuple(counts.notes),
             **described(counts.metadata),
         )

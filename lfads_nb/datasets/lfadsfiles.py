@@ -15,6 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from lfads_nb.datasets.behavior import Signal, read_signals
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.errors import DataError
 
@@ -35,7 +36,8 @@ def read_lfads_input(
 
     Parameters
     ----------
-    path : HDF5 file with `train_data`, `valid_data` and whatever goes along with them.
+    path : HDF5 file with `train_data`, `valid_data` and whatever goes along with them (truth,
+        external inputs, behaviour).
     bin_ms : width of its bins in ms, which the file does not tell.
     allow_missing : NaN means "nothing recorded in this bin".
 
@@ -60,16 +62,35 @@ def read_lfads_input(
         order = _original_order(file, parts, len(counts))
         truth = _joined(file, parts, "truth", path)
         inputs = _joined(file, parts, "ext_input", path)
+        behavior = _behavior(file, parts, kind, order, path)
         sizes = [len(file[f"{part}_{kind}"]) for part in parts]
     return Counts.from_bins(
         counts[order],
         bin_ms,
         truth=None if truth is None else truth[order],
         external_inputs=None if inputs is None else inputs[order],
+        behavior=behavior,
         trial_columns={"split": np.repeat(parts, sizes)[order]},
         name=path.stem,
         allow_missing=allow_missing,
     )
+
+
+def _behavior(
+    file: h5py.File, parts: list[str], kind: str, order: np.ndarray, path: Path
+) -> dict[str, Signal]:
+    """Behaviour as our prepared inputs keep it, or lfads-torch's one array for each part."""
+    ours = file.get("behavior")
+    if isinstance(ours, h5py.Group):
+        return read_signals(ours)
+    found = _joined(file, parts, "behavior", path)
+    if found is None or found.ndim != 3 or len(found) != len(order):
+        return {}
+    # It covers the bins that the encoders see; those that are predicted come after them.
+    n_bins = file[f"{parts[0]}_{kind}"].shape[1]
+    values = np.full((len(found), n_bins, found.shape[2]), np.nan, dtype=np.float32)
+    values[:, : found.shape[1]] = found[:, :n_bins]
+    return {"behavior": Signal(values[order])}
 
 
 def _joined(file: h5py.File, parts: list[str], name: str, path: Path) -> np.ndarray | None:

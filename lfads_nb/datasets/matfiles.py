@@ -4,6 +4,8 @@ Understood are the demo's variables (`spikes`, `timeMs`, `conditionId`, `true_ra
 `subject`) and the fields of the struct that the run manager's `generateCountsForDataset` returns
 (`counts`, `timeVecMs`, `conditionId`, `truth`, `externalInputs`), at the top level or inside one
 struct. Arrays are trials x channels x time there and are turned to trials x time x channels here.
+Behaviour is a struct `behavior` with one field per signal, trials x dims x time like the rest (or
+one such array), its units the same fields of a struct `behaviorUnits`.
 MATLAB objects (`datetime`, `string`, `categorical`, `table`) have no documented format and cannot
 be read: a date is then left out, condition ids are refused with the remedy.
 """
@@ -19,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from lfads_nb.datasets.behavior import Signal
 from lfads_nb.datasets.conditions import as_condition_ids, unique_conditions
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.info import DatasetInfo, described
@@ -34,6 +37,8 @@ NAMES = {
     "condition_ids": ("conditionId", "conditionIds", "condition_ids"),
     "truth": ("truth", "true_rates"),
     "external_inputs": ("externalInputs", "external_inputs"),
+    "behavior": ("behavior",),
+    "behavior_units": ("behaviorUnits", "behavior_units"),
     "subject": ("subject",),
     "datetime": ("datetime", "datenum", "date"),
     "save_tags": ("saveTags", "save_tags"),
@@ -63,6 +68,7 @@ def read_mat(path: Path) -> Counts:
             condition_ids=get("condition_ids"),
             truth=truth,
             external_inputs=inputs,
+            behavior=_behavior(get("behavior"), get("behavior_units"), path.stem),
             metadata=_metadata(variables, found),
             name=path.stem,
         )
@@ -80,6 +86,7 @@ def peek_mat(path: Path) -> DatasetInfo:
         )
         ids = variables.read(found["condition_ids"]) if "condition_ids" in found else []
         inputs = variables.shapes[found["external_inputs"]] if "external_inputs" in found else ()
+        behavior = variables.read(found["behavior"]) if "behavior" in found else {}
         return DatasetInfo(
             n_trials=shape[0],
             n_channels=shape[1],
@@ -88,6 +95,7 @@ def peek_mat(path: Path) -> DatasetInfo:
             n_conditions=len(unique_conditions(as_condition_ids(ids, dataset=path.stem))),
             ext_input_dim=inputs[1] if len(inputs) == 3 else 0,
             has_truth="truth" in found,
+            behavior=tuple(behavior) if isinstance(behavior, Mapping) else ("behavior",),
             **described(_metadata(variables, found)),
         )
 
@@ -126,6 +134,19 @@ def _time_before_channels(array: Any, field: str, dataset: str) -> Any:
     if getattr(array, "ndim", 0) != 3:
         raise _wrong_shape(field, np.shape(array), dataset)
     return array.transpose(0, 2, 1)
+
+
+def _behavior(found: Any, units: Any, dataset: str) -> dict[str, Signal]:
+    if found is None:
+        return {}
+    fields = found if isinstance(found, Mapping) else {"behavior": found}
+    units = units if isinstance(units, Mapping) else {}
+    return {
+        name: Signal(
+            _time_before_channels(values, f"behavior.{name}", dataset), str(units.get(name, ""))
+        )
+        for name, values in fields.items()
+    }
 
 
 def _wrong_shape(field: str, shape: tuple[int, ...], dataset: str) -> DataError:

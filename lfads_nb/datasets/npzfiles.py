@@ -1,8 +1,10 @@
 """NumPy `.npz` files of spike counts.
 
 Arrays: `counts` (trials x time x channels) and `time_ms` (or `bin_ms`), optionally `condition_ids`,
-`truth`, `external_inputs`, and texts `subject`, `datetime`, `comment`. The run manager's spellings
-(`spikes`, `timeMs`, `conditionId`, ...) are understood too, but the axes stay as said here.
+`truth`, `external_inputs`, and texts `subject`, `datetime`, `comment`; behaviour as
+`behavior_<name>` (trials x time x dims), its unit as a text `behavior_<name>_unit`. The run
+manager's spellings (`spikes`, `timeMs`, `conditionId`, ...) are understood too, but the axes stay
+as said here.
 """
 
 from __future__ import annotations
@@ -14,12 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from lfads_nb.datasets.behavior import Signal
 from lfads_nb.datasets.conditions import as_condition_ids, unique_conditions
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.info import DatasetInfo, described
+from lfads_nb.datasets.labels import as_text
 from lfads_nb.datasets.matfiles import NAMES, as_iso_date
 from lfads_nb.errors import DataError
 
+_BEHAVIOR = "behavior_"
 _METADATA = ("subject", "datetime", "save_tags", "comment")
 
 
@@ -39,6 +44,10 @@ def read_npz(path: Path) -> Counts:
             condition_ids=get("condition_ids"),
             truth=get("truth"),
             external_inputs=get("external_inputs"),
+            behavior={
+                name: Signal(_read(file, key, path), unit)
+                for name, (key, unit) in _behavior(file, path).items()
+            },
             metadata=_metadata(file, found, path),
             name=path.stem,
             bin_ms=0.0 if (bin_ms := get("bin_ms")) is None else float(bin_ms),
@@ -66,6 +75,7 @@ def peek_npz(path: Path) -> DatasetInfo:
             n_conditions=len(unique_conditions(as_condition_ids(ids, dataset=path.stem))),
             ext_input_dim=inputs[2] if len(inputs) == 3 else 0,
             has_truth="truth" in found,
+            behavior=tuple(_behavior(file, path)),
             **described(_metadata(file, found, path)),
         )
 
@@ -96,6 +106,30 @@ def _read(file: Mapping[str, np.ndarray], name: str, path: Path) -> np.ndarray:
             dataset=path.stem,
             field=name,
         ) from error
+
+
+def _behavior(file: Any, path: Path) -> dict[str, tuple[str, str]]:
+    """For each behavioural signal: the name of its array, and its unit."""
+    keys = [key for key in file.files if key == "behavior" or key.startswith(_BEHAVIOR)]
+    units = {
+        key
+        for key in keys
+        if key.endswith("_unit")
+        and key.removesuffix("_unit") in keys
+        and _read(file, key, path).dtype.kind in "US"
+    }
+    return {
+        key.removeprefix(_BEHAVIOR): (
+            key,
+            _text(_read(file, unit, path).item()) if (unit := f"{key}_unit") in units else "",
+        )
+        for key in keys
+        if key not in units
+    }
+
+
+def _text(value: Any) -> str:
+    return as_text(value) if isinstance(value, bytes) else str(value)
 
 
 def _shape(path: Path, name: str) -> tuple[int, ...]:

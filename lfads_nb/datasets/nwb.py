@@ -15,11 +15,12 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from lfads_nb.datasets.counts import Counts
+from lfads_nb.datasets.nwb_behavior import read_behavior
 from lfads_nb.datasets.spike_times import bin_spike_times
 from lfads_nb.errors import DataError
 
@@ -40,6 +41,7 @@ def read_nwb(
     condition_column: str | None = None,
     units: Selection = None,
     trials: Selection = None,
+    behavior: Sequence[str] | Literal["all"] = (),
 ) -> Counts:
     """Bin the spikes of an NWB file around an event in each trial.
 
@@ -53,6 +55,9 @@ def read_nwb(
     condition_column : column of the trials table that becomes the condition ids.
     units, trials : which ones: indices, a mask, or columns with the value or values to keep, such
         as `{"quality": "good"}`. All when not given.
+
+    behavior : names of signals in `processing["behavior"]` (SpatialSeries, TimeSeries, in their
+        containers or not) that are brought to the bins, or "all".
 
     Returns
     -------
@@ -84,6 +89,14 @@ def read_nwb(
             bin_ms,
             dataset=path.stem,
         )
+        signals = read_behavior(
+            file,
+            behavior,
+            events_s=event[kept],
+            time_ms=float(window_ms[0]) + bin_ms * np.arange(binned.counts.shape[1]),
+            bin_ms=bin_ms,
+            dataset=path.stem,
+        )
         metadata = _metadata(file)
     kept_columns = {name: values[kept] for name, values in columns.items()}
     return Counts.from_bins(
@@ -92,6 +105,7 @@ def read_nwb(
         start_ms=float(window_ms[0]),
         notes=[*notes, *binned.notes, *binned.doubts],
         condition_ids=_conditions(kept_columns, condition_column, path),
+        behavior=signals,
         trial_columns={**kept_columns, "nwb_trial": kept},
         metadata=metadata,
         name=path.stem,

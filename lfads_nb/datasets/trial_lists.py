@@ -158,7 +158,7 @@ def keep_trials(fields: Mapping[str, Any], kept: np.ndarray, n_trials: int) -> d
         name: keep_trials(value, kept, n_trials)
         if name == "trial_columns"
         else _rows(value, kept, n_trials)
-        if name not in ("metadata", "notes", "name")
+        if name not in ("metadata", "notes", "name", "behavior")
         else value
         for name, value in fields.items()
     }

@@ -125,7 +125,8 @@ def _at(
     bad: np.ndarray, field: str, what: str, dataset: str | None, array: np.ndarray
 ) -> DataError:
     first = tuple(int(i) for i in np.argwhere(bad)[0])
-    axes = ("trial", "time bin", "channel" if field != "external_inputs" else "input")
+    last = {"counts": "channel", "truth": "channel", "external_inputs": "input"}.get(field, "dim")
+    axes = ("trial", "time bin", last)
     where = ", ".join(f"{axis} {i}" for axis, i in zip(axes[1:], first[1:], strict=False))
     said = what.format(value=float(array[first]))
     return DataError(

@@ -95,7 +95,9 @@ def read_session(path: Path, name: str, params: RunParams) -> Session:
         raise RunFolderError(f"{path} is missing: prepare the run again to write its inputs")
     try:
         with h5py.File(path) as file:
-            arrays = {key: np.asarray(file[key]) for key in file}
+            # Groups, such as behaviour, are not for the model.
+            stored = {key: file[key] for key in file}
+            arrays = {k: item[()] for k, item in stored.items() if isinstance(item, h5py.Dataset)}
     except OSError as error:
         raise RunFolderError(f"{path} cannot be read ({error}): prepare the run again") from error
     for key in ("train_data", "valid_data"):

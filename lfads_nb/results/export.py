@@ -2,7 +2,8 @@
 
 Array names are the run manager's; from Python the arrays of posterior means are units x time x
 trials, trial numbers and sessions count from 1, and rates are in spikes/s. Text condition ids,
-which the run manager drops, are written too.
+which the run manager drops, are written too, and so is behaviour: `behavior/<name>`, dims x time x
+trials.
 """
 
 from __future__ import annotations
@@ -102,6 +103,9 @@ def write_posterior_means(pm: PosteriorMeans, path: str | Path) -> Path:
         for name, array in _arrays(pm):
             packed = unit_chunks(array.shape, array.itemsize) if array.size > 1024 else {}
             file.create_dataset(name, data=array, **packed)
+        for name, signal in pm.behavior.items():
+            stored = file.create_dataset(f"behavior/{name}", data=_trials_last(signal.values))
+            stored.attrs["unit"], stored.attrs["dims"] = signal.unit, list(signal.dim_names)
         file.attrs["kind"] = pm.kind
         file.attrs["dataset"] = pm.datasets[0]
         file.attrs["rateUnit"] = pm.rate_unit

@@ -1,7 +1,7 @@
 """Inferred rates, factors and inputs as an NWB file (extra `lfads_nb[nwb]`).
 
 The file holds a trials table and, in the processing module `lfads`, one time series per array over
-all trials, on the session's clock.
+all trials, on the session's clock; behaviour is in the module `behavior`.
 """
 
 from __future__ import annotations
@@ -122,20 +122,30 @@ def _add_series(
 
     module = file.create_processing_module("lfads", f"outputs of LFADS, {pm.kind}")
     timestamps: Any = (events[trials, None] + pm.time_ms / 1000).ravel()
+
+    def add(to: Any, name: str, what: str, values: np.ndarray, unit: str) -> None:
+        nonlocal timestamps
+        series = TimeSeries(
+            name=name,
+            description=f"{what} Timestamps are the left edges of bins of {pm.bin_ms:g} ms; trials "
+            "follow each other with gaps.",
+            data=H5DataIO(values.reshape(-1, values.shape[-1]), compression="gzip"),
+            unit=unit or "a.u.",
+            timestamps=timestamps,
+        )
+        to.add(series)
+        # The others point to the first one's timestamps.
+        timestamps = series if not isinstance(timestamps, TimeSeries) else timestamps
+
     for name in fields:
         if "time_ms" not in FIELDS[name].axes:
             raise DataError("has no time axis", field=name)
         if not pm.has(name):
             continue
-        values = pm.field(name)[trials]
-        series = TimeSeries(
-            name=name,
-            description=f"{FIELDS[name].description} Timestamps are the left edges of bins of "
-            f"{pm.bin_ms:g} ms; trials follow each other with gaps.",
-            data=H5DataIO(values.reshape(-1, values.shape[-1]), compression="gzip"),
-            unit=(pm.rate_unit if FIELDS[name].per_second else FIELDS[name].unit) or "a.u.",
-            timestamps=timestamps,
-        )
-        module.add(series)
-        # The others point to the first one's timestamps.
-        timestamps = series if not isinstance(timestamps, TimeSeries) else timestamps
+        unit = pm.rate_unit if FIELDS[name].per_second else FIELDS[name].unit
+        add(module, name, FIELDS[name].description, pm.field(name)[trials], unit)
+    if pm.behavior:
+        about = "behaviour in the bins that LFADS saw"
+        behavior = file.create_processing_module("behavior", about)
+        for name, signal in pm.behavior.items():
+            add(behavior, name, "Mean of each bin.", signal.values[trials], signal.unit)

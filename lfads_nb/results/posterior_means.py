@@ -6,12 +6,13 @@ arrays are trials x time x units, and nothing is read from the files before it i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lfads_nb.datasets.behavior import Signal, join_signals
 from lfads_nb.errors import CollectionError, DataError, RunFolderError
 from lfads_nb.results.condition_averages import ConditionAverages, average_by_condition
 from lfads_nb.results.session_files import SPLITS, SessionFiles, pick_dataset
@@ -104,6 +105,7 @@ class PosteriorMeans(StoredArrays):
     def forget(self) -> None:
         """Give back the memory of all arrays that were read; they are read again when needed."""
         super().forget()
+        self.__dict__.pop("behavior", None)
         for single in self._single.values():
             single.forget()
 
@@ -180,6 +182,22 @@ class PosteriorMeans(StoredArrays):
             for each, files in zip(ids, self._files, strict=True)
         ]
         return np.concatenate([each.astype(str) if is_text else each for each in filled])
+
+    # ------------------------------------------------------------------------------- behaviour
+
+    @cached_property
+    def behavior(self) -> Mapping[str, Signal]:
+        """Behavioural signals by name, each (trials, bins, dims) in the order of the trials.
+
+        Of several sessions, those that all of them have in the same dimensions and unit.
+        """
+        return join_signals([files.behavior() for files in self._files])
+
+    @property
+    def behavior_names(self) -> tuple[str, ...]:
+        """Names of the behavioural signals, without reading them."""
+        first, *others = [files.behavior_names() for files in self._files]
+        return tuple(name for name in first if all(name in names for names in others))
 
     # ---------------------------------------------------------------------------------- sizes
 

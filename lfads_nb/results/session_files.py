@@ -13,12 +13,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import get_args
 
+import h5py
 import numpy as np
 
+from lfads_nb.datasets.behavior import Signal, read_signals, signal_names
 from lfads_nb.errors import CollectionError, RunFolderError
 from lfads_nb.results.trial_arrays import open_hdf5
 from lfads_nb.sweep.folders import PosteriorKind, RunFolder, Split, input_file_name, input_info_name
-from lfads_nb.sweep.input_files import InputInfo, read_input_info
+from lfads_nb.sweep.input_files import BEHAVIOR, InputInfo, read_input_info
 
 log = logging.getLogger(__name__)
 
@@ -168,6 +170,22 @@ class SessionFiles:
             return {}
         inds = {s: np.asarray(getattr(self.info, f"{s}_inds"), dtype=np.int64) for s in SPLITS}
         return {split: trials for split, trials in inds.items() if len(trials)}
+
+    def behavior(self) -> dict[str, Signal]:
+        """Read the behavioural signals, all trials in their own order, in LFADS' bins."""
+        if self._find(input_file_name(self.dataset)) is None:
+            return {}
+        with open_hdf5(self.input_file) as file:
+            stored = file.get(BEHAVIOR)
+            return read_signals(stored) if isinstance(stored, h5py.Group) else {}
+
+    def behavior_names(self) -> tuple[str, ...]:
+        """Name the behavioural signals without reading them."""
+        if self._find(input_file_name(self.dataset)) is None:
+            return ()
+        with open_hdf5(self.input_file) as file:
+            stored = file.get(BEHAVIOR)
+            return signal_names(stored) if isinstance(stored, h5py.Group) else ()
 
     @cached_property
     def n_trials(self) -> int:

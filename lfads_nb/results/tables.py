@@ -70,7 +70,8 @@ def to_xarray(pm: PosteriorMeans, fields: Sequence[str] | None = None) -> xr.Dat
     Parameters
     ----------
     pm : where from.
-    fields : names of arrays; by default rates, factors, inputs and true rates, if stored.
+    fields : names of arrays; by default rates, factors, inputs, true rates and behaviour (as
+        `behavior_<name>`), if stored.
 
     Raises
     ------
@@ -100,5 +101,9 @@ def to_xarray(pm: PosteriorMeans, fields: Sequence[str] | None = None) -> xr.Dat
         unit = pm.rate_unit if field.per_second else field.unit
         about = {"units": unit, "long_name": field.description}
         variables[name] = (field.axes, pm.field(name).load(), about)
+    for name, signal in pm.behavior.items() if fields is None else ():
+        axes = ("trial", "time_ms", f"{name}_dim")
+        variables[f"behavior_{name}"] = (axes, signal.values, {"units": signal.unit})
+        coordinates[f"{name}_dim"] = list(signal.dim_names)
     attributes = {"kind": pm.kind, "run": pm.name, "params": pm.params.param_name}
     return xr.Dataset(variables, coordinates, attributes)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ class TrialOutputs:
     `trial` counts from 0 within the session; `time_ms` is (bins,), the left edges; `rates`
     (spikes/s) and `counts` are (bins, neurons), `factors` (bins, factors), `controller_outputs`
     (bins, inputs), `generator_states` (bins, units), `generator_ics` (units,). What the run did
-    not store is None.
+    not store is None. `behavior` holds each signal as (bins, dims).
     """
 
     trial: int
@@ -36,6 +37,7 @@ class TrialOutputs:
     generator_ics: np.ndarray | None
     controller_outputs: np.ndarray | None
     counts: np.ndarray | None
+    behavior: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def split_by_trial(pm: PosteriorMeans) -> list[TrialOutputs]:
@@ -52,6 +54,7 @@ def _of_session(pm: PosteriorMeans) -> list[TrialOutputs]:
             split=str(pm.splits[trial]),
             condition=None if pm.condition_ids is None else pm.condition_ids[trial],
             time_ms=pm.time_ms,
+            behavior={name: signal.values[trial] for name, signal in pm.behavior.items()},
             **{name: arrays[name][trial] if name in arrays else None for name in _ARRAYS},
         )
         for trial in range(pm.n_trials)

@@ -2,7 +2,8 @@
 
 Keys, types and orientations are the run manager's (files_on_disk.md 5.2, 5.3): trial numbers are
 1-based on disk and 0-based in Python; arrays in the .mat are neurons x time x trials. A test split
-adds `test_*` keys. Files of the run manager are read too.
+adds `test_*` keys, behaviour a group `behavior` of signals (see `write_signals`), in LFADS' bins.
+Files of the run manager are read too.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ import scipy.io
 
 from lfads_nb.atomic_files import replacing
 from lfads_nb.datasets import Counts, Split
+from lfads_nb.datasets.behavior import write_signals
 from lfads_nb.datasets.matvariables import Variables, open_mat
 from lfads_nb.errors import RunFolderError
 from lfads_nb.unit_chunks import unit_chunks
 
 log = logging.getLogger(__name__)
+
+BEHAVIOR = "behavior"
 
 # A variable of a MAT v7 file must stay below this.
 _MAT_LIMIT_BYTES = 2**31 - 1
@@ -69,6 +73,9 @@ def write_input_file(
         if counts.truth is not None or counts.external_inputs is not None:
             # TF1's pictures divide the summed truth by this to get back to the raw bins.
             file["conversion_factor"] = np.array([raw_bin_ms / counts.bin_ms])
+        if counts.behavior:
+            # All trials in their own order: it is not for the model, which reads by split.
+            write_signals(file.create_group(BEHAVIOR), counts.behavior)
         if alignment is not None:
             file["alignment_matrix_cxf"], file["alignment_bias_c"] = alignment
         for key, array in (extra or {}).items():

@@ -43,6 +43,15 @@ def file(tmp_path):
     nwb.add_unit_column("quality", "sorting")
     for times, quality in zip(SPIKES, ("good", "mua", "good"), strict=True):
         nwb.add_unit(spike_times=times, obs_intervals=[[0.0, 10.0]], quality=quality)
+    module = nwb.create_processing_module("behavior", "what the hand did")
+    position = pynwb.behavior.Position()
+    position.create_spatial_series(
+        name="hand", data=np.column_stack([np.arange(1000.0), np.zeros(1000)]), unit="meters",
+        reference_frame="screen", rate=100.0, starting_time=0.0, conversion=0.01,
+    )  # fmt: skip
+    module.add(position)
+    module.add(pynwb.TimeSeries(name="speed", data=np.arange(500.0), unit="m/s",
+                                timestamps=np.arange(500) / 50))  # fmt: skip
     with pynwb.NWBHDF5IO(str(tmp_path / "day1.nwb"), "w") as io:
         io.write(nwb)
     return tmp_path / "day1.nwb"
@@ -138,3 +147,17 @@ def test_as_the_loader_of_a_dataset_that_is_kept_in_a_file(file):
     (again,) = DatasetCollection.from_json(collection.to_json())
     assert again.load_counts().n_trials == 4
     assert again.info.subject == "Ada"
+
+
+def test_behaviour_is_brought_to_the_bins(file):
+    window = {"align_to": "go_time", "window_ms": (-100, 200), "bin_ms": 50}
+    counts = read_nwb(file, **window, behavior=["hand", "speed"])
+    hand = counts.behavior["hand"]
+    assert (hand.unit, hand.n_dims) == ("meters", 2)
+    # 100 Hz, conversion 0.01: the value is the time in s; the bin's five samples are averaged
+    np.testing.assert_allclose(hand.values[:, 2, 0], GO[[0, 1, 3]] + 0.02, atol=1e-5)
+    assert counts.behavior["speed"].unit == "m/s"
+    assert list(read_nwb(file, **window, behavior="all").behavior) == ["hand", "speed"]
+    assert read_nwb(file, **window).behavior == {}
+    with pytest.raises(DataError, match=r"no signal 'eye' in processing/behavior.*'hand', 'speed'"):
+        read_nwb(file, **window, behavior="eye")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import scipy.io
 
+from lfads_nb.datasets.behavior import Signal, write_signals
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
 
@@ -28,6 +29,7 @@ class FakeSession:
     outputs: dict[str, np.ndarray]
     inds: dict[str, np.ndarray]
     condition_ids: np.ndarray | None
+    behavior: dict[str, Signal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def fake_session(
     posterior_sd: bool = False,
     seed: int = 0,
     ratio: int = 2,
+    behavior: bool = False,
 ) -> FakeSession:
     rng = np.random.default_rng(seed)
     condition = np.arange(n_trials) % n_conditions
@@ -112,7 +115,11 @@ def fake_session(
     ids: Any = condition if conditions == "numbers" else None
     if conditions == "text":
         ids = np.array([f"reach <{c}>" for c in condition])
-    return FakeSession(name, counts, raw_counts, truth, outputs, _split(n_trials, test), ids)
+    moved = factors[..., :2] + rng.normal(0, 0.1, (n_trials, n_bins, 2)) if behavior else None
+    signals = {} if moved is None else {"hand_vel": Signal(moved, "mm/s", ("x", "y"))}
+    return FakeSession(
+        name, counts, raw_counts, truth, outputs, _split(n_trials, test), ids, signals
+    )
 
 
 def _write_inputs(run: RunFolder, session: FakeSession, params: RunParams, info: bool) -> None:
@@ -123,6 +130,8 @@ def _write_inputs(run: RunFolder, session: FakeSession, params: RunParams, info:
             file[f"{split}_truth"] = session.truth[trials]
             file[f"{split}_inds"] = (trials + 1).astype(float)
         file["conversion_factor"] = 0.5
+        if session.behavior:
+            write_signals(file.create_group("behavior"), session.behavior)
     if not info:
         return
     raw_bin = params.spike_bin_ms / 2

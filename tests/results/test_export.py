@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lfads_nb.errors import RunFolderError
-from lfads_nb.results.export import export_collection, export_results
+from lfads_nb.results.export import export_collection, export_results, write_posterior_means
 from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.results.trained_params import TrainedParams
 from lfads_nb.sweep.params import RunParams
@@ -88,3 +88,12 @@ def test_a_run_without_weights_says_so_and_writes_nothing(make_run):
     with pytest.raises(RunFolderError, match="model_params is missing"):
         export_results(run.folder)
     assert not run.folder.export.exists()
+
+
+def test_behaviour_is_exported_by_its_name(make_run, tmp_path):
+    run = make_run(behavior=True)
+    pm = PosteriorMeans.open(run.folder, run.params, run.datasets)
+    with h5py.File(write_posterior_means(pm, tmp_path / "pm.h5")) as file:
+        stored = file["behavior/hand_vel"]
+        np.testing.assert_array_equal(stored[:], run.session.behavior["hand_vel"].values.T)
+        assert (stored.attrs["unit"], list(stored.attrs["dims"])) == ("mm/s", ["x", "y"])

@@ -65,3 +65,15 @@ def test_what_cannot_be_written_is_refused(make_run, tmp_path):
     with pytest.raises(CollectionError, match="one session"):
         write_nwb(both, path, session_start=START, event_times=np.arange(120.0))
     assert not path.exists()
+
+
+def test_behaviour_goes_along(make_run, tmp_path):
+    run = make_run(behavior=True)
+    pm = _open(run)
+    path = write_nwb(pm, tmp_path / "out.nwb", session_start=START, event_times=np.arange(60) * 2.0)
+    with pynwb.NWBHDF5IO(str(path), "r") as io:
+        velocity = io.read().processing["behavior"]["hand_vel"]
+        assert velocity.unit == "mm/s"
+        np.testing.assert_allclose(
+            velocity.data[:], run.session.behavior["hand_vel"].values.reshape(-1, 2)
+        )

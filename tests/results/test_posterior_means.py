@@ -350,3 +350,27 @@ def test_names_are_escaped_in_html(make_run):
 def test_an_unknown_field_names_the_known_ones(make_run):
     with pytest.raises(DataError, match="no such field; there are rates"):
         _open(make_run()).field("rate")
+
+
+def test_behaviour_comes_in_the_order_of_the_trials(make_run):
+    run = make_run(behavior=True)
+    pm = _open(run)
+    assert pm.behavior_names == ("hand_vel",)
+    signal = pm.behavior["hand_vel"]
+    np.testing.assert_array_equal(signal.values, run.session.behavior["hand_vel"].values)
+    assert (signal.unit, signal.dims) == ("mm/s", ("x", "y"))
+    np.testing.assert_array_equal(pm.attach_to_trials()[7].behavior["hand_vel"], signal.values[7])
+    data = pm.to_xarray()
+    assert data["behavior_hand_vel"].dims == ("trial", "time_ms", "hand_vel_dim")
+    assert data["behavior_hand_vel"].attrs["units"] == "mm/s"
+    assert data["hand_vel_dim"].values.tolist() == ["x", "y"]
+    assert _open(make_run()).behavior == {}
+
+
+def test_sessions_join_their_behaviour(make_run):
+    run = make_run(behavior=True, datasets={"one": {"n_trials": 30}, "two": {"n_neurons": 5}})
+    pm = _open(run)
+    np.testing.assert_array_equal(
+        pm.behavior["hand_vel"].values,
+        np.concatenate([s.behavior["hand_vel"].values for s in run.sessions.values()]),
+    )

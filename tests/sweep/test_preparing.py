@@ -4,7 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
-from lfads_nb.datasets import Counts, DatasetCollection, write_counts
+from lfads_nb.datasets import Counts, DatasetCollection, Signal, read_lfads_input, write_counts
+from lfads_nb.datasets.behavior import read_signals
 from lfads_nb.errors import DataError, ParamsError
 from lfads_nb.sweep import Run, RunCollection, RunParams, RunSpec, check_params
 from lfads_nb.sweep.input_files import read_input_info
@@ -240,3 +241,23 @@ def test_the_run_script_starts_the_run_wherever_it_was_moved(collection):
     assert os.access(script, os.X_OK)
     assert "lfads_nb run" in script.read_text()
     assert str(run.folder.path) not in script.read_text()
+
+
+def test_behaviour_is_kept_beside_the_spikes_in_their_bins(tmp_path):
+    values = np.arange(6 * 8 * 2, dtype=float).reshape(6, 8, 2)
+    counts = Counts.from_bins(
+        np.ones((6, 8, 2), int), 1.0, behavior={"hand_vel": Signal(values, "mm/s", ("x", "y"))}
+    )
+    write_counts(tmp_path / "moving.h5", counts)
+    datasets = DatasetCollection(tmp_path)
+    datasets.add("moving.h5")
+    rc = RunCollection(tmp_path, "rc", datasets, params=[RunParams(batch_size=1, spike_bin_ms=2)])
+    rc.add_run_spec(RunSpec("s", datasets, [0]))
+    rc.prepare()
+    path = rc.runs[0].folder.input_file("moving")
+    with h5py.File(path) as file:
+        signal = read_signals(file["behavior"])["hand_vel"]
+    np.testing.assert_array_equal(signal.values, values.reshape(6, 4, 2, 2).mean(axis=2))
+    assert (signal.unit, signal.dims) == ("mm/s", ("x", "y"))
+    again = read_lfads_input(path, bin_ms=2).behavior["hand_vel"]
+    np.testing.assert_array_equal(again.values, signal.values)
