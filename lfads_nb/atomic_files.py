@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from lfads_nb.errors import DiskFullError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -18,10 +24,18 @@ def replacing(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path : the file to write; its folder is made.
+
+    Raises
+    ------
+    DiskFullError
+        If there is no room for it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=path.suffix)
-    os.close(handle)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=path.suffix)
+        os.close(handle)
+    except OSError as error:
+        raise disk_full(path, error, None) or error from error
     beside = Path(name)
     try:
         yield beside
@@ -30,16 +44,103 @@ def replacing(path: Path) -> Iterator[Path]:
         os.umask(mask)
         beside.chmod(0o666 & ~mask)
         os.replace(beside, path)
+    except DiskFullError:
+        raise
+    except OSError as error:
+        raise disk_full(path, error, None, beside) or error from error
     finally:
         beside.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write a file, whole or not at all.
+
+    Raises
+    ------
+    DiskFullError
+        If there is no room for it.
+    """
     with replacing(path) as beside:
-        beside.write_text(text, encoding="utf-8")
+        try:
+            beside.write_bytes(content)
+        except OSError as error:
+            raise disk_full(path, error, len(content), beside) or error from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all; see `write_bytes`."""
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file, whole or not at all."""
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def make_room(path: Path, n_bytes: int) -> None:
+    """See that a file of some size can be written; its content is lost.
+
+    For writers that end the process on a full disk (see `hdf5_files`) and take nothing but a path.
+
+    Raises
+    ------
+    DiskFullError
+        If there is no room for it; the file is gone then.
+    """
+    block = bytes(2**20)
+    try:
+        with path.open("wb") as file:
+            for start in range(0, n_bytes, len(block)):
+                file.write(block[: n_bytes - start])
+    except OSError as error:
+        named = path.with_name(path.name.removeprefix(".writing-"))
+        full = disk_full(named, error, n_bytes, path)
+        path.unlink(missing_ok=True)
+        raise full or error from error
+
+
+def disk_full(
+    path: Path, error: OSError, n_bytes: int | None, written: Path | None = None
+) -> DiskFullError | None:
+    """Return what to raise if an error says that a disk is full; None if it says something else.
+
+    Parameters
+    ----------
+    path : the file that could not be written.
+    n_bytes : its size, None if that is not known.
+    written : where it was written to; what it takes there is going to be free again.
+    """
+    if error.errno not in _FULL:
+        return None
+    needs = f"it needs {_size(n_bytes)}, and " if n_bytes else ""
+    if error.errno == errno.ENOSPC:
+        free = shutil.disk_usage(_existing(path)).free + _taken(written)
+        there = f"{_size(free)} are free on its disk"
+    elif error.errno == errno.EDQUOT:
+        there = "your share (quota) of its disk is used up"
+    else:
+        there = "files may not get so large here (ulimit -f)"
+    return DiskFullError(
+        f"no room for {path}: {needs}{there}. Free some, or work in another folder",
+        errno=error.errno,
+    )
+
+
+def _existing(path: Path) -> Path:
+    return next(parent for parent in path.absolute().parents if parent.exists())
+
+
+def _taken(path: Path | None) -> int:
+    try:
+        return path.stat().st_blocks * 512 if path is not None else 0
+    except FileNotFoundError:
+        return 0
+
+
+def _size(n_bytes: int) -> str:
+    size = float(n_bytes)
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"

@@ -77,6 +77,17 @@ class RunFolderError(LfadsError, OSError):
     """A run's folder lacks a file, or holds one that cannot be read."""
 
 
+class DiskFullError(LfadsError, OSError):
+    """There is no room for a file; `errno` tells which way."""
+
+    def __init__(self, message: str, *, errno: int) -> None:
+        super().__init__(message)
+        self.errno, self.strerror = errno, message
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
 class TrainingError(LfadsError, RuntimeError):
     """Training or posterior sampling could not go on."""
 

@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 import os
+import subprocess
 
 import pytest
 from hypothesis import settings
@@ -28,3 +29,30 @@ def own_home(tmp_path_factory):
 def nothing_handed_over():
     """Begin each test like a new process: no code of the user's own is known."""
     own_code._handed_over.clear()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of its own, of 1 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True
+    )
+    if made.returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.fixture
+def leave_free():
+    """Fill a disk up to some kilobytes; again to change how many."""
+
+    def fill(disk, n_kilobytes):
+        filler = disk / "filler"
+        filler.unlink(missing_ok=True)
+        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize
+        filler.write_bytes(bytes(max(0, free - 1024 * n_kilobytes)))
+
+    return fill

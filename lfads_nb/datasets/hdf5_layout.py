@@ -29,11 +29,11 @@ from typing import Any
 import h5py
 import numpy as np
 
-from lfads_nb.atomic_files import replacing
 from lfads_nb.datasets.behavior import read_signals, signal_names, write_signals
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.info import DatasetInfo, described
 from lfads_nb.errors import DataError
+from lfads_nb.hdf5_files import writing_hdf5
 
 FORMAT = "lfads_nb.counts"
 SCHEMA = 1
@@ -56,7 +56,7 @@ def write_counts(
     path : the file.
     """
     path = Path(path).expanduser()
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+    with writing_hdf5(path) as file:
         _write_attributes(file, counts)
         _write_array(file, "counts", counts.counts)
         file["time_ms"] = counts.time_ms

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from lfads_nb.atomic_files import make_room
 from lfads_nb.errors import RunFolderError
 from lfads_nb.model.training_state import TrainingState
 from lfads_nb.sweep.params import RunParams
@@ -65,6 +67,7 @@ class Checkpoints:
         state.seed = ops.convert_to_numpy(model.network.seed.state).tolist()
         path = self.folder / f"{self.name}-{state.step}.weights.h5"
         temporary = path.with_name(f".writing-{path.name}")
+        make_room(temporary, _most_bytes(model))
         model.save_weights(temporary, overwrite=True)
         with h5py.File(temporary, "r+") as file:
             file.attrs["training_state"] = state.to_json()
@@ -102,6 +105,13 @@ class Checkpoints:
         for path in self.paths():
             if int(path.name.removesuffix(".weights.h5").rpartition("-")[2]) > after:
                 path.unlink(missing_ok=True)
+
+
+def _most_bytes(model: keras.Model) -> int:
+    """Return more than a checkpoint takes: its arrays, and HDF5's records of each."""
+    arrays = [*model.variables, *(model.optimizer.variables if model.optimizer else ())]
+    n_bytes = sum(math.prod(v.shape) * np.dtype(v.dtype).itemsize for v in arrays)
+    return n_bytes + 4096 * len(arrays) + 2**16
 
 
 def _read_state(path: Path, params: RunParams) -> TrainingState:

@@ -5,9 +5,13 @@ Figures that TF1 did not have follow as further label/value pairs, only where th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from lfads_nb.atomic_files import disk_full, write_text
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,22 @@ def _pair(values: tuple[float, float], separator: str) -> str:
 
 
 def append_line(path: Path, figures: EpochFigures) -> None:
-    """Add an epoch to a fit log."""
-    with path.open("a", encoding="ascii") as file:
-        file.write(figures.csv_line() + "\n")
+    """Add an epoch to a fit log, whole or not at all.
+
+    Raises
+    ------
+    DiskFullError
+        If there is no room for it.
+    """
+    line = figures.csv_line() + "\n"
+    before = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("a", encoding="ascii") as file:
+            file.write(line)
+    except OSError as error:
+        with suppress(OSError):
+            os.truncate(path, before)
+        raise disk_full(path, error, len(line)) or error from error
 
 
 def cut_after(path: Path, step: int) -> None:
@@ -65,6 +82,4 @@ def cut_after(path: Path, step: int) -> None:
         parts = [part.strip() for part in line.split(",")]
         if "step" in parts and int(parts[parts.index("step") + 1]) <= step:
             kept.append(line)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text("".join(f"{line}\n" for line in kept), encoding="ascii")
-    temporary.replace(path)
+    write_text(path, "".join(f"{line}\n" for line in kept))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lfads_nb.atomic_files import write_text
 from lfads_nb.errors import ParamsError, RunFolderError
 from lfads_nb.model.architecture import Architecture
 from lfads_nb.sweep.folders import RunFolder
@@ -85,10 +85,7 @@ def write_hyperparameters(
     folder: RunFolder, architecture: Architecture, *, step: int, kind: str
 ) -> None:
     """Write a run's settings with TF1's keys, and those of ours that differ from their default."""
-    path = folder.hyperparameters(step)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(_stored(folder, architecture, kind)))
-    os.replace(temporary, path)
+    write_text(folder.hyperparameters(step), json.dumps(_stored(folder, architecture, kind)))
 
 
 def _stored(folder: RunFolder, architecture: Architecture, kind: str) -> dict[str, Any]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
-import h5py
 import numpy as np
 
+from lfads_nb.hdf5_files import writing_hdf5
 from lfads_nb.unit_chunks import unit_chunks
 
 
 def write_model_runs(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays, trials first, as compressed float64; the file appears when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".writing-{path.name}")
-    with h5py.File(temporary, "w") as file:
+    with writing_hdf5(path) as file:
         for name, array in arrays.items():
             values = np.asarray(array, np.float64)
             file.create_dataset(name, data=values, **unit_chunks(values.shape, values.itemsize))
-    os.replace(temporary, path)

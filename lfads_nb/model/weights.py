@@ -6,7 +6,6 @@ cut otherwise, and padded over sessions. Every TF1 variable is some blocks of ou
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ import numpy as np
 from keras import ops
 
 from lfads_nb.errors import RunFolderError
+from lfads_nb.hdf5_files import writing_hdf5
 from lfads_nb.model.encoders import Encoder
 from lfads_nb.model.network import Network
 
@@ -221,10 +221,8 @@ def read_model_params(path: Path) -> dict[str, np.ndarray]:
 
 def write_model_params(path: Path, network: Network, *, step: int, learning_rate: float) -> None:
     """Write a network's weights under TF1's names; the optimiser's slots stay in checkpoints."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with h5py.File(temporary, "w") as file:
+    with writing_hdf5(path) as file:
         for key, array in to_tf1(network).items():
             file[key] = array
         file["LFADS_global_step:0"] = np.int64(step)
         file["LFADS_learning_rate:0"] = np.float32(learning_rate)
-    os.replace(temporary, path)

@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from lfads_nb.atomic_files import replacing
+from lfads_nb.hdf5_files import writing_hdf5
 from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.results.run_view import RunView
 from lfads_nb.results.trained_params import KEYS, KEYS_BY_DATASET, TrainedParams
@@ -99,7 +99,7 @@ def export_collection(
 def write_posterior_means(pm: PosteriorMeans, path: str | Path) -> Path:
     """Write one session's posterior means, see the module's description."""
     path = Path(path)
-    with replacing(path) as beside, h5py.File(beside, "w") as file:
+    with writing_hdf5(path) as file:
         for name, array in _arrays(pm):
             packed = unit_chunks(array.shape, array.itemsize) if array.size > 1024 else {}
             file.create_dataset(name, data=array, **packed)
@@ -160,7 +160,7 @@ def write_trained_params(weights: TrainedParams, path: str | Path) -> Path:
     Matrices that each session has of its own are in a group: `x_to_infac_W/<dataset>`.
     """
     path = Path(path)
-    with replacing(path) as beside, h5py.File(beside, "w") as file:
+    with writing_hdf5(path) as file:
         for name in KEYS:
             if weights[name] is not None:
                 file[name] = weights[name]

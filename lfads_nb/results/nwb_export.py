@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lfads_nb.atomic_files import replacing
 from lfads_nb.errors import CollectionError, DataError, LfadsError
+from lfads_nb.hdf5_files import writing_hdf5
 from lfads_nb.results.output_fields import FIELDS
 from lfads_nb.results.posterior_means import PosteriorMeans
 
@@ -79,7 +79,7 @@ def write_nwb(
     _add_trials(file, pm, events, trials)
     _add_series(file, pm, events, trials, fields)
     path = Path(path)
-    with replacing(path) as beside, NWBHDF5IO(str(beside), "w") as io:
+    with writing_hdf5(path) as hdf5, NWBHDF5IO(file=hdf5, mode="w") as io:
         io.write(file)
     return path
 

@@ -8,6 +8,7 @@ Files of the run manager are read too.
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,15 +17,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import scipy.io
 
-from lfads_nb.atomic_files import replacing
+from lfads_nb.atomic_files import write_bytes
 from lfads_nb.datasets import Counts, Split
 from lfads_nb.datasets.behavior import write_signals
 from lfads_nb.datasets.matvariables import Variables, open_mat
 from lfads_nb.errors import RunFolderError
+from lfads_nb.hdf5_files import writing_hdf5
 from lfads_nb.unit_chunks import unit_chunks
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def write_input_file(
     """
     dtype = "f8" if as_float or counts.has_missing else "i8"
     parts = [(name, trials) for name, trials in split._asdict().items() if len(trials)]
-    with replacing(path) as beside, h5py.File(beside, "w") as file:
+    with writing_hdf5(path) as file:
         for part, trials in parts:
             arrays = {"data": counts.counts[trials].astype(dtype)}
             if counts.truth is not None:
@@ -120,8 +121,9 @@ def write_input_info(path: Path, raw: Counts, split: Split, *, data_hash: str) -
             log.warning("%s: %s is over 2 GB, too large for a MAT file: left out", path.name, key)
             continue
         content[key] = array.transpose(2, 1, 0)
-    with replacing(path) as beside:
-        scipy.io.savemat(beside, content, do_compression=True, oned_as="column")
+    buffer = io.BytesIO()
+    scipy.io.savemat(buffer, content, do_compression=True, oned_as="column")
+    write_bytes(path, buffer.getbuffer())
 
 
 def _mat_column(values: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lfads_nb.atomic_files import write_text
+from lfads_nb.atomic_files import disk_full, write_text
 from lfads_nb.datasets import (
     Counts,
     Dataset,
@@ -28,7 +28,7 @@ from lfads_nb.datasets import (
     interleaved_split,
     stratified_split,
 )
-from lfads_nb.errors import DataError, ParamsError
+from lfads_nb.errors import DataError, LfadsError, ParamsError, RunFolderError
 from lfads_nb.own_code import remember_handed_over
 from lfads_nb.references import Kind
 from lfads_nb.sweep.checks import check_params
@@ -72,7 +72,19 @@ def prepare_run(run: Run, *, regenerate: bool = False, cache: CountsCache | None
     ------
     ParamsError, DataError
         If the setting does not fit the data; nothing is written then.
+    DiskFullError, RunFolderError
+        If the folders cannot be written to.
     """
+    try:
+        return _prepare(run, regenerate, cache or CountsCache())
+    except LfadsError:
+        raise
+    except OSError as error:
+        reason = f"{run.folder.path} cannot be prepared: {error.strerror or error}"
+        raise disk_full(run.folder.path, error, None) or RunFolderError(reason) from error
+
+
+def _prepare(run: Run, regenerate: bool, cache: CountsCache) -> bool:
     wanted = [
         dataset
         for dataset in run.datasets
@@ -81,7 +93,7 @@ def prepare_run(run: Run, *, regenerate: bool = False, cache: CountsCache | None
     ]
     check_own_code(run.params)
     if wanted:
-        _write_inputs(run, wanted, cache or CountsCache())
+        _write_inputs(run, wanted, cache)
     # What this process may run, those of the queue must be able to load.
     remember_handed_over(run.collection_folder.path, _own_code(run))
     for dataset in run.datasets:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lfads_nb.errors import RunFolderError
+from lfads_nb.errors import DiskFullError, RunFolderError
 from lfads_nb.model.checkpoints import ROLLING, Checkpoints
 from lfads_nb.model.lfads import Lfads
 from lfads_nb.model.optimizer import ClippedAdam
@@ -115,3 +115,19 @@ def test_other_settings_are_refused_rather_than_taken_for_damage(tmp_path):
     model = model_at(0, gen_dim=6)
     with pytest.raises(RunFolderError, match="does not fit the run's settings"):
         Checkpoints(tmp_path, ROLLING).load(model, model.architecture.params)
+
+
+def test_a_checkpoint_on_a_full_disk_is_refused_in_words_and_the_one_before_stays(
+    small_disk, leave_free
+):
+    checkpoints = saved(small_disk, [4])
+    size = checkpoints.paths()[0].stat().st_size
+    model = model_at(6)
+    for n_free in (0, size // 2048, size // 1024 - 4):
+        leave_free(small_disk, n_free)
+        with pytest.raises(DiskFullError, match=r"no room for .*lfads_vae-6.* it needs"):
+            checkpoints.save(model, state_at(6, model))
+    assert [path.name for path in small_disk.glob("*lfads_vae*")] == ["lfads_vae-4.weights.h5"]
+    leave_free(small_disk, 600)
+    checkpoints.save(model, state_at(6, model))
+    assert checkpoints.load(model, model.architecture.params).step == 6

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from lfads_nb.errors import DiskFullError
 from lfads_nb.model.fit_log import EpochFigures, append_line, cut_after
 
 TF1_LOG = Path(__file__).parent / "parity" / "single_controller" / "lfadsOutput" / "fitlog.csv"
@@ -40,3 +43,18 @@ def test_epochs_whose_weights_were_lost_are_cut(tmp_path):
     assert [line.split(",")[1] for line in kept] == ["0", "1"]
     cut_after(tmp_path / "absent.csv", 10)
     assert not (tmp_path / "absent.csv").exists()
+
+
+def test_a_full_disk_leaves_no_half_line(small_disk, leave_free):
+    path = small_disk / "fitlog.csv"
+    append_line(path, figures(0, 5))
+    leave_free(small_disk, 0)
+    with pytest.raises(DiskFullError, match="no room for"):
+        _append_many(path)
+    lines = path.read_text().splitlines()
+    assert {line.count(",") for line in lines} == {lines[0].count(",")}
+
+
+def _append_many(path):
+    for epoch in range(1, 100):
+        append_line(path, figures(epoch, 5 * (epoch + 1)))

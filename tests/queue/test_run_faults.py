@@ -139,20 +139,6 @@ def test_a_notebook_that_raises_in_each_stage(tmp_path):
     assert trained == ["trained\n"] * 3
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A disk of its own, of 1 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True
-    )
-    if made.returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
 FILLS_THE_DISK = """
 from lfads_nb.atomic_files import replacing
 import time
