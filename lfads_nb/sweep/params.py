@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from pydantic import ValidationError, field_validator, model_validator
@@ -17,6 +17,9 @@ from lfads_nb.errors import ParamsError
 from lfads_nb.sweep.declared_params import DeclaredParams
 from lfads_nb.sweep.hashing import MatlabValue, hash_values
 from lfads_nb.sweep.param_info import ParamInfo, describe_field
+
+if TYPE_CHECKING:
+    from lfads_nb.sweep.sweeps import Draws
 
 
 class RampSteps(NamedTuple):
@@ -184,11 +187,13 @@ class RunParams(DeclaredParams):
 
         return grid(self, values)
 
-    def sweep_random(self, n: int, *, seed: int = 0, **ranges: Any) -> list[RunParams]:
-        """Return `n` random draws, see `lfads_nb.sweep.sweeps.draw`."""
+    def sweep_random(
+        self, n: int, *, seed: int = 0, draws: Draws = "random", **ranges: Any
+    ) -> list[RunParams]:
+        """Return `n` random or evenly spread draws, see `lfads_nb.sweep.sweeps.draw`."""
         from lfads_nb.sweep.sweeps import draw
 
-        return draw(self, n, ranges, seed=seed)
+        return draw(self, n, ranges, seed=seed, draws=draws)
 
 
 @cache

@@ -1,16 +1,19 @@
-"""Many settings out of one: full grids, evenly spaced ranges and random draws."""
+"""Many settings out of one: full grids, evenly spaced ranges, random and quasi-random draws."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from lfads_nb.errors import ParamsError
 from lfads_nb.sweep.params import RunParams, unknown_names_message
+
+Draws = Literal["random", "latin", "sobol"]
+"""How settings are drawn: each by itself, or spread evenly (Latin hypercube, Sobol's sequence)."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,9 @@ class Range:
             raise ParamsError(f"a range is cut into at least 1 value, got {n!r}")
         return self._at(np.linspace(0, 1, n))
 
-    def draw(self, rng: np.random.Generator, n: int) -> list[float]:
-        """Return `n` values drawn at random."""
-        return self._at(rng.random(n))
+    def at(self, fractions: np.ndarray) -> list[float]:
+        """Return the values at these fractions of the range, each in [0, 1]."""
+        return self._at(fractions)
 
     def _at(self, fraction: np.ndarray) -> list[float]:
         if self.log:
@@ -68,9 +71,14 @@ def grid(params: RunParams, values: Mapping[str, Iterable[Any]]) -> list[RunPara
 
 
 def draw(
-    params: RunParams, n: int, ranges: Mapping[str, Range | Iterable[Any]], *, seed: int = 0
+    params: RunParams,
+    n: int,
+    ranges: Mapping[str, Range | Iterable[Any]],
+    *,
+    seed: int = 0,
+    draws: Draws = "random",
 ) -> list[RunParams]:
-    """Return `n` settings with values drawn at random.
+    """Return `n` settings with values drawn at random, or spread evenly.
 
     Parameters
     ----------
@@ -78,6 +86,8 @@ def draw(
     n : number of settings.
     ranges : field name -> `Range`, or a list to choose from.
     seed : the same seed gives the same settings.
+    draws : "latin" cuts every range into n equal parts and takes each once; "sobol" also fills the
+        space of several ranges evenly, best for 2, 4, 8, ... settings (scipy.stats.qmc, scrambled).
 
     Raises
     ------
@@ -87,16 +97,33 @@ def draw(
     if n < 1:
         raise ParamsError(f"a random sweep draws at least 1 setting, got {n!r}")
     rng = np.random.default_rng(seed)
+    spread = None if draws == "random" else _spread(n, len(_known(params, ranges)), rng, draws)
     info = type(params).param_info()
     columns: dict[str, list[Any]] = {}
-    for name, wanted in _known(params, ranges).items():
+    for place, (name, wanted) in enumerate(_known(params, ranges).items()):
         if isinstance(wanted, Range):
-            drawn = wanted.draw(rng, n)
+            drawn = wanted.at(rng.random(n) if spread is None else spread[place])
             columns[name] = [round(v) for v in drawn] if info[name].kind == "int" else drawn
         else:
             choices = _listed(name, wanted)
-            columns[name] = [choices[i] for i in rng.integers(len(choices), size=n)]
+            if spread is None:
+                chosen = rng.integers(len(choices), size=n)
+            else:
+                chosen = (spread[place] * len(choices)).astype(int)
+            columns[name] = [choices[i] for i in chosen]
     return [params.copy(**{name: column[i] for name, column in columns.items()}) for i in range(n)]
+
+
+def _spread(n: int, n_ranges: int, rng: np.random.Generator, draws: Draws) -> np.ndarray:
+    """Spread n points evenly over the unit cube: (ranges, n) in [0, 1)."""
+    from scipy.stats import qmc
+
+    if draws == "latin":
+        return qmc.LatinHypercube(n_ranges, rng=rng).random(n).T
+    if draws == "sobol":
+        # whole powers of two are what keeps the sequence balanced; what is too much is left out
+        return qmc.Sobol(n_ranges, rng=rng).random_base2((n - 1).bit_length())[:n].T
+    raise ParamsError(f"draws are 'random', 'latin' or 'sobol', got {draws!r}")
 
 
 def _known(params: RunParams, wanted: Mapping[str, Any]) -> Mapping[str, Any]:

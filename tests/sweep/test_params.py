@@ -180,3 +180,39 @@ def test_ranges_keep_their_ends(low, factor, n, log):
     assert values[0] == pytest.approx(low)
     assert values[-1] == pytest.approx(low * factor)
     assert sorted(values) == values
+
+
+def test_sobol_draws_fill_every_cell_once():
+    settings = QUICK.sweep_random(
+        64, seed=1, draws="sobol", keep_prob=Range(0.5, 1), kl_ic_weight=Range(1e-3, 1, log=True)
+    )
+    cells = {
+        (int((p.keep_prob - 0.5) * 16), int((np.log10(p.kl_ic_weight) + 3) / 3 * 8))
+        for p in settings
+    }
+    assert len(cells) == 64
+
+
+@pytest.mark.parametrize("draws", ["latin", "sobol"])
+def test_spread_draws_repeat_with_their_seed_and_take_every_part_of_a_range(draws):
+    def drawn(seed):
+        ranges = {"keep_prob": Range(0.5, 1), "co_dim": [0, 2]}
+        settings = QUICK.sweep_random(16, seed=seed, draws=draws, **ranges)
+        return [(p.keep_prob, p.co_dim) for p in settings]
+
+    assert drawn(3) == drawn(3) != drawn(4)
+    assert sorted(int((keep - 0.5) * 32) for keep, _ in drawn(3)) == list(range(16))
+    assert [co for _, co in drawn(3)].count(2) == 8
+
+
+def test_seven_sobol_draws_are_seven_without_a_warning():
+    assert len(QUICK.sweep_random(7, draws="sobol", keep_prob=Range(0.5, 1))) == 7
+    with pytest.raises(ParamsError, match="'random', 'latin' or 'sobol'"):
+        QUICK.sweep_random(7, draws="halton", keep_prob=Range(0.5, 1))
+
+
+def test_random_draws_are_those_of_older_versions():
+    settings = QUICK.sweep_random(3, seed=0, keep_prob=Range(0.5, 1), co_dim=[0, 1, 2])
+    rng = np.random.default_rng(0)
+    assert [p.keep_prob for p in settings] == (0.5 + 0.5 * rng.random(3)).tolist()
+    assert [p.co_dim for p in settings] == rng.integers(3, size=3).tolist()

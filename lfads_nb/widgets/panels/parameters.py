@@ -52,6 +52,11 @@ class ParametersPanel(Panel):
         )  # fmt: skip
         self.n_draws = _number("random settings", 10, 1, 2000)
         self.seed = _number("seed", 0, 0, 2**31 - 1)
+        self.draws = w.Dropdown(
+            options=[("at random", "random"), ("Latin hypercube", "latin"), ("Sobol", "sobol")],
+            description="drawn", tooltip="How the random settings are spread over their ranges",
+            layout=w.Layout(width="230px"),
+        )  # fmt: skip
         self.reset = button("Reset all", tip="Every field back to its default")
         self.add = button("Add to the collection", style="primary")
         self.preview = LiveTable(
@@ -61,7 +66,7 @@ class ParametersPanel(Panel):
         self._count = html()
         self._checked = html()
         self._problems = Notice()
-        self._random = row(self.n_draws, self.seed)
+        self._random = row(self.n_draws, self.draws, self.seed)
         self._result: DraftResult | None = None
         self._check_lock = threading.Lock()
         self._loading = False
@@ -95,7 +100,7 @@ class ParametersPanel(Panel):
         changed = self.guard(lambda _change: self.check())
         for widget, trait in (
             (self.form, "values"), (self.form, "sweeps"), (self.n_draws, "value"),
-            (self.seed, "value"),
+            (self.seed, "value"), (self.draws, "value"),
         ):  # fmt: skip
             widget.observe(changed, trait)
         self.start_from.observe(self.guard(self._start), "value")
@@ -113,6 +118,7 @@ class ParametersPanel(Panel):
             {name: FieldSweep(**sweep) for name, sweep in self.form.sweeps.items()},
             self.n_draws.value,
             self.seed.value,
+            self.draws.value,
         )
 
     def load(self, params: RunParams) -> None:
@@ -127,6 +133,7 @@ class ParametersPanel(Panel):
             with self.form.hold_sync():
                 self.form.sweeps, self.form.values = content["sweeps"], content["values"]
             self.n_draws.value, self.seed.value = draft.n_draws, draft.seed
+            self.draws.value = draft.draws
         finally:
             self._loading = False
 

@@ -9,16 +9,18 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lfads_nb.datasets import DatasetInfo
 from lfads_nb.errors import ParamsError
 from lfads_nb.sweep import ParamInfo, ParamProblem, Range, RunParams, check_params, draw, grid
+from lfads_nb.sweep.sweeps import Draws
 from lfads_nb.widgets.panels.field_values import parse_list, parse_value, value_text
 
 SweepKind = Literal["list", "range", "log range", "random", "log random"]
 SWEEP_KINDS: tuple[SweepKind, ...] = ("list", "range", "log range", "random", "log random")
 MAX_SETTINGS = 2000
+DRAWS: tuple[Draws, ...] = get_args(Draws)
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,14 @@ class SweepDraft:
     ----------
     values : text of every field that differs from the default.
     sweeps : fields that take several values.
-    n_draws, seed : of the random ones.
+    n_draws, seed, draws : of the random ones: how many, and how they are spread.
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
     sweeps: Mapping[str, FieldSweep] = field(default_factory=dict)
     n_draws: int = 10
     seed: int = 0
+    draws: Draws = "random"
 
     def to_json(self) -> dict[str, Any]:
         """Plain values from which `from_json` makes it again."""
@@ -59,6 +62,7 @@ class SweepDraft:
             "sweeps": {name: asdict(sweep) for name, sweep in self.sweeps.items()},
             "n_draws": self.n_draws,
             "seed": self.seed,
+            "draws": self.draws,
         }
 
     @classmethod
@@ -73,6 +77,7 @@ class SweepDraft:
                 {k: FieldSweep(**v) for k, v in content["sweeps"].items() if k in known},
                 int(content["n_draws"]),
                 int(content["seed"]),
+                content.get("draws") if content.get("draws") in DRAWS else "random",
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls()
@@ -247,7 +252,9 @@ def _make(
         settings = _combine(params_class(**values), listed)
         if ranges:
             settings = [
-                s for p in settings for s in draw(p, draft.n_draws, ranges, seed=draft.seed)
+                s
+                for p in settings
+                for s in draw(p, draft.n_draws, ranges, seed=draft.seed, draws=draft.draws)
             ]
     except ParamsError as error:
         names = [n for n in params_class.model_fields if re.search(rf"\b{n}\b", str(error))]
