@@ -86,6 +86,17 @@ class NlbRecording:
         self._need(self.trials, _TRIALS, name)
         return self.trials[name]
 
+    def has_signal(self, name: str) -> bool:
+        """Whether the file has a behavioural signal; the benchmark's test files keep it back."""
+        with self._open() as file:
+            return _find_series(file, name) is not None
+
+    def unit_of(self, name: str) -> str:
+        """Return a signal's unit as the file says it; empty if it does not."""
+        with self._open() as file:
+            found = _find_series(file, name)
+            return "" if found is None else str(found["data"].attrs.get("unit", ""))
+
     def signal(self, name: str) -> np.ndarray:
         """Return a behavioural signal on the recording's milliseconds: (ms, dimensions), or NaN.
 

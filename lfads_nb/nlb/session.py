@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from lfads_nb.datasets import Counts
+from lfads_nb.datasets import Counts, Signal
 from lfads_nb.errors import DataError
 from lfads_nb.nlb.benchmark import FORWARD_MS, NlbDataset, nlb_dataset
 from lfads_nb.nlb.recording import Bins, NlbRecording, over_units
@@ -85,10 +86,10 @@ def read_nlb(
             _part(recording, recording, declared, bin_ms, ("train", "val")),
             _part(held_back, recording, declared, bin_ms, ("test",)),
         ]
-    columns = _joined_columns([columns for _, columns in parts])
+    columns = _joined_columns([part.columns for part in parts])
     training = columns["nlb_split"] != ("val" if phase == "val" else "test")
     columns["split"] = _split(training)
-    counts = np.concatenate([counts for counts, _ in parts])
+    counts = np.concatenate([part.counts for part in parts])
     missing = bool(np.isnan(counts).any())
     _log.info(
         "%s: %d trials for training, %d for evaluation, %d held-in and %d held-out units",
@@ -101,8 +102,9 @@ def read_nlb(
         start_ms=declared.window_ms[0],
         condition_ids=_conditions(declared, columns),
         trial_columns=columns,
+        behavior=_behavior(declared, recording, parts),
         metadata={
-            "comment": f"{declared.title} of the Neural Latents Benchmark",
+            "comment": _comment(declared),
             "nlb_dataset": declared.key,
             "nlb_heldout": int(recording.heldout.sum()),
         },
@@ -111,14 +113,23 @@ def read_nlb(
     )
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Trials of one file; `signal` is None where it keeps the behaviour back."""
+
+    counts: np.ndarray
+    columns: dict[str, np.ndarray]
+    signal: np.ndarray | None
+
+
 def _part(
     source: NlbRecording,
     training: NlbRecording,
     dataset: NlbDataset,
     bin_ms: int,
     splits: tuple[str, ...],
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Counts and trial columns of one file's trials, in the order of its table."""
+) -> _Part:
+    """Read one file's trials, in the order of its table."""
     bins = Bins(bin_ms, source.n_ms)
     trials = find_trials(source, dataset, bins, splits, splits)
     rows, first = trials.train, trials.first[trials.train]
@@ -135,12 +146,40 @@ def _part(
             whole = over_units(source, np.array([number]), bins.counts)[:, 0]
             found.append(bins.windows(whole, first, n_bins))
     columns = {name: values[rows] for name, values in source.trials.items() if name != "split"}
-    return np.stack(found, axis=-1), {
-        **columns,
+    columns |= {
         "nlb_split": source.column("split").astype(str)[rows],
         "nlb_trial": rows,
         "nlb_first_bin": first,
     }
+    return _Part(np.stack(found, axis=-1), columns, _signal(source, dataset, bins, rows, n_bins))
+
+
+def _signal(
+    source: NlbRecording, dataset: NlbDataset, bins: Bins, rows: np.ndarray, n_bins: int
+) -> np.ndarray | None:
+    """The signal that is decoded, (trials, bins, dimensions), later by the dataset's lag."""
+    decoding = dataset.decoding
+    if decoding is None or not source.has_signal(decoding.signal):
+        return None
+    aligned = source.column(dataset.align_to).astype(float)
+    first = bins.first(aligned, dataset.window_ms[0] + decoding.lag_ms)[rows]
+    return bins.windows(bins.signal(source.signal(decoding.signal)), first, n_bins)
+
+
+def _behavior(
+    dataset: NlbDataset, recording: NlbRecording, parts: list[_Part]
+) -> dict[str, Signal]:
+    if dataset.decoding is None or parts[0].signal is None:
+        return {}
+    shape = parts[0].signal.shape[1:]
+    values = np.concatenate(
+        [
+            np.full((len(part.counts), *shape), np.nan) if part.signal is None else part.signal
+            for part in parts
+        ]
+    )
+    name = dataset.decoding.signal
+    return {name: Signal(values, unit=recording.unit_of(name), dims=("x", "y")[: shape[1]])}
 
 
 def _check_same_units(training: NlbRecording, test: NlbRecording) -> None:
@@ -174,3 +213,10 @@ def _conditions(dataset: NlbDataset, columns: dict[str, Any]) -> np.ndarray | No
     if len(parts) < len(dataset.averages.condition_columns):
         return None
     return np.array([" ".join(f"{value:g}" for value in row) for row in zip(*parts, strict=True)])
+
+
+def _comment(dataset: NlbDataset) -> str:
+    comment = f"{dataset.title} of the Neural Latents Benchmark"
+    if dataset.decoding is None:
+        return comment
+    return f"{comment}; {dataset.decoding.signal} taken {dataset.decoding.lag_ms:g} ms later"

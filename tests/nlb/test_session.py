@@ -48,6 +48,20 @@ def test_the_sessions_counts_are_the_targets_counts(nlb_file):
     )
 
 
+def test_the_sessions_behaviour_is_what_the_benchmark_decodes(nlb_file):
+    from lfads_nb.nlb import nlb_dataset
+    from lfads_nb.nlb.recording import NlbRecording
+    from lfads_nb.nlb.targets import make_targets
+
+    counts = read_nlb(nlb_file("mc_maze"), "mc_maze")
+    targets = make_targets(NlbRecording(nlb_file("mc_maze")), nlb_dataset("mc_maze"), 5)
+    velocity = counts.behavior["hand_vel"]
+    assert (velocity.unit, velocity.dim_names) == ("m/s", ("x", "y"))
+    evaluated = counts.trial_columns["nlb_split"] == "val"
+    np.testing.assert_allclose(velocity.values[evaluated][:, :140], targets["eval_behavior"])
+    assert not read_nlb(nlb_file("dmfc_rsg"), "dmfc_rsg").behavior
+
+
 def test_every_fifth_training_trial_validates(nlb_file):
     split = read_nlb(nlb_file("mc_maze"), "mc_maze").trial_columns["split"]
     in_training = split[split != "test"]
