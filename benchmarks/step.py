@@ -3,6 +3,7 @@
     python -m benchmarks.step                             # the four cases, some minutes
     python -m benchmarks.step --cases 100_bins --rounds 3 --json step.json
     KERAS_BACKEND=jax python -m benchmarks.step --trials 1024
+    python -m benchmarks.step --against ../before         # beside another checkout of this project
 
 Both models run in processes of their own, with the settings that they would have in use, and take
 turns, so that a busy machine slows both alike. Times are medians over steps:
@@ -31,20 +32,23 @@ from benchmarks.step_cases import CASES, Case, chosen
 from lfads_nb.cores import usable_cores
 from lfads_nb.queue.devices import run_environment
 
+HERE = Path(__file__).parents[1]
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 class Worker:
     """A model in a process of its own, which takes steps when asked."""
 
-    def __init__(self, kind: str, case: Case) -> None:
+    def __init__(self, kind: str, case: Case, checkout: Path) -> None:
         command = [sys.executable, "-m", "benchmarks.step_worker", kind, case.name]
+        environment = {**run_environment(None, threads=usable_cores()), **QUIET, **os.environ}
         self.process = subprocess.Popen(
             [*command, str(case.trials)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**run_environment(None, threads=usable_cores()), **QUIET, **os.environ},
+            cwd=checkout,
+            env={**environment, "PYTHONPATH": str(checkout)},
         )
         self.first = self._answer()
         self.samples: dict[str, list[float]] = {}
@@ -80,10 +84,13 @@ class Worker:
         }
 
 
-def measure(case: Case, *, rounds: int, steps: int) -> dict[str, Any]:
-    """Let both models take turns and compare them."""
-    kinds = ("ours", "stock") if case.has_reference else ("ours",)
-    workers = {kind: Worker(kind, case) for kind in kinds}
+def measure(case: Case, *, rounds: int, steps: int, against: Path | None) -> dict[str, Any]:
+    """Let the models take turns and compare them."""
+    workers = {"ours": Worker("ours", case, HERE)}
+    if against is not None:
+        workers["other"] = Worker("ours", case, against.resolve())
+    elif case.has_reference:
+        workers["stock"] = Worker("stock", case, HERE)
     try:
         for worker in workers.values():
             worker.take(2, keep=False)
@@ -96,9 +103,10 @@ def measure(case: Case, *, rounds: int, steps: int) -> dict[str, Any]:
     models = {kind: worker.summary(case) for kind, worker in workers.items()}
     peak = max(max(w.samples["gflops"]) for w in workers.values())
     result: dict[str, Any] = {"models": models, "gflop": case.gflop, "peak_gflops": peak}
-    for clock in ("wall", "cpu") if case.has_reference else ():
+    reference = next((kind for kind in models if kind != "ours"), None)
+    for clock in ("wall", "cpu") if reference else ():
         key = f"{clock}_ms"
-        result[f"ratio_{clock}"] = models["stock"][key] / models["ours"][key]
+        result[f"ratio_{clock}"] = models[reference][key] / models["ours"][key]
     result["wall_ms_per_bin"] = models["ours"]["wall_ms"] / case.bins
     return result
 
@@ -114,7 +122,7 @@ def show(name: str, result: dict[str, Any]) -> None:
             f"cpu {r['first_step_cpu_s']:.1f} s"
         )
     if "ratio_wall" in result:
-        ratios = f"ratio  wall {result['ratio_wall']:.2f}, cpu {result['ratio_cpu']:.2f}"
+        ratios = f"ratio  wall {result['ratio_wall']:.3f}, cpu {result['ratio_cpu']:.3f}"
     else:
         ratios = "no reference: it would take too long"
     print(f"  {ratios};  ours {result['wall_ms_per_bin']:.2f} ms per bin", flush=True)
@@ -127,11 +135,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="turns of each model")
     parser.add_argument("--steps", type=int, default=6, help="steps in a turn")
     parser.add_argument("--json", type=Path, help="also write the results here")
+    parser.add_argument("--against", type=Path, help="another checkout instead of stock layers")
     options = parser.parse_args()
     results = {}
     for name in options.cases:
         case = chosen(name, options.trials)
-        results[name] = measure(case, rounds=options.rounds, steps=options.steps)
+        results[name] = measure(
+            case, rounds=options.rounds, steps=options.steps, against=options.against
+        )
         show(name, results[name])
     if options.json:
         options.json.write_text(json.dumps(results, indent=2))

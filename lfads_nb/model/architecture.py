@@ -28,6 +28,8 @@ class Architecture:
     has_readin : bool
         Whether counts pass a read-in matrix; only a single session without an alignment matrix
         goes without (lfads_model.md 4.1).
+    searched : frozenset of str
+        Hyperparameters whose values change while the network lives, see `uses`.
 
     Raises
     ------
@@ -40,6 +42,7 @@ class Architecture:
     n_channels: tuple[int, ...]
     n_bins: int
     has_readin: bool
+    searched: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         for problem in self.problems():
@@ -66,6 +69,15 @@ class Architecture:
         if p.inject_ext_input_to_gen and not p.ext_input_dim:
             problems.append("inject_ext_input_to_gen needs external inputs: set ext_input_dim")
         return problems
+
+    def uses(self, name: str) -> bool:
+        """Whether what a number governs is part of the network: it is on, or may come to be.
+
+        So a run without dropout draws no masks, but a network whose `keep_prob` is searched does,
+        even while it is 1.
+        """
+        off = 1.0 if name == "keep_prob" else 0.0
+        return name in self.searched or getattr(self.params, name) != off
 
     @property
     def n_sessions(self) -> int:

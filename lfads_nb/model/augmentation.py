@@ -13,9 +13,11 @@ from lfads_nb.model.backend import happens
 Tensor = Any
 
 
-def dropout_mask(shape: tuple[int, ...], keep: float, seed: keras.random.SeedGenerator) -> Tensor:
+def dropout_mask(
+    shape: tuple[int, ...], keep: float | Tensor, seed: keras.random.SeedGenerator
+) -> Tensor:
     """Draw multipliers of inverted dropout: 0, or 1/keep with probability `keep`."""
-    return ops.cast(happens(keep, shape, seed), "float32") * np.float32(1.0 / keep)
+    return ops.cast(happens(keep, shape, seed), "float32") * (1.0 / ops.convert_to_tensor(keep))
 
 
 class Coordinated(NamedTuple):
@@ -28,7 +30,10 @@ class Coordinated(NamedTuple):
 
 
 def coordinated_dropout(
-    shape: tuple[int, ...], rate: float, pass_rate: float, seed: keras.random.SeedGenerator
+    shape: tuple[int, ...],
+    rate: float | Tensor,
+    pass_rate: float | Tensor | None,
+    seed: keras.random.SeedGenerator,
 ) -> Coordinated:
     """Hide counts from the encoder and let only hidden ones teach.
 
@@ -37,17 +42,22 @@ def coordinated_dropout(
 
     Parameters
     ----------
-    rate : float
+    rate : scalar
         Share of the counts that is hidden.
-    pass_rate : float
-        Share of the visible counts that teach all the same.
+    pass_rate : scalar, optional
+        Share of the visible counts that teach all the same; None stands for 0.
     """
-    visible = ops.cast(happens(1.0 - rate, shape, seed), "float32")
-    teaches = 1.0 - visible
-    if pass_rate > 0:
+    rate = ops.convert_to_tensor(rate)
+    keep = 1.0 - rate
+    visible = ops.cast(happens(keep, shape, seed), "float32")
+    # A rate that has come down to 0 is no coordinated dropout: everything teaches.
+    teaches = 1.0 - visible * ops.cast(rate > 0, "float32")
+    if pass_rate is not None:
+        pass_rate = ops.convert_to_tensor(pass_rate)
         passed = ops.cast(happens(pass_rate, shape, seed), "float32")
-        teaches = teaches + visible * passed
-    return Coordinated(visible * np.float32(1.0 / (1.0 - rate)), teaches)
+        # A tensor's coin falls now and then even at 0.
+        teaches = teaches + visible * passed * ops.cast(pass_rate > 0, "float32")
+    return Coordinated(visible * (1.0 / keep), teaches)
 
 
 def hidden_samples(shape: tuple[int, int, int], rate: float, key: tuple[int, ...]) -> np.ndarray:

@@ -215,7 +215,7 @@ def _at_leaves(nested: Any, values: Any) -> Tensors:
 # ---- random numbers, special functions, compiled passes, devices ---------------------------------
 
 
-def happens(probability: float, shape: Sequence[int], seed: keras.random.SeedGenerator) -> Any:
+def happens(probability: Any, shape: Sequence[int], seed: keras.random.SeedGenerator) -> Any:
     """Toss a coin for each element of an array.
 
     From 16 random bits each, which a processor draws in little over half the time that it takes for
@@ -223,8 +223,8 @@ def happens(probability: float, shape: Sequence[int], seed: keras.random.SeedGen
 
     Parameters
     ----------
-    probability : float
-        Rounded to the nearest that there is.
+    probability : float or scalar tensor
+        Rounded to the nearest that there is; a tensor to one above 0.
     shape : sequence of int
     seed : SeedGenerator
 
@@ -233,8 +233,10 @@ def happens(probability: float, shape: Sequence[int], seed: keras.random.SeedGen
     tensor of bool
     """
     bits = (_jax_bits if backend_name() == "jax" else _tensorflow_bits)(tuple(shape), seed.next())
-    below = round(probability * 2**16)
-    return keras.ops.ones(shape, "bool") if below == 2**16 else bits < np.uint16(below)
+    if isinstance(probability, float) and probability < 2**-17:
+        return keras.ops.zeros(shape, "bool")
+    highest = keras.ops.clip(keras.ops.round(probability * 2.0**16), 1.0, 2.0**16) - 1.0
+    return bits <= keras.ops.cast(highest, "uint16")
 
 
 def _jax_bits(shape: tuple[int, ...], seed: Any) -> Any:

@@ -39,7 +39,7 @@ def initial_divergence(network: Network, encoded: Encoded, n_trials: int) -> Ten
     if encoded.ic_mean is None:
         return ops.zeros((n_trials,))
     kl = network.ic_prior.divergence(encoded.ic_mean, encoded.ic_logvar)
-    return network.architecture.params.kl_ic_weight * kl
+    return network.settings["kl_ic_weight"] * kl
 
 
 def input_divergence(network: Network, co: Tensor, logvar: Tensor, noise: Tensor | None) -> Tensor:
@@ -51,7 +51,7 @@ def input_divergence(network: Network, co: Tensor, logvar: Tensor, noise: Tensor
     squared = 0.0 if noise is None else ops.square(noise)
     log_q = -0.5 * (logvar + LOG_2PI + squared)
     log_p = network.input_prior.log_prob(co)
-    return network.architecture.params.kl_co_weight * ops.sum(log_q - log_p, axis=(0, 2))
+    return network.settings["kl_co_weight"] * ops.sum(log_q - log_p, axis=(0, 2))
 
 
 def log_likelihood(

@@ -61,15 +61,15 @@ class Decoder(keras.layers.Layer):
         self.controller = Controller(architecture, init) if has_controller else None
         self.built = True
 
-    def draw_masks(self, n_trials: int, seed: keras.random.SeedGenerator) -> DropoutMasks:
+    def draw_masks(
+        self, n_trials: int, keep: Tensor, seed: keras.random.SeedGenerator
+    ) -> DropoutMasks:
         """Draw the dropout of fed-back values and of the generator's way to the factors."""
-        p, n_bins = self.architecture.params, self.architecture.n_bins
-        if p.keep_prob >= 1:
-            return DropoutMasks()
+        n_bins, gen_dim = self.architecture.n_bins, self.architecture.params.gen_dim
         width = self.architecture.feedback_width if self.controller is not None else 0
         return DropoutMasks(
-            dropout_mask((n_bins, n_trials, width), p.keep_prob, seed) if width else None,
-            dropout_mask((n_bins, n_trials, p.gen_dim), p.keep_prob, seed),
+            dropout_mask((n_bins, n_trials, width), keep, seed) if width else None,
+            dropout_mask((n_bins, n_trials, gen_dim), keep, seed),
         )
 
     def autonomous(self, gen_init: Tensor, gates_x: Tensor, masks: DropoutMasks) -> Decoded:

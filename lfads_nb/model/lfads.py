@@ -101,7 +101,7 @@ class Lfads(keras.Model):
         """Encode, draw, decode, and say what it costs."""
         counts, session = batch["counts"][0], batch["session"][0]
         external = batch["external"][0] if "external" in batch else None
-        n_trials, p = counts.shape[0], self.architecture.params
+        n_trials = counts.shape[0]
         visible, teaches = self._augmented(batch, counts, training)
         encoded = self.network.encode(visible, external, session, training=training)
         _, decoded = self.network.decode(
@@ -109,7 +109,7 @@ class Lfads(keras.Model):
         )
         kl = divergences(self.network, encoded, decoded, n_trials)
         zeros = ops.zeros((n_trials,))
-        penalised = decoded.co_mean is not None and p.co_mean_corr_scale > 0
+        penalised = decoded.co_mean is not None and self.architecture.uses("co_mean_corr_scale")
         heads = self.network.read_out(decoded.factors, session)
         x = ops.transpose(counts, (1, 0, 2))
         elements = log_likelihood(self.network, x, heads, session)
@@ -124,15 +124,16 @@ class Lfads(keras.Model):
         self, batch: Batch, counts: Tensor, training: bool
     ) -> tuple[Tensor, Tensor | None]:
         """Return what the encoders see, and where the likelihood's gradient may pass."""
-        p, visible = self.architecture.params, counts
+        a, visible = self.architecture, counts
         if "hidden" in batch:
-            visible = visible * (1.0 - batch["hidden"][0]) / (1.0 - p.sample_validation_rate)
-        if not training or p.coordinated_dropout_rate == 0:
+            visible = visible * (1.0 - batch["hidden"][0]) / (1.0 - a.params.sample_validation_rate)
+        if not training or not a.uses("coordinated_dropout_rate"):
             return visible, None
+        settings, passes = self.network.settings, "coordinated_dropout_pass_rate"
         drawn = coordinated_dropout(
             tuple(counts.shape),
-            p.coordinated_dropout_rate,
-            p.coordinated_dropout_pass_rate,
+            settings["coordinated_dropout_rate"],
+            settings[passes] if a.uses(passes) else None,
             self.network.seed,
         )
         return visible * drawn.inputs, ops.transpose(drawn.teaches, (1, 0, 2))
@@ -204,9 +205,8 @@ class Lfads(keras.Model):
         }
         parts["kl"] = parts["kl_ic"] + parts["kl_co"]
         l2 = self.network.l2()
-        scale = self.architecture.params.co_mean_corr_scale
         total = parts["recon"] + kl_weight * parts["kl"] + l2_weight * l2
-        total = total + scale * parts["correlation"]
+        total = total + self.network.settings["co_mean_corr_scale"] * parts["correlation"]
         # Training weighs batches alike, as TF1 does; validation counts every trial once.
         weight = 1.0 if training else n_rows
         for name, value in {**parts, "total": total}.items():

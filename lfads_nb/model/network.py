@@ -23,6 +23,7 @@ from lfads_nb.model.likelihoods import likelihood_of
 from lfads_nb.model.penalties import Penalised, l2_penalty
 from lfads_nb.model.priors import InitialConditionPrior, InputPrior
 from lfads_nb.model.readin import ReadIn, ReadOut
+from lfads_nb.model.settings import Settings
 from lfads_nb.model.stepwise_decoder import StepwiseDecoder
 
 Tensor = Any
@@ -57,6 +58,7 @@ class Network(keras.layers.Layer):
         p = architecture.params
         init = InitialWeights(p.seed)
         self.architecture = architecture
+        self.settings = Settings(p)
         self.likelihood = likelihood_of(p.output_dist)
         self.seed = keras.random.SeedGenerator(p.seed)
         self.readin = ReadIn(architecture, sessions, init) if architecture.has_readin else None
@@ -159,10 +161,14 @@ class Network(keras.layers.Layer):
         return x * ops.take(visible, session, axis=0)
 
     def _drop(self, x: Tensor, training: bool) -> Tensor:
-        keep = self.architecture.params.keep_prob
-        if not training or keep >= 1:
+        if not training or not self.architecture.uses("keep_prob"):
             return x
-        return x * dropout_mask(tuple(x.shape), keep, self.seed)
+        return x * dropout_mask(tuple(x.shape), self.settings["keep_prob"], self.seed)
+
+    def _draw_masks(self, n_trials: int, training: bool) -> DropoutMasks:
+        if not training or not self.architecture.uses("keep_prob"):
+            return DropoutMasks()
+        return self.decoder.draw_masks(n_trials, self.settings["keep_prob"], self.seed)
 
     def _initial_condition(self, x: Tensor, training: bool) -> tuple[Tensor, Tensor]:
         if self.ic_encoder is None:
@@ -212,7 +218,7 @@ class Network(keras.layers.Layer):
         g0 = self._draw_g0(encoded, draw)
         gen_init = self.decoder.generator.initial_state(g0, n_trials)
         gates_x = self._generator_gates(external, training)
-        masks = self.decoder.draw_masks(n_trials, self.seed) if training else DropoutMasks()
+        masks = self._draw_masks(n_trials, training)
         if encoded.inputs is None:
             return g0, self.decoder.autonomous(gen_init, gates_x, masks)
         return g0, self.decoder.controlled(
@@ -296,19 +302,20 @@ class Network(keras.layers.Layer):
         which TF1 left out, count their recurrent matrices only, and only where their scale is
         above 0.
         """
-        p, generator, controller = (
-            self.architecture.params,
-            self.decoder.generator,
-            self.decoder.controller,
-        )
-        groups = [Penalised(p.l2_gen_scale, (generator.w_h_ru, generator.w_h_c, generator.b))]
+        generator, controller = self.decoder.generator, self.decoder.controller
+        groups = [self._penalised("l2_gen_scale", (generator.w_h_ru, generator.w_h_c, generator.b))]
         if controller is not None:
             recurrent = (controller.w_h_ru, controller.w_h_c, controller.b)
-            groups.append(Penalised(p.l2_con_scale, recurrent))
-        for encoder, scale in (
-            (self.ic_encoder, p.l2_ic_enc_scale),
-            (self.ci_encoder, p.l2_ci_enc_scale),
+            groups.append(self._penalised("l2_con_scale", recurrent))
+        for encoder, name in (
+            (self.ic_encoder, "l2_ic_enc_scale"),
+            (self.ci_encoder, "l2_ci_enc_scale"),
         ):
-            if encoder is not None and scale > 0:
-                groups.append(Penalised(scale, (encoder.w_h_ru, encoder.w_h_c)))
+            if encoder is not None and self.architecture.uses(name):
+                group = self._penalised(name, (encoder.w_h_ru, encoder.w_h_c))
+                groups.append(group._replace(counts=ops.cast(group.scale > 0, "float32")))
         return l2_penalty(groups)
+
+    def _penalised(self, name: str, variables: Sequence[Any]) -> Penalised:
+        scale = self.settings[name] if self.architecture.uses(name) else None
+        return Penalised(scale, variables)

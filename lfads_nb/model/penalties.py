@@ -14,8 +14,15 @@ Tensor = Any
 class Penalised(NamedTuple):
     """Variables that one L2 scale acts on."""
 
-    scale: float
+    scale: float | Tensor | None
+    """None if it is off for good: the variables are only counted."""
     variables: Sequence[Any]
+    counts: float | Tensor = 1.0
+    """1 if the elements count in the divisor, else 0."""
+
+    @property
+    def n_elements(self) -> float:
+        return float(sum(int(np.prod(v.shape)) for v in self.variables))
 
 
 def l2_penalty(groups: Sequence[Penalised]) -> Tensor:
@@ -24,15 +31,13 @@ def l2_penalty(groups: Sequence[Penalised]) -> Tensor:
     Whoever gives a group decides that it counts: TF1's generator and controller both count in
     the number of elements even if one of their scales is 0.
     """
-    if not any(group.scale > 0 for group in groups):
+    scaled = [group for group in groups if group.scale is not None]
+    if not scaled:
         return ops.zeros(())
     total = sum(
-        0.5 * group.scale * ops.sum(ops.square(v))
-        for group in groups
-        if group.scale > 0
-        for v in group.variables
+        0.5 * group.scale * sum(ops.sum(ops.square(v)) for v in group.variables) for group in scaled
     )
-    return total / float(sum(int(np.prod(v.shape)) for group in groups for v in group.variables))
+    return total / sum(group.counts * group.n_elements for group in groups)
 
 
 def correlation_cost(means: Tensor) -> Tensor:
