@@ -17,10 +17,11 @@ from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.sweep import SweepViewer
 from lfads_nb.widgets.viewers.tabs import Viewers
 from lfads_nb.widgets.viewers.trial import TrialViewer
+from lfads_nb.widgets.viewers.trials_table import TrialsTable
 from lfads_nb.widgets.viewers.weights import WeightsViewer
 
 __all__ = [
     "AlignmentViewer", "FactorsViewer", "FitViewer", "InitialConditionsViewer", "InputsViewer",
-    "NeuronsViewer", "RatesViewer", "Selection", "SweepViewer", "TrialViewer", "Viewers",
-    "WeightsViewer",
+    "NeuronsViewer", "RatesViewer", "Selection", "SweepViewer", "TrialViewer", "TrialsTable",
+    "Viewers", "WeightsViewer",
 ]  # fmt: skip

@@ -60,7 +60,8 @@ class LinkedView(w.VBox):
     def redraw(self, _change: Any = None) -> None:
         """Draw anew, or say in the plot's place why that cannot be."""
         with self._lock:
-            self.plots[0].explain_emptiness(None)
+            if self.plots:
+                self.plots[0].explain_emptiness(None)
             try:
                 self.draw()
             except LfadsError as error:

@@ -23,6 +23,7 @@ from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.selection_bar import SelectionBar, make_legend
 from lfads_nb.widgets.viewers.sweep import SweepViewer
 from lfads_nb.widgets.viewers.trial import TrialViewer
+from lfads_nb.widgets.viewers.trials_table import TrialsTable
 from lfads_nb.widgets.viewers.viewed import Viewed
 from lfads_nb.widgets.viewers.viewed_runs import ViewedRuns
 from lfads_nb.widgets.viewers.weights import WeightsViewer
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _OF_TRIALS = (
     RatesViewer, NeuronsViewer, FactorsViewer, TrialViewer, InitialConditionsViewer, InputsViewer,
+    TrialsTable,
 )  # fmt: skip
 
 
