@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from lfads_nb.own_code import register
     from lfads_nb.queue import Queue, launch
     from lfads_nb.results import FitLog, PosteriorMeans, TrainedParams, compare
-    from lfads_nb.sweep import Range, Run, RunCollection, RunParams, RunSpec
+    from lfads_nb.sweep import (
+        Population,
+        Range,
+        Run,
+        RunCollection,
+        RunParams,
+        RunSpec,
+        autolfads_space,
+    )
     from lfads_nb.widgets import app
 
 _HOMES = {
@@ -25,6 +33,7 @@ _HOMES = {
     "DatasetCollection": "datasets",
     "FitLog": "results",
     "PosteriorMeans": "results",
+    "Population": "sweep",
     "Queue": "queue",
     "Range": "sweep",
     "Run": "sweep",
@@ -33,6 +42,7 @@ _HOMES = {
     "RunSpec": "sweep",
     "TrainedParams": "results",
     "app": "widgets",
+    "autolfads_space": "sweep",
     "compare": "results",
     "generate_demo_datasets": "datasets",
     "launch": "queue",
@@ -40,9 +50,9 @@ _HOMES = {
 }
 
 __all__ = [
-    "Counts", "Dataset", "DatasetCollection", "FitLog", "PosteriorMeans", "Queue", "Range", "Run",
-    "RunCollection", "RunParams", "RunSpec", "TrainedParams", "__version__", "app", "compare",
-    "generate_demo_datasets", "launch", "register",
+    "Counts", "Dataset", "DatasetCollection", "FitLog", "Population", "PosteriorMeans", "Queue",
+    "Range", "Run", "RunCollection", "RunParams", "RunSpec", "TrainedParams", "__version__", "app",
+    "autolfads_space", "compare", "generate_demo_datasets", "launch", "register",
 ]  # fmt: skip
 
 

@@ -11,19 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lfads_nb.sweep.checks import ParamProblem, check_params
-    from lfads_nb.sweep.folders import CollectionFolder, RunFolder
+    from lfads_nb.sweep.folders import CollectionFolder, PopulationFolder, RunFolder
     from lfads_nb.sweep.param_info import ParamInfo, param
     from lfads_nb.sweep.params import RunParams
+    from lfads_nb.sweep.population import Population
+    from lfads_nb.sweep.population_run import PopulationRun
     from lfads_nb.sweep.run import Run
     from lfads_nb.sweep.run_collection import RunCollection
     from lfads_nb.sweep.run_record import RunRecord
     from lfads_nb.sweep.run_spec import RunSpec
+    from lfads_nb.sweep.search_space import Searched, SearchSpace, autolfads_space
     from lfads_nb.sweep.sweeps import Range, draw, grid
 
 _HOMES = {
     "CollectionFolder": "folders",
     "ParamInfo": "param_info",
     "ParamProblem": "checks",
+    "Population": "population",
+    "PopulationFolder": "folders",
+    "PopulationRun": "population_run",
     "Range": "sweeps",
     "Run": "run",
     "RunCollection": "run_collection",
@@ -31,6 +37,9 @@ _HOMES = {
     "RunParams": "params",
     "RunRecord": "run_record",
     "RunSpec": "run_spec",
+    "SearchSpace": "search_space",
+    "Searched": "search_space",
+    "autolfads_space": "search_space",
     "check_params": "checks",
     "draw": "sweeps",
     "grid": "sweeps",
@@ -38,8 +47,10 @@ _HOMES = {
 }
 
 __all__ = [
-    "CollectionFolder", "ParamInfo", "ParamProblem", "Range", "Run", "RunCollection", "RunFolder",
-    "RunParams", "RunRecord", "RunSpec", "check_params", "draw", "grid", "param",
+    "CollectionFolder", "ParamInfo", "ParamProblem", "Population", "PopulationFolder",
+    "PopulationRun", "Range", "Run", "RunCollection", "RunFolder", "RunParams", "RunRecord",
+    "RunSpec", "SearchSpace", "Searched", "autolfads_space", "check_params", "draw", "grid",
+    "param",
 ]  # fmt: skip
 
 

@@ -18,7 +18,8 @@ import numpy as np
 from lfads_nb.atomic_files import write_json, write_text
 from lfads_nb.datasets import ChopLayout, Counts, Split, chop_recording, merge_chops
 from lfads_nb.errors import CollectionError, ParamsError
-from lfads_nb.sweep.folders import PosteriorKind, RunFolder, check_name
+from lfads_nb.plain_text import check_name
+from lfads_nb.sweep.folders import PosteriorKind, RunFolder
 from lfads_nb.sweep.input_files import write_input_file, write_input_info
 from lfads_nb.sweep.run_record import RunRecord
 

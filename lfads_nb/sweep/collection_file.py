@@ -22,6 +22,7 @@ from lfads_nb.plain_text import check_name, plain_text
 from lfads_nb.references import Kind, check_reference, reference_to
 from lfads_nb.sweep.declared_params import LAYOUT_VERSION
 from lfads_nb.sweep.folders import CollectionFolder, RunFolder
+from lfads_nb.sweep.population import Population
 from lfads_nb.sweep.run import Run
 from lfads_nb.sweep.run_record import SCHEMA as RUN_SCHEMA
 from lfads_nb.sweep.run_record import (
@@ -68,6 +69,7 @@ def save(collection: RunCollection) -> None:
         },
         "params": [params_to_json(params) for params in collection.params],
         "run_specs": [_spec_to_json(spec) for spec in collection.run_specs],
+        "populations": [population.to_json() for population in collection.populations],
         "comments": {run.name: run.comment for run in collection.runs if run.comment},
     }
     for part in collection.left_out:
@@ -84,7 +86,7 @@ def load(
 
     def each(section: str, make: Callable[[Any], Any]) -> list[Any]:
         made = []
-        for item in _list(content, section):
+        for item in _list(content, section) if section in content else []:
             try:
                 made.append(make(item))
             except (LfadsError, KeyError, TypeError, AttributeError) as error:
@@ -104,6 +106,10 @@ def load(
                     "params", lambda c: params_from_json(c, folder=folder.path, hashes=hashes)
                 ),
                 run_specs=each("run_specs", lambda c: _spec_from_json(c, datasets, folder)),
+                populations=each(
+                    "populations",
+                    lambda c: Population.from_json(c, folder=folder.path, hashes=hashes),
+                ),
                 comment=plain_text(content.get("comment", "")),
             )
             comments = content.get("comments", {})
@@ -231,7 +237,7 @@ def code_named_in(folder: CollectionFolder) -> list[NamedCode]:
     for dataset in _tables(_table(content.get("dataset_collection")).get("datasets")):
         name("dataset", dataset.get("class"))
         name("loader", _table(dataset.get("loader")).get("function"))
-    for item in _tables(content.get("params")):
+    for item in [*_tables(content.get("params")), *_tables(content.get("populations"))]:
         name("params", item.get("params_class"))
     for item in _tables(content.get("run_specs")):
         name("run", item.get("run_class"))

@@ -41,6 +41,9 @@ class CollectionFolder:
     def run(self, param_name: str, spec_name: str) -> RunFolder:
         return RunFolder(self.path / param_name / spec_name)
 
+    def population(self, population_name: str, spec_name: str) -> PopulationFolder:
+        return PopulationFolder(self.path / population_name / spec_name)
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -127,6 +130,52 @@ class RunFolder:
     @property
     def export(self) -> Path:
         return self.path / "export"
+
+
+@dataclass(frozen=True)
+class PopulationFolder(RunFolder):
+    """The folder of a population: status and log as a run's, its members and its winner within."""
+
+    @property
+    def population_json(self) -> Path:
+        """What the population is: base setting, search space, seed and rule."""
+        return self.path / "population.json"
+
+    @property
+    def notebook(self) -> Path:
+        """Its report."""
+        return self.path / "population.ipynb"
+
+    @property
+    def generations(self) -> Path:
+        """What was decided for each generation and what came of it, one file for each."""
+        return self.path / "generations"
+
+    def generation(self, number: int) -> Path:
+        return self.generations / f"{number:04d}.json"
+
+    @property
+    def pbt_state(self) -> Path:
+        """A line for each generation: best score, improvement, cost (AutoLFADS' table)."""
+        return self.path / "pbt_state.csv"
+
+    @property
+    def gen_config(self) -> Path:
+        """Every member's values in every generation (AutoLFADS' table)."""
+        return self.path / "gen_config.csv"
+
+    @property
+    def exploits(self) -> Path:
+        """Who was overwritten by whom (AutoLFADS' table)."""
+        return self.path / "exploits.csv"
+
+    def member(self, number: int) -> RunFolder:
+        return RunFolder(self.path / f"member_{number:02d}")
+
+    @property
+    def best(self) -> RunFolder:
+        """The winner, an ordinary run."""
+        return RunFolder(self.path / "best")
 
 
 def input_file_name(dataset: str) -> str:

@@ -100,8 +100,9 @@ def _prepare(run: Run, regenerate: bool, cache: CountsCache) -> bool:
         for name in _input_names(dataset.name):
             _link(run.folder.input / name, run.data_folder / name)
     run.record.save(run.folder)
-    write_text(run.folder.train_script, _train_script())
-    run.folder.train_script.chmod(0o755)
+    if run.own_folder is None:  # members of a population are trained by turns alone
+        write_text(run.folder.train_script, _train_script())
+        run.folder.train_script.chmod(0o755)
     return bool(wanted)
 
 

@@ -37,7 +37,14 @@ class Run:
     collection_name, collection_folder : the collection that it belongs to.
     spec : its datasets.
     params : its setting.
+
+    Attributes
+    ----------
+    own_folder : where it lives instead of under its setting's name; a population's members and
+        its winner do.
     """
+
+    own_folder: RunFolder | None = None
 
     def __init__(
         self,
@@ -83,6 +90,8 @@ class Run:
     @property
     def folder(self) -> RunFolder:
         """Every path of the run."""
+        if self.own_folder is not None:
+            return self.own_folder
         return self.collection_folder.run(self.params.param_name, self.spec.name)
 
     @property

@@ -19,6 +19,8 @@ from lfads_nb.references import Kind
 from lfads_nb.sweep import collection_file
 from lfads_nb.sweep.folders import CollectionFolder, PosteriorKind
 from lfads_nb.sweep.params import RunParams
+from lfads_nb.sweep.population import Population
+from lfads_nb.sweep.population_run import PopulationRun
 from lfads_nb.sweep.preparing import CountsCache
 from lfads_nb.sweep.run import Run
 from lfads_nb.sweep.run_spec import RunSpec
@@ -35,7 +37,7 @@ Item = TypeVar("Item")
 
 
 class RunCollection:
-    """A grid of runs in one folder: every run spec with every setting.
+    """A grid of runs in one folder: every run spec with every setting and every population.
 
     It holds what this script or panel put in; `save` (done by `prepare` and `launch` too) writes
     it to `collection.json`, from which `RunCollection.load` makes it again.
@@ -45,7 +47,7 @@ class RunCollection:
     root : folder that holds collections.
     name : the collection's folder within it.
     dataset_collection : where the run specs choose from.
-    params, run_specs : to start with.
+    params, run_specs, populations : to start with.
     comment : a note of your own.
 
     Raises
@@ -62,6 +64,7 @@ class RunCollection:
         *,
         params: Iterable[RunParams] = (),
         run_specs: Iterable[RunSpec] = (),
+        populations: Iterable[Population] = (),
         comment: str = "",
     ) -> None:
         self.root = Path(root).expanduser().absolute()
@@ -70,11 +73,13 @@ class RunCollection:
         self.comment = comment
         self.params: list[RunParams] = []
         self.run_specs: list[RunSpec] = []
+        self.populations: list[Population] = []
         self._runs: list[Run] = []
         self._used_here: set[tuple[Kind, type]] = set()
         self.left_out: list[collection_file.LeftOut] = []
         self.add_params(params)
         self.add_run_spec(run_specs)
+        self.add_population(populations)
 
     # ---------------------------------------------------------------------------------- places
 
@@ -163,6 +168,17 @@ class RunCollection:
             hand_over(kind, own_class)
             self._used_here.add((kind, own_class))
 
+    def add_population(self, population: Population | Iterable[Population]) -> None:
+        """Add populations, one for each run spec; one with the same hash is replaced."""
+        for item in [population] if isinstance(population, Population) else list(population):
+            if not isinstance(item, Population):
+                raise CollectionError(f"add_population takes Populations, got {item!r}")
+            _put(self.populations, item, key=lambda p: p.hash)
+
+    def clear_populations(self) -> None:
+        """Forget all populations; nothing on disk is touched."""
+        self.populations.clear()
+
     def clear_params(self) -> None:
         """Forget all settings; nothing on disk is touched."""
         self.params.clear()
@@ -174,8 +190,9 @@ class RunCollection:
         self._make_runs()
 
     def clear_all(self) -> None:
-        """Forget all settings and run specs; nothing on disk is touched."""
+        """Forget all settings, populations and run specs; nothing on disk is touched."""
         self.clear_params()
+        self.clear_populations()
         self.clear_run_specs()
 
     def filter_params(self, keep: Callable[[RunParams], bool] | Sequence[Any]) -> None:
@@ -205,12 +222,44 @@ class RunCollection:
 
     @property
     def runs(self) -> list[Run]:
-        """Every run, specs varying fastest (the run manager's linear order)."""
-        return list(self._runs)
+        """Every run, specs varying fastest (the run manager's linear order), then the winners."""
+        return [*self._runs, *self.winners]
 
     @property
     def n_runs(self) -> int:
-        return len(self._runs)
+        return len(self.runs)
+
+    @property
+    def population_runs(self) -> list[PopulationRun]:
+        """Every population with every run spec, specs varying fastest."""
+        return [
+            PopulationRun(self.name, self.folder, spec, population)
+            for population in self.populations
+            for spec in self.run_specs
+        ]
+
+    @property
+    def winners(self) -> list[Run]:
+        """What came out of the populations so far: ordinary runs."""
+        found = (population.winner for population in self.population_runs)
+        return [run for run in found if run is not None]
+
+    def find_population_run(self, spec: Any, population: Any = 0) -> PopulationRun:
+        """Find the population on a run spec, by index, hash, `pbt_` name or label.
+
+        Raises
+        ------
+        CollectionError
+            If it is not there; the message lists what is.
+        """
+        (chosen,) = self.find_run_specs([spec])
+        for index, there in enumerate(self.populations):
+            if population in (index, there, there.hash, there.population_name) or (
+                there.name and there.name == population
+            ):
+                return PopulationRun(self.name, self.folder, chosen, there)
+        names = ", ".join(p.population_name for p in self.populations) or "none yet"
+        raise CollectionError(f"{self.name!r} has no population {population!r}; it has {names}.")
 
     def find_params(self, wanted: Any = None) -> list[RunParams]:
         """Find settings by object, index, hash, `param_` name or label, or a list of these.
@@ -298,20 +347,24 @@ class RunCollection:
         ParamsError, DataError
             If a setting does not fit the data; the message names the run.
         """
-        if not self._runs:
-            missing = "settings (add_params)" if not self.params else "run specs (add_run_spec)"
+        wanted: list[Run | PopulationRun] = [*self._runs, *self.population_runs]
+        if not wanted:
+            missing = "run specs (add_run_spec)"
+            if not self.params and not self.populations:
+                missing = "settings (add_params, add_population)"
             raise CollectionError(f"collection {self.name!r} has no {missing} yet")
         self.save()
         cache = CountsCache()
         made: set[Path] = set()
-        for done, run in enumerate(self._runs, 1):
-            run.prepare(regenerate=regenerate and run.data_folder not in made, cache=cache)
-            made.add(run.data_folder)
+        for done, run in enumerate(wanted, 1):
+            data = run.data_folder
+            run.prepare(regenerate=regenerate and data not in made, cache=cache)
+            made.add(data)
             if on_progress:
-                on_progress(done, len(self._runs))
+                on_progress(done, len(wanted))
 
-    def launch(self, runs: Iterable[Run] | None = None, **options: Any) -> Any:
-        """Queue the runs that are not done, and return at once.
+    def launch(self, runs: Iterable[Run | PopulationRun] | None = None, **options: Any) -> Any:
+        """Queue the runs and populations that are not done, and return at once.
 
         Parameters
         ----------
@@ -326,7 +379,8 @@ class RunCollection:
         from lfads_nb.queue import launch
 
         self.save()
-        return launch(list(runs) if runs is not None else self.runs, **options)
+        every = [*self.runs, *self.population_runs]
+        return launch(list(runs) if runs is not None else every, **options)
 
     def launch_tensorboard(self, **options: Any) -> Any:
         """Start TensorBoard for all runs; see `lfads_nb.queue.launch_tensorboard`."""
@@ -341,24 +395,24 @@ class RunCollection:
                 f"deleting the outputs of all {self.n_runs} runs of {self.name!r} cannot be "
                 "undone: pass confirmed=True"
             )
-        for run in self._runs:
+        for run in [*self._runs, *self.population_runs]:
             run.delete_outputs(confirmed=True)
 
     def posterior_means(self, *, kind: PosteriorKind | None = None) -> dict[str, PosteriorMeans]:
         """Open the posterior means of every run that is done, by run name, read lazily."""
-        return {run.name: run.posterior_means(kind=kind) for run in self._runs if run.is_done}
+        return {run.name: run.posterior_means(kind=kind) for run in self.runs if run.is_done}
 
     def status_table(self) -> pd.DataFrame:
         """Return one row for each run: state, stage, progress, costs."""
         from lfads_nb.queue import status_table
 
-        return status_table(self._runs)
+        return status_table([*self.runs, *self.population_runs])
 
     def compare(self) -> pd.DataFrame:
         """Return one row for each run: parameters that differ, and how well it did."""
         from lfads_nb.results import compare
 
-        return compare(self._runs)
+        return compare(self.runs)
 
     def export(self, folder: str | Path | None = None) -> dict[str, list[Path]]:
         """Write the results of every run that is done, each into a folder of its own.
@@ -369,7 +423,7 @@ class RunCollection:
         """
         from lfads_nb.results.export import export_collection
 
-        done = [run for run in self._runs if run.is_done]
+        done = [run for run in self.runs if run.is_done]
         return export_collection(done, folder or self.path / "posterior_means_export")
 
     def __repr__(self) -> str:
