@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import ops
 
 from lfads_nb.model.architecture import Architecture
@@ -136,7 +137,22 @@ class Lfads(keras.Model):
             settings[passes] if a.uses(passes) else None,
             self.network.seed,
         )
-        return visible * drawn.inputs, ops.transpose(drawn.teaches, (1, 0, 2))
+        teaches = ops.transpose(drawn.teaches, (1, 0, 2))
+        return visible * drawn.inputs, self._teaching_unseen(teaches, batch["session"][0])
+
+    def _teaching_unseen(self, teaches: Tensor, session: Tensor) -> Tensor:
+        """Let what the encoders never see teach always: nothing can be copied from it.
+
+        Held-out channels and the bins to be predicted, as lfads-torch does (full gradient on
+        never-seen elements).
+        """
+        a = self.architecture
+        if a.params.heldout_channels:
+            teaches = ops.maximum(teaches, channel_masks(a, session).heldout)
+        if a.n_encoded_bins < a.n_bins:
+            later = np.arange(a.n_bins) >= a.n_encoded_bins
+            teaches = ops.maximum(teaches, later[:, None, None].astype(np.float32))
+        return teaches
 
     def _likelihoods(
         self, batch: Batch, elements: Tensor, teaches: Tensor | None, session: Tensor
@@ -153,7 +169,9 @@ class Lfads(keras.Model):
             trained = teaches * elements + ops.stop_gradient((1.0 - teaches) * elements)
         if "hidden" in batch:
             hidden = ops.transpose(batch["hidden"][0], (1, 0, 2))
-            trained = (1.0 - hidden) * trained
+            # What is kept stands for the whole, or the penalties would weigh too much.
+            kept = 1.0 - self.architecture.params.sample_validation_rate
+            trained = (1.0 - hidden) * trained / kept
             parts["hidden"] = ops.sum(hidden * elements, axis=(0, 2))
             parts["n_hidden"] = ops.sum(hidden, axis=(0, 2))
         return {"log_likelihood": ops.sum(trained, axis=(0, 2)), **parts}

@@ -59,8 +59,8 @@ class LearningRateRule:
 class EarlyStopping:
     """End when the smoothed validation likelihood has not improved for `patience` epochs.
 
-    Epochs before the end of the ramps are not counted. Smoothing keeps 0.7 of the past, as
-    AutoLFADS does.
+    Epochs before the end of the ramps are not counted. Smoothing keeps 0.3 of the past and takes
+    0.7 of the new value, as AutoLFADS does (autolfads-tf2, `smth_val_nll_heldin`).
     """
 
     patience: int
@@ -68,13 +68,13 @@ class EarlyStopping:
     best: float = math.inf
     waited: int = 0
 
-    SMOOTHING = 0.7
+    KEPT = 0.3
 
     def update(self, recon_valid: float) -> bool:
         """Take note of an epoch after the ramps; True ends training."""
         if math.isfinite(recon_valid):
             past = recon_valid if self.smoothed is None else self.smoothed
-            self.smoothed = self.SMOOTHING * past + (1 - self.SMOOTHING) * recon_valid
+            self.smoothed = self.KEPT * past + (1 - self.KEPT) * recon_valid
         if self.smoothed is not None and self.smoothed < self.best:
             self.best, self.waited = self.smoothed, 0
         else:

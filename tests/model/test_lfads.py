@@ -129,6 +129,34 @@ def test_coordinated_dropout_passes_no_gradient_of_visible_counts():
     assert costs[0] == pytest.approx(costs[1], rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("changes", "always"),
+    [({"heldout_channels": 2}, np.s_[4:]), ({"forward_prediction_bins": 6}, np.s_[:])],
+)
+def test_what_the_encoders_never_see_teaches_in_full_under_coordinated_dropout(changes, always):
+    changes = {"l2_gen_scale": 0, "keep_prob": 1.0, **changes}
+    dropped = Lfads(small_architecture(coordinated_dropout_rate=0.5, **changes))
+    plain = Lfads(small_architecture(**changes))
+    data = trials(300, 7, 6)
+    some = gradient_of_recon_to_readout_bias(dropped, batch_of(dropped, data))
+    whole = gradient_of_recon_to_readout_bias(plain, batch_of(plain, data))
+    # only one of seven bins is seen in the second case, and half of it teaches
+    expected = 1 if "heldout_channels" in changes else 6.5 / 7
+    np.testing.assert_allclose((some / whole)[always], expected, atol=0.25)
+    if "heldout_channels" in changes:
+        np.testing.assert_allclose((some / whole)[:4], 0.5, atol=0.2)
+
+
+def test_what_sample_validation_keeps_stands_for_the_whole():
+    model = Lfads(small_architecture(sample_validation_rate=0.5, keep_prob=1.0))
+    plain = Lfads(small_architecture(keep_prob=1.0))
+    data = trials(300, 7, 6)
+    hidden = np.random.default_rng(0).random(data.counts.shape) < 0.5
+    kept = figures(model, batch_of(model, data, hidden=hidden))["recon"]
+    whole = figures(plain, batch_of(plain, data))["recon"]
+    assert kept == pytest.approx(whole, rel=0.05)
+
+
 def test_hidden_samples_are_neither_seen_nor_learned_but_logged():
     model = Lfads(small_architecture(sample_validation_rate=0.5, keep_prob=1.0))
     data = trials(30, 7, 6)

@@ -63,6 +63,13 @@ def test_early_stopping_waits_for_its_patience_on_the_smoothed_cost():
     assert [rule.update(20.0) for _ in range(3)] == [False, False, True]
 
 
+def test_early_stopping_keeps_three_tenths_of_the_past():
+    rule = EarlyStopping(3)
+    for cost in (10.0, 20.0, 0.0):
+        rule.update(cost)
+    assert rule.smoothed == pytest.approx(0.3 * (0.3 * 10 + 0.7 * 20) + 0.7 * 0)
+
+
 def test_early_stopping_is_off_without_patience_and_survives_nan():
     rule = EarlyStopping(0)
     assert not any(rule.update(cost) for cost in (1.0, 2.0, math.nan, 3.0, 4.0))
