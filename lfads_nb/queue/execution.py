@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import shutil
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -155,8 +154,7 @@ class NotebookExecution:
         if self._manager.has_kernel:
             with suppress(RuntimeError, OSError):
                 run_sync(self._manager.shutdown_kernel)(now=self.kernel_exit_code is not None)
-        if self._manager.transport == "ipc":
-            shutil.rmtree(Path(self._manager.ip).parent, ignore_errors=True)
+        self._manager.place.close()
 
 
 def _describe(error: Any) -> Failure:

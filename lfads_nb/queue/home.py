@@ -46,9 +46,8 @@ class QueueHome:
         """Make the folders, for their owner only."""
         try:
             for folder in (self.path, self.batches, self.inbox, self.credentials, self.scratch):
+                _refuse_foreign_links(folder)
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                if folder.stat().st_uid != os.getuid():
-                    raise QueueError(f"{folder} belongs to another user: set {HOME_VARIABLE}")
                 folder.chmod(0o700)
         except OSError as error:
             raise QueueError(
@@ -131,6 +130,19 @@ class QueueHome:
     def post(self, verb: str, **content: Any) -> None:
         """Ask the server for something."""
         put_json(self.inbox / f"{new_id()}.json", {"verb": verb, **content})
+
+
+def _refuse_foreign_links(folder: Path) -> None:
+    """See that no other user chose where a path leads to."""
+    for path in (folder, *folder.parents):
+        found = path.lstat() if path.is_symlink() else None
+        if found is not None and found.st_uid not in (0, os.getuid()):
+            raise QueueError(
+                f"{path} is a link that was made by another user: set {HOME_VARIABLE} to a folder "
+                "of your own"
+            )
+    if folder.exists() and folder.stat().st_uid != os.getuid():
+        raise QueueError(f"{folder} belongs to another user: set {HOME_VARIABLE}")
 
 
 def new_id() -> str:

@@ -1,7 +1,8 @@
 """The kernel of a run: this very Python, reachable by its runner alone, gone when its runner is.
 
 `python -m lfads_nb.queue.kernel` is the process, `RunKernelManager` starts it. No installed
-kernelspec takes part: whatever is registered as "python3" may belong to another environment.
+kernelspec takes part: whatever is registered as "python3" may belong to another environment. No
+channel of it is a TCP port, which any user of the machine could knock at.
 """
 
 from __future__ import annotations
@@ -10,44 +11,53 @@ import ctypes
 import os
 import signal
 import sys
-import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lfads_nb.private_folders import PrivateFolder
 from lfads_nb.python_commands import module_command
 
 if TYPE_CHECKING:
+    from jupyter_client.kernelspec import KernelSpec
     from jupyter_client.manager import AsyncKernelManager
 
 _PR_SET_PDEATHSIG = 1
 
 
 def make_kernel_manager() -> AsyncKernelManager:
-    """Return the manager of one run's kernel, which is not yet started."""
-    from jupyter_client.kernelspec import KernelSpec
+    """Return the manager of one run's kernel, which is not yet started.
+
+    Its attribute `place` is the private folder of its sockets, to be closed at the end.
+    """
     from jupyter_client.manager import AsyncKernelManager
 
     class RunKernelManager(AsyncKernelManager):
+        place: PrivateFolder
+
         @property
         def kernel_spec(self) -> KernelSpec:
-            return KernelSpec(
-                argv=[
-                    *module_command("lfads_nb.queue.kernel"), "-f", "{connection_file}",
-                    # What C code says goes to the log alone: it is no part of the report.
-                    "--IPKernelApp.capture_fd_output=False",
-                ],
-                display_name="Python 3 (lfads_nb)",
-                language="python",
-                interrupt_mode="signal",
-            )  # fmt: skip
+            # What C code says goes to the log alone: it is no part of the report.
+            return own_kernel_spec("--IPKernelApp.capture_fd_output=False")
 
     manager = RunKernelManager(kernel_name="python3", shutdown_wait_time=3.0)
-    if os.name == "posix":
-        # Sockets in a folder of the owner's: no port for other users of the machine to knock at.
-        folder = tempfile.mkdtemp(prefix="lfads-nb-")
-        manager.transport = "ipc"
-        manager.connection_file = os.path.join(folder, "kernel.json")
-        manager.ip = os.path.join(folder, "kernel")
+    manager.place = PrivateFolder()
+    manager.transport = "ipc"
+    manager.connection_file = str(manager.place.path / "kernel.json")
+    manager.ip = str(manager.place.path / "kernel")
     return manager
+
+
+def own_kernel_spec(*options: str) -> KernelSpec:
+    """Return how to start a kernel of this very Python, without any port of its own."""
+    from jupyter_client.kernelspec import KernelSpec
+
+    return KernelSpec(
+        argv=[
+            *module_command("lfads_nb.queue.kernel"), "-f", "{connection_file}", *options,
+        ],
+        display_name="Python 3 (lfads_nb)",
+        language="python",
+        interrupt_mode="signal",
+    )  # fmt: skip
 
 
 def die_with_parent() -> None:
@@ -60,8 +70,44 @@ def die_with_parent() -> None:
         os._exit(1)
 
 
+def keep_pipe_private() -> None:
+    """Have ipykernel take what forked children print by a socket beside its others.
+
+    By itself it opens a TCP port for that, and writes into the log whatever anybody sends there.
+    """
+    import zmq
+    from ipykernel import iostream, kernelapp
+    from zmq.eventloop.zmqstream import ZMQStream
+
+    class PrivateIOPubThread(iostream.IOPubThread):
+        def _setup_pipe_in(self) -> None:
+            endpoint = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
+            if not endpoint.startswith("ipc://"):
+                super()._setup_pipe_in()
+                return
+            self._pipe_endpoint = f"{endpoint}-pipe"
+            self._pipe_uuid = os.urandom(16)
+            pipe = self.socket.context.socket(zmq.PULL)
+            pipe.linger = 0
+            pipe.bind(self._pipe_endpoint)
+            self._pipe_in = ZMQStream(pipe, self.io_loop)
+            self._pipe_in.on_recv(self._handle_pipe_msg)
+
+        def _setup_pipe_out(self) -> tuple[Any, Any]:
+            if not hasattr(self, "_pipe_endpoint"):
+                return super()._setup_pipe_out()
+            context = zmq.Context()  # a forked child must not use its parent's
+            pipe = context.socket(zmq.PUSH)
+            pipe.linger = 3000
+            pipe.connect(self._pipe_endpoint)
+            return context, pipe
+
+    kernelapp.IOPubThread = PrivateIOPubThread
+
+
 def main() -> None:
     die_with_parent()
+    keep_pipe_private()
     from ipykernel.kernelapp import IPKernelApp
     from traitlets import default
 

@@ -94,7 +94,8 @@ class LocalPool:
 
     async def start(self) -> None:
         """Start scheduler and workers."""
-        dask.config.set(_CONFIG)
+        # By itself dask shares a folder in /tmp with whoever made it first, and locks files there.
+        dask.config.set({**_CONFIG, "temporary-directory": str(self._home.scratch)})
         security = make_credentials(self._home.credentials)
         address = {"protocol": "tls://", "host": "127.0.0.1", "security": security}
         self._cluster = await SpecCluster(

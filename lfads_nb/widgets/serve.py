@@ -7,9 +7,9 @@ read. Each visit gets a kernel of its own and finds everything again in the coll
 from __future__ import annotations
 
 import secrets
-import tempfile
 import webbrowser
 from collections.abc import Callable
+from contextlib import closing
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,13 @@ import nbformat
 from jupyter_core.paths import jupyter_config_path
 
 from lfads_nb.errors import QueueError
+from lfads_nb.private_folders import PrivateFolder
+from lfads_nb.queue.kernel import own_kernel_spec
 from lfads_nb.queue.tensorboard import free_port
 
 HOST = "127.0.0.1"
+# Voila's folder and the sockets of a kernel in it.
+_SOCKET_NAMES = len("/voila_xxxxxxxx/kernel-01234567-0123-0123-0123-012345678901-ipc-5-pipe")
 
 
 def serve_app(
@@ -49,14 +53,15 @@ def serve_app(
         from voila.app import Voila
     except ImportError:
         raise QueueError("Voila is not installed: pip install 'lfads-nb[voila]'") from None
-    with tempfile.TemporaryDirectory(prefix="lfads_nb-") as place:
-        server, url = make_server(Voila, Path(place), folder, port or free_port())
+    with closing(PrivateFolder(room=_SOCKET_NAMES)) as private:
+        place = private.path
+        server, url = make_server(Voila, place, folder, port or free_port())
 
         def say_where() -> None:
             if announce is not None:
                 announce(url)
             if open_browser:
-                _open_in_browser(Path(place), url)
+                _open_in_browser(place, url)
 
         # The loop runs only once the server listens: before that, the page would be refused.
         IOLoop.current().add_callback(say_where)
@@ -75,11 +80,31 @@ def make_server(
         ip=HOST, port=port, port_retries=0, open_browser=False, connection_dir_root=str(place),
         log_level="WARN", config_file_paths=jupyter_config_path(),  # not the working folder
     )  # fmt: skip
-    server.initialize([str(notebook)])
+    # The kernels' channels are sockets in the private folder: a port would tell every user of the
+    # machine what is going on.
+    server.initialize(["--KernelManager.transport=ipc", str(notebook)])
     server.token = token
+    server.voila_configuration.kernel_spec_manager_class = _own_kernel_specs()
     server.voila_configuration.strip_sources = True
     server.voila_configuration.show_tracebacks = False
     return server, f"http://{HOST}:{port}/?token={token}"
+
+
+def _own_kernel_specs() -> type:
+    """Return what starts kernels of this very Python, whatever is registered on the machine."""
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+
+    class OwnKernelSpecs(KernelSpecManager):
+        def find_kernel_specs(self) -> dict[str, str]:
+            return {"python3": ""}
+
+        def get_kernel_spec(self, kernel_name: str) -> KernelSpec:  # noqa: ARG002
+            return own_kernel_spec()
+
+        def get_all_specs(self) -> dict[str, Any]:
+            return {"python3": {"resource_dir": "", "spec": own_kernel_spec().to_dict()}}
+
+    return OwnKernelSpecs
 
 
 def bench_notebook(folder: str | Path | None) -> nbformat.NotebookNode:

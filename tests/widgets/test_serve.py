@@ -1,7 +1,14 @@
 import json
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from pathlib import Path
 
+import psutil
 import pytest
 
+from lfads_nb import private_folders
 from lfads_nb.errors import QueueError
 from lfads_nb.widgets.serve import HOST, bench_notebook, make_server, serve_app
 
@@ -46,5 +53,34 @@ def test_a_missing_voila_is_said_in_words(monkeypatch):
 def test_the_notebook_is_written_for_voila(tmp_path):
     server, _ = make_server(FakeVoila, tmp_path, None, 1)
     content = json.loads((tmp_path / "bench.ipynb").read_text())
-    assert server.argv == [str(tmp_path / "bench.ipynb")]
+    assert server.argv[-1] == str(tmp_path / "bench.ipynb")
     assert content["cells"][0]["source"]
+
+
+@pytest.mark.processes
+def test_the_pages_kernel_has_no_port_and_nothing_is_left_of_a_killed_app(tmp_path):
+    pytest.importorskip("voila")
+    command = [sys.executable, "-m", "lfads_nb", "app", str(tmp_path / "runs"), "--no-browser"]
+    app = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        url = app.stdout.readline().strip()
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        assert "lfads" in opener.open(url, timeout=120).read().decode()
+        server = psutil.Process(app.pid)
+        children = server.children(recursive=True)
+        (kernel,) = (k for k in children if "lfads_nb.queue.kernel" in " ".join(k.cmdline()))
+        place = Path(next(a for a in kernel.cmdline() if a.endswith(".json"))).parents[1]
+        assert not [
+            c for k in children for c in k.net_connections("inet") if c.status == "LISTEN"
+        ]  # fmt: skip
+        ports = {c.laddr for c in server.net_connections("inet") if c.status == "LISTEN"}
+        assert ports == {(HOST, urllib.parse.urlparse(url).port)}
+    finally:
+        app.kill()
+        app.communicate()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
+    assert place.name.startswith("lfads-nb-")
+    assert place.is_dir()
+    private_folders.sweep()
+    assert not place.exists()

@@ -1,0 +1,87 @@
+"""Temporary folders for their owner alone, short enough for sockets, and swept if left behind.
+
+Each holds a locked file for as long as its process lives: what a killed one leaves behind is known
+by the lock that nobody holds, and removed by whoever makes the next folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+PREFIX = "lfads-nb-"
+_OWNER = ".owner"
+# The longest path of a Unix socket is 107 bytes on Linux and 103 on macOS.
+_SOCKET_PATH = 103
+_OWN_NAME = len(f"/{PREFIX}") + 8
+
+
+class PrivateFolder:
+    """A temporary folder of this process.
+
+    Parameters
+    ----------
+    room : bytes that the names of sockets in it need, slash included.
+
+    Attributes
+    ----------
+    path : the folder.
+    """
+
+    def __init__(self, *, room: int = 24) -> None:
+        sweep()
+        place = _short_enough(room)
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+        self._lock = os.open(self.path / _OWNER, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def close(self) -> None:
+        """Remove it with all that is in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):
+            os.close(self._lock)
+
+
+def sweep() -> None:
+    """Remove the folders of this user whose processes are gone."""
+    for place in _places():
+        with suppress(OSError):
+            for entry in os.scandir(place):
+                if entry.name.startswith(PREFIX):
+                    with suppress(OSError):
+                        _remove_if_left(Path(entry.path))
+
+
+def _remove_if_left(path: Path) -> None:
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        return
+    lock = os.open(path / _OWNER, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its process lives
+        shutil.rmtree(path)
+    finally:
+        os.close(lock)
+
+
+def _places(environment: Mapping[str, str] = os.environ) -> Iterator[str]:
+    """Go through where temporary folders may be, the usual one first."""
+    seen = set()
+    for place in (tempfile.gettempdir(), environment.get("XDG_RUNTIME_DIR", ""), "/tmp"):
+        if place and place not in seen and os.access(place, os.W_OK | os.X_OK):
+            seen.add(place)
+            yield place
+
+
+def _short_enough(room: int) -> str:
+    places = list(_places())
+    for place in places:
+        if len(os.fsencode(place)) + _OWN_NAME + room <= _SOCKET_PATH:
+            return place
+    return places[0]
