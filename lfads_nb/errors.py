@@ -31,13 +31,26 @@ class DataError(LfadsError, ValueError):
         trial: int | None = None,
     ) -> None:
         self.dataset, self.field, self.trial = dataset, field, trial
+        self.message = message
+        # A message that opens with the file's name has said which dataset it is.
+        is_named = dataset is None or message.startswith(f"{dataset}.")
+        self._set_words("" if is_named else f"dataset {dataset!r}")
+
+    def in_file(self, name: str) -> DataError:
+        """The same error with the name of the file that it is about."""
+        other = DataError(self.message, dataset=self.dataset, field=self.field, trial=self.trial)
+        other._set_words(name)
+        return other
+
+    def _set_words(self, source: str) -> None:
+        field, trial = self.field, self.trial
         places = [
-            f"dataset {dataset!r}" if dataset is not None else "",
+            source,
             f"field {field!r}" if field is not None else "",
             f"trial {trial}" if trial is not None else "",
         ]
         where = ", ".join(place for place in places if place)
-        super().__init__(f"{where}: {message}" if where else message)
+        super().__init__(f"{where}: {self.message}" if where else self.message)
 
 
 class DataWarning(UserWarning):

@@ -12,9 +12,12 @@ from lfads_nb.datasets.conditions import condition_averages
 from lfads_nb.datasets.continuous_signals import ContinuousSignal
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.dataset import Dataset
+from lfads_nb.datasets.hdf5files import read_hdf5
 from lfads_nb.datasets.info import DatasetInfo
 from lfads_nb.datasets.lfadsfiles import read_lfads_input
 from lfads_nb.datasets.lorenz import generate_demo_datasets
+from lfads_nb.datasets.matfiles import read_mat, read_mat_variables
+from lfads_nb.datasets.nlbfiles import read_nlb_tensors
 from lfads_nb.datasets.nwb import read_nwb
 from lfads_nb.datasets.readers import peek_info, read_counts, recognise_format, write_counts
 from lfads_nb.datasets.rebinning import rebin_ratio
@@ -44,7 +47,11 @@ __all__ = [
     "merge_chops",
     "peek_info",
     "read_counts",
+    "read_hdf5",
     "read_lfads_input",
+    "read_mat",
+    "read_mat_variables",
+    "read_nlb_tensors",
     "read_nwb",
     "rebin_ratio",
     "recognise_format",

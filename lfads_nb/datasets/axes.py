@@ -103,10 +103,11 @@ def oriented(
             f"counts of {_sizes(shape)} taken as {in_words(orders[0])}, which is what "
             f"{_evidence(n_bins, n_trials)} fits; usual is {in_words(usual)}"
         )
-    fits = " or ".join(in_words(order) for order in orders) or "no order of the axes"
+    fits = " or ".join(f"{in_words(order)}, counts.transpose{order}" for order in orders)
     raise DataError(
         f"has shape {shape}, where {in_words(usual)} is usual; {_evidence(n_bins, n_trials)} fits "
-        f"{fits}. Save the array with its axes in the usual order, or pass a loader.",
+        f"{fits or 'no order of the axes'}. Save the array with its axes in the usual order, or "
+        "pass a loader.",
         dataset=dataset,
         field="counts",
     )

@@ -31,6 +31,7 @@ import numpy as np
 
 from lfads_nb.datasets.behavior import read_signals, signal_names, write_signals
 from lfads_nb.datasets.counts import Counts
+from lfads_nb.datasets.hdf5_checks import check_readable
 from lfads_nb.datasets.info import DatasetInfo, described
 from lfads_nb.errors import DataError
 from lfads_nb.hdf5_files import writing_hdf5
@@ -84,10 +85,10 @@ def read_layout(path: Path) -> Counts:
         _check_schema(file, path)
         rows = _optional(file, "truth_row")
         return Counts(
-            counts=file["counts"][()],
-            time_ms=file["time_ms"][()],
+            counts=_column(file["counts"]),
+            time_ms=_column(file["time_ms"]),
             condition_ids=_optional(file, "condition_ids"),
-            truth=None if rows is None else file["truth"][()][rows],
+            truth=None if rows is None else _column(file["truth"])[rows],
             external_inputs=_optional(file, "external_inputs"),
             behavior=read_signals(file.get("behavior")),
             trial_columns=_read_columns(file),
@@ -188,6 +189,7 @@ def _optional(file: h5py.File, name: str) -> np.ndarray | None:
 
 
 def _column(item: h5py.Dataset) -> np.ndarray:
+    check_readable(item)
     return item.asstr()[()] if h5py.check_string_dtype(item.dtype) else item[()]
 
 

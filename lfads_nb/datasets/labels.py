@@ -63,8 +63,9 @@ def as_labels(values: Any, *, field: str, dataset: str | None, column: bool = Fa
             values = values.reshape(-1)
             _refuse_text_of_a_mix(values, fail)
             return values
-    items = [_plain(item) for item in _items(values)]
-    return _joined(items, column, fail)
+    raw = _items(values)
+    empty_text = any(isinstance(item, str | bytes) for item in raw)
+    return _joined([_plain(item) for item in raw], column, empty_text, fail)
 
 
 def _items(values: Any) -> list[Any]:
@@ -108,7 +109,7 @@ def as_text(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-def _joined(items: list[Any], column: bool, fail: Any) -> np.ndarray:
+def _joined(items: list[Any], column: bool, empty_text: bool, fail: Any) -> np.ndarray:
     kinds = [_kind(item) for item in items]
     for trial, (kind, item) in enumerate(zip(kinds, items, strict=True)):
         if kind == "other":
@@ -122,7 +123,7 @@ def _joined(items: list[Any], column: bool, fail: Any) -> np.ndarray:
             "trial a number, or every trial a text.",
             trial,
         )
-    if "text" in given:
+    if "text" in given or (empty_text and not given):
         return np.array(["" if v is None else _text_of(v) for v in items], dtype=np.str_)
     return _as_numbers(items, fail)
 

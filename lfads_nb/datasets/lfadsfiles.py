@@ -1,8 +1,8 @@
 """Input files of LFADS programs (HDF5) as a source of spikes: those of TF1 LFADS, the run manager
 and AutoLFADS (`train_data`, `valid_data`), and of lfads-torch (`train_recon_data`, ...).
 
-They hold trials that were binned and split already, and do not say how wide the bins are. As a
-dataset's loader:
+They hold trials that were binned and split already, and do not say how wide the bins are: it is
+found in what lies beside them, or assumed and said so. As a dataset's loader, with the width:
 
     dc.add("lfads_dataset001.h5", loader=functools.partial(read_lfads_input, bin_ms=10))
 """
@@ -17,8 +17,13 @@ import numpy as np
 
 from lfads_nb.datasets.behavior import Signal, read_signals
 from lfads_nb.datasets.counts import Counts
+from lfads_nb.datasets.hdf5_checks import check_readable
+from lfads_nb.datasets.info import DatasetInfo
+from lfads_nb.datasets.matvariables import open_mat
+from lfads_nb.datasets.reading import reading
 from lfads_nb.errors import DataError
 
+ASSUMED_BIN_MS = 5.0
 _PARTS = ("train", "valid", "test")
 # The data that are to be explained come first: lfads-torch may show its encoders fewer channels.
 _DATA = ("data", "recon_data", "encod_data")
@@ -30,7 +35,7 @@ def is_lfads_input(file: h5py.File) -> bool:
 
 
 def read_lfads_input(
-    path: str | os.PathLike[str], *, bin_ms: float, allow_missing: bool = False
+    path: str | os.PathLike[str], *, bin_ms: float | None = None, allow_missing: bool = False
 ) -> Counts:
     """Read the trials of an LFADS input file back into one session.
 
@@ -38,7 +43,9 @@ def read_lfads_input(
     ----------
     path : HDF5 file with `train_data`, `valid_data` and whatever goes along with them (truth,
         external inputs, behaviour).
-    bin_ms : width of its bins in ms, which the file does not tell.
+    bin_ms : width of its bins in ms, which the file does not tell. When not given: what the run
+        manager's `inputInfo_<name>.mat` beside it says, else the file's `dt` (TF1's generators of
+        synthetic data write it), else 5 ms (as in lfads-torch's own data), which becomes a note.
     allow_missing : NaN means "nothing recorded in this bin".
 
     Returns
@@ -53,7 +60,7 @@ def read_lfads_input(
         When the file is none of these or its parts do not fit together.
     """
     path = Path(path).expanduser()
-    with h5py.File(path, "r") as file:
+    with reading(path), h5py.File(path, "r") as file:
         if not is_lfads_input(file):
             raise DataError("is not the input file of an LFADS program.", dataset=path.stem)
         kind = next(name for name in _DATA if f"train_{name}" in file)
@@ -64,15 +71,43 @@ def read_lfads_input(
         inputs = _joined(file, parts, "ext_input", path)
         behavior = _behavior(file, parts, kind, order, path)
         sizes = [len(file[f"{part}_{kind}"]) for part in parts]
-    return Counts.from_bins(
-        counts[order],
-        bin_ms,
-        truth=None if truth is None else truth[order],
-        external_inputs=None if inputs is None else inputs[order],
-        behavior=behavior,
-        trial_columns={"split": np.repeat(parts, sizes)[order]},
-        name=path.stem,
-        allow_missing=allow_missing,
+        notes = []
+        if bin_ms is None:
+            bin_ms, source = _bin_ms(file, path, counts.shape[1])
+            notes = [f"bins of {bin_ms:g} ms {source}"]
+        return Counts.from_bins(
+            counts[order],
+            bin_ms,
+            truth=None if truth is None else truth[order],
+            external_inputs=None if inputs is None else inputs[order],
+            behavior=behavior,
+            trial_columns={"split": np.repeat(parts, sizes)[order]},
+            name=path.stem,
+            allow_missing=allow_missing,
+            notes=notes,
+        )
+
+
+def peek_lfads_input(path: Path) -> DatasetInfo:
+    """Describe the input file of an LFADS program."""
+    return DatasetInfo.from_counts(read_lfads_input(path))
+
+
+def _bin_ms(file: h5py.File, path: Path, n_bins: int) -> tuple[float, str]:
+    """Bin width in ms, and where it comes from."""
+    beside = path.with_name(f"inputInfo_{path.stem.removeprefix('lfads_')}.mat")
+    if beside.is_file():
+        with open_mat(beside, holding=()) as variables:
+            raw_ms = float(np.ravel(variables.read("seq_binSizeMs"))[0])
+            n_raw = np.size(variables.read("seq_timeVector"))
+        if n_raw >= n_bins and 0 < raw_ms < np.inf:
+            return raw_ms * (n_raw // n_bins), f"(from {beside.name})"
+    dt = file.get("dt")
+    if isinstance(dt, h5py.Dataset) and dt.shape == () and 0 < float(dt[()]) < 1:
+        return float(f"{1000 * float(dt[()]):.9g}"), "(the file's dt)"
+    return ASSUMED_BIN_MS, (
+        "assumed, the file does not tell: for others, "
+        "loader=functools.partial(read_lfads_input, bin_ms=...)"
     )
 
 
@@ -107,7 +142,10 @@ def _joined(file: h5py.File, parts: list[str], name: str, path: Path) -> np.ndar
 
 
 def _arrays(file: h5py.File, parts: list[str], name: str) -> list[np.ndarray]:
-    arrays = [file[f"{part}_{name}"][()] for part in parts]
+    items = [file[f"{part}_{name}"] for part in parts]
+    for item in items:
+        check_readable(item)
+    arrays = [item[()] for item in items]
     # MATLAB drops the last dimension of a session with a single channel.
     return [array[:, :, None] if array.ndim == 2 else array for array in arrays]
 

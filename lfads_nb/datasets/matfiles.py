@@ -3,186 +3,186 @@
 Understood are the demo's variables (`spikes`, `timeMs`, `conditionId`, `true_rates`, `datetime`,
 `subject`) and the fields of the struct that the run manager's `generateCountsForDataset` returns
 (`counts`, `timeVecMs`, `conditionId`, `truth`, `externalInputs`), at the top level or inside one
-struct. Arrays are trials x channels x time there and are turned to trials x time x channels here.
-Behaviour is a struct `behavior` with one field per signal, trials x dims x time like the rest (or
-one such array), its units the same fields of a struct `behaviorUnits`.
-MATLAB objects (`datetime`, `string`, `categorical`, `table`) have no documented format and cannot
-be read: a date is then left out, condition ids are refused with the remedy.
+struct, and trials one by one: a struct array `trial(n).spikes` or a cell array of matrices. Arrays
+are trials x channels x time there and are turned to trials x time x channels here. Behaviour is a
+struct `behavior` with one field per signal, trials x dims x time like the rest (or one such array),
+its units the same fields of a struct `behaviorUnits`. MATLAB objects
+(`datetime`, `string`, `categorical`, `table`) have no documented format and cannot be read: a date
+is then left out, condition ids are refused with the remedy.
 """
 
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from lfads_nb.datasets.behavior import Signal
-from lfads_nb.datasets.conditions import as_condition_ids, unique_conditions
 from lfads_nb.datasets.counts import Counts
-from lfads_nb.datasets.info import DatasetInfo, described
+from lfads_nb.datasets.info import DatasetInfo
+from lfads_nb.datasets.mattrials import SPIKE_TIMES, TrialSettings, listed, trials_to_counts
 from lfads_nb.datasets.matvariables import OBJECTS, Variables, open_mat
+from lfads_nb.datasets.reading import reading
+from lfads_nb.datasets.session_arrays import (
+    CHANNELS_FIRST,
+    METADATA,
+    NAMES,
+    SessionArrays,
+    find_names,
+    to_counts,
+    to_info,
+)
 from lfads_nb.errors import DataError
 
 _log = logging.getLogger(__name__)
-
-# What we call it: the names it goes by in files, the likeliest first.
-NAMES = {
-    "counts": ("counts", "spikes"),
-    "time_ms": ("timeVecMs", "timeMs", "time_ms"),
-    "condition_ids": ("conditionId", "conditionIds", "condition_ids"),
-    "truth": ("truth", "true_rates"),
-    "external_inputs": ("externalInputs", "external_inputs"),
-    "behavior": ("behavior",),
-    "behavior_units": ("behaviorUnits", "behavior_units"),
-    "subject": ("subject",),
-    "datetime": ("datetime", "datenum", "date"),
-    "save_tags": ("saveTags", "save_tags"),
-    "comment": ("comment",),
-}
-_METADATA = ("subject", "datetime", "save_tags", "comment")
+_HOLDING = (*NAMES["counts"], *SPIKE_TIMES)
 
 
-def read_mat(path: Path) -> Counts:
+def read_mat(
+    path: str | os.PathLike[str],
+    *,
+    names: Mapping[str, str] | None = None,
+    window_ms: tuple[float, float] | None = None,
+    bin_ms: float | None = None,
+    pad_missing: bool = False,
+    times_in: str = "s",
+) -> Counts:
     """Read counts from a MATLAB file of any version since 5.
 
-    The true rates of a file are taken as expected spikes per bin, as they stand.
+    The true rates of a file are taken as expected spikes per bin, as they stand. For files that do
+    not open by themselves, this is a dataset's loader:
+    `functools.partial(read_mat, names={"counts": "train", "condition_ids": "direction"})`.
+
+    Parameters
+    ----------
+    path : the file.
+    names : what the file calls things: ours (counts, time_ms, bin_ms, condition_ids, truth,
+        external_inputs) -> its variable, or field of its struct.
+    window_ms : for trials of unequal length and for spike times: start and end of what is kept of
+        each trial in ms, on the clock of the trial's own time vector or spike times; trials
+        without a time vector start at 0.
+    bin_ms : bin width in ms, where the file does not tell and 1 ms is wrong.
+    pad_missing : keep trials of unequal length whole: bins after a trial's end are missing.
+    times_in : unit of spike times, "s" or "ms".
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read or its content does not fit, with its variables and their
+        shapes.
     """
-    with open_mat(path, holding=NAMES["counts"]) as variables:
-        found = _find(variables, path)
-
-        def get(ours: str) -> Any:
-            return variables.read(found[ours]) if ours in found else None
-
-        counts, truth, inputs = (
-            _time_before_channels(get(ours), ours, path.stem)
-            for ours in ("counts", "truth", "external_inputs")
-        )
-        return Counts(
-            counts=counts,
-            time_ms=_time(get("time_ms"), counts.shape[1]),
-            condition_ids=get("condition_ids"),
-            truth=truth,
-            external_inputs=inputs,
-            behavior=_behavior(get("behavior"), get("behavior_units"), path.stem),
-            metadata=_metadata(variables, found),
-            name=path.stem,
-        )
+    path = Path(path).expanduser()
+    settings = TrialSettings(window_ms, bin_ms, pad_missing, times_in)
+    with reading(path), _open(path, names or {}) as (variables, found):
+        if _has_trials(variables, found):
+            return trials_to_counts(path, variables, found, settings)
+        return to_counts(_arrays(path, variables, found, bin_ms))
 
 
 def peek_mat(path: Path) -> DatasetInfo:
-    """Describe a MATLAB file without reading its spikes."""
-    with open_mat(path, holding=NAMES["counts"]) as variables:
-        found = _find(variables, path)
-        shape = variables.shapes[found["counts"]]
-        if len(shape) != 3:
-            raise _wrong_shape("counts", shape, path.stem)
-        time = _time(
-            variables.read(found["time_ms"]) if "time_ms" in found else None, n_bins=shape[2]
-        )
-        ids = variables.read(found["condition_ids"]) if "condition_ids" in found else []
-        inputs = variables.shapes[found["external_inputs"]] if "external_inputs" in found else ()
-        behavior = variables.read(found["behavior"]) if "behavior" in found else {}
-        return DatasetInfo(
-            n_trials=shape[0],
-            n_channels=shape[1],
-            n_bins=shape[2],
-            bin_ms=float(np.diff(time[:2])[0]) if len(time) > 1 else 1.0,
-            n_conditions=len(unique_conditions(as_condition_ids(ids, dataset=path.stem))),
-            ext_input_dim=inputs[1] if len(inputs) == 3 else 0,
-            has_truth="truth" in found,
-            behavior=tuple(behavior) if isinstance(behavior, Mapping) else ("behavior",),
-            **described(_metadata(variables, found)),
-        )
+    """Describe a MATLAB file without reading its spikes, where its trials are in one array."""
+    with _open(path, {}) as (variables, found):
+        if _has_trials(variables, found):
+            return DatasetInfo.from_counts(
+                trials_to_counts(path, variables, found, TrialSettings())
+            )
+        return to_info(_arrays(path, variables, found, None))
 
 
-def _find(variables: Variables, path: Path) -> dict[str, str]:
+def read_mat_variables(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read all variables of a MATLAB file of any version, for a loader of your own.
+
+    Returns
+    -------
+    variables : name -> number array in MATLAB's order of axes, text as `str`, cell array as list,
+        struct as dict, struct array as list of dicts; None for MATLAB objects.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read.
+    """
+    path = Path(path).expanduser()
+    with reading(path), open_mat(path, holding=()) as variables:
+        return {
+            name: None if mat_class in OBJECTS else variables.read(name)
+            for name, mat_class in variables.classes.items()
+        }
+
+
+def _arrays(
+    path: Path, variables: Variables, found: Mapping[str, str], bin_ms: float | None
+) -> SessionArrays:
+    return SessionArrays(
+        path,
+        variables,
+        found,
+        CHANNELS_FIRST,
+        default_bin_ms=bin_ms or 1.0,
+        signals=_signals(variables, found),
+    )
+
+
+def _signals(
+    variables: Variables, found: Mapping[str, str]
+) -> dict[str, tuple[Callable[[], Any], str]]:
+    if "behavior" not in found:
+        return {}
+    values = variables.read(found["behavior"])
+    units = variables.read(found["behavior_units"]) if "behavior_units" in found else {}
+    fields = values if isinstance(values, Mapping) else {"behavior": values}
+    units = units if isinstance(units, Mapping) else {}
+    return {name: (partial(fields.__getitem__, name), str(units.get(name, ""))) for name in fields}
+
+
+@contextmanager
+def _open(path: Path, names: Mapping[str, str]) -> Iterator[tuple[Variables, dict[str, str]]]:
+    holding = (names["counts"],) if "counts" in names else _HOLDING
+    with open_mat(path, holding=holding) as variables:
+        yield variables, _find(variables, path, names)
+
+
+def _has_trials(variables: Variables, found: Mapping[str, str]) -> bool:
+    name = found["counts"]
+    return name in SPIKE_TIMES or variables.classes[name] == "cell"
+
+
+def _find(variables: Variables, path: Path, names: Mapping[str, str]) -> dict[str, str]:
     """For each thing that we know: under which name the file has it."""
-    found = {}
-    for ours, theirs in NAMES.items():
-        present = [name for name in theirs if name in variables.classes]
-        readable = [name for name in present if variables.classes[name] not in OBJECTS]
-        if readable:
-            found[ours] = readable[0]
-        elif present and ours not in _METADATA:
+    if unknown := set(names) - set(NAMES):
+        raise DataError(
+            f"has no {', '.join(sorted(unknown))}; give the file's names of {', '.join(NAMES)}.",
+            dataset=path.stem,
+            field="names",
+        )
+    readable = [name for name, kind in variables.classes.items() if kind not in OBJECTS]
+    found = find_names(readable) | dict(names)
+    objects = find_names(set(variables.classes) - set(readable))
+    for ours, theirs in objects.items():
+        if ours in METADATA:
+            _log.info("%s: %s is a MATLAB object and cannot be read", path.name, theirs)
+        elif ours not in found or found[ours] == theirs:
             raise DataError(
                 "is a MATLAB object, which only MATLAB can read. Save it as plain numbers "
                 "(double) or as a cell array of characters (cellstr).",
                 dataset=path.stem,
-                field=present[0],
+                field=theirs,
             )
-        elif present:
-            _log.info("%s: %s is a MATLAB object and cannot be read", path.name, present[0])
-    if "counts" not in found:
+    times = [name for name in SPIKE_TIMES if name in readable]
+    if "counts" not in found and times:
+        found["counts"] = times[0]
+    missing = [theirs for theirs in names.values() if theirs not in readable]
+    if "counts" not in found or missing:
+        wanted = " or ".join(missing) or "counts or spikes"
         raise DataError(
-            f"{path.name} has no variable counts or spikes, only "
-            f"{', '.join(sorted(variables.classes)) or 'none'}. Rename it in the file, or pass a "
-            "loader that turns the file into Counts.",
+            f"{path.name} has no variable {wanted}, only {listed(variables)}. Rename it in the "
+            "file, say what the file calls it (loader=functools.partial(read_mat, "
+            'names={"counts": ..., "time_ms": ..., "condition_ids": ...})), or pass a loader that '
+            "makes Counts of read_mat_variables(path).",
             dataset=path.stem,
             field="counts",
         )
     return found
-
-
-def _time_before_channels(array: Any, field: str, dataset: str) -> Any:
-    if array is None:
-        return None
-    if getattr(array, "ndim", 0) != 3:
-        raise _wrong_shape(field, np.shape(array), dataset)
-    return array.transpose(0, 2, 1)
-
-
-def _behavior(found: Any, units: Any, dataset: str) -> dict[str, Signal]:
-    if found is None:
-        return {}
-    fields = found if isinstance(found, Mapping) else {"behavior": found}
-    units = units if isinstance(units, Mapping) else {}
-    return {
-        name: Signal(
-            _time_before_channels(values, f"behavior.{name}", dataset), str(units.get(name, ""))
-        )
-        for name, values in fields.items()
-    }
-
-
-def _wrong_shape(field: str, shape: tuple[int, ...], dataset: str) -> DataError:
-    return DataError(
-        f"needs trials x channels x time in a MATLAB file, but its shape is {shape}.",
-        dataset=dataset,
-        field=field,
-    )
-
-
-def _time(values: Any, n_bins: int) -> np.ndarray:
-    """The time vector (ms); 1, 2, ... where the file has none, as in the run manager."""
-    if values is None:
-        return np.arange(1.0, n_bins + 1)
-    return np.asarray(values, dtype=np.float64).reshape(-1)
-
-
-def _metadata(variables: Variables, found: Mapping[str, str]) -> dict[str, Any]:
-    metadata = {ours: variables.read(found[ours]) for ours in _METADATA if ours in found}
-    for ours, value in metadata.items():
-        if isinstance(value, np.ndarray):
-            flat = value.reshape(-1).tolist()
-            metadata[ours] = flat[0] if len(flat) == 1 else flat
-    if "datetime" in metadata:
-        metadata["datetime"] = as_iso_date(metadata["datetime"])
-    return metadata
-
-
-def as_iso_date(value: Any) -> str:
-    """Turn a MATLAB date number or date text into ISO text; text of another form stays as it is."""
-    if isinstance(value, int | float) and 500_000 < value < 1_000_000:
-        # Day 1 of MATLAB is in year 0, day 1 of Python in year 1, a leap year later.
-        day = datetime.fromordinal(int(value)) + timedelta(days=value % 1 - 366)
-        return day.isoformat(timespec="seconds")
-    text = str(value).strip()
-    if re.fullmatch(r"\d{1,2}-[A-Za-z]{3}-\d{4}( \d{2}:\d{2}:\d{2})?", text):
-        form = "%d-%b-%Y %H:%M:%S" if ":" in text else "%d-%b-%Y"
-        return datetime.strptime(text, form).isoformat()
-    return text

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from lfads_nb.datasets.matstructure import check_element
+
 _MATRIX, _COMPRESSED = 14, 15
 _HEADER_BYTES = 1024  # of a variable: flags, dimensions and name (at most 63 characters) fit
 CLASSES = {
@@ -40,6 +42,37 @@ def read_headers(path: Path) -> list[MatHeader]:
         file.seek(126)
         order = "<" if file.read(2) == b"IM" else ">"
         return list(_walk(file, order))
+
+
+def read_variable(path: Path, name: str) -> bytes:
+    """Read one variable as a MATLAB file of its own, decompressed and found whole.
+
+    Raises
+    ------
+    ValueError
+        When its structure is damaged: scipy reads past its end then, and takes Python along.
+    KeyError
+        When there is none of this name.
+    """
+    with path.open("rb") as file:
+        start = file.read(128)
+        order = "<" if start[126:] == b"IM" else ">"
+        while len(tag := file.read(8)) == 8:
+            kind, n_bytes = struct.unpack(order + "II", tag)
+            begin = file.tell()
+            head = file.read(min(n_bytes, _HEADER_BYTES))
+            if kind == _COMPRESSED:
+                head = zlib.decompressobj().decompress(head, _HEADER_BYTES)[8:]
+            if kind in (_MATRIX, _COMPRESSED) and _parse(head, order).name == name:
+                file.seek(begin)
+                content = file.read(n_bytes)
+                if len(content) < n_bytes:
+                    raise ValueError(f"the file is truncated within {name}")
+                content = zlib.decompress(content) if kind == _COMPRESSED else tag + content
+                check_element(content, order)
+                return start + content
+            file.seek(begin + n_bytes)
+    raise KeyError(name)
 
 
 def _walk(file: BinaryIO, order: str) -> Iterator[MatHeader]:

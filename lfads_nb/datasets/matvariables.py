@@ -1,11 +1,13 @@
 """The variables of a MATLAB file, whatever its version: names, classes, shapes, values on request.
 
 Values come as numpy arrays in MATLAB's own dimension order, text as `str`, cell arrays as lists,
-structs as dicts. MATLAB objects have no documented format: their value is None.
+structs as dicts, struct arrays as lists of dicts. MATLAB objects have no documented format: their
+value is None, in a cell array `MatlabObject`.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,10 +18,17 @@ from typing import Any, Protocol
 import h5py
 import numpy as np
 import scipy.io
+import scipy.sparse
 
-from lfads_nb.datasets.matheaders import read_headers
+from lfads_nb.datasets.hdf5_checks import check_readable
+from lfads_nb.datasets.matheaders import read_headers, read_variable
 
 OBJECTS = ("opaque", "object")
+_MOST_VALUES = 2**31  # of a sparse matrix that is written out
+
+
+class MatlabObject:
+    """What stands in a cell array for an item that only MATLAB can read."""
 
 
 class Variables(Protocol):
@@ -59,9 +68,20 @@ def _struct_holding(variables: Variables, names: Sequence[str]) -> Variables | N
         return None
     for name, mat_class in variables.classes.items():
         value = variables.read(name) if mat_class == "struct" else None
-        if isinstance(value, dict) and any(field in value for field in names):
-            return _InStruct(value)
+        for each in (value, *(value.values() if isinstance(value, dict) else ())):
+            fields = _fields(each) if each is value or isinstance(each, list) else {}
+            if any(field in fields for field in names):
+                return _InStruct(fields)
     return None
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """Fields of a struct; of a struct array each field as a list over its elements."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return {name: [item.get(name) for item in value] for name in value[0]}
+    return {}
 
 
 class _InStruct:
@@ -69,9 +89,15 @@ class _InStruct:
 
     def __init__(self, fields: Mapping[str, Any]) -> None:
         self._fields = {name: value for name, value in fields.items() if value is not None}
-        self.classes = dict.fromkeys(self._fields, "numeric")
+        self.classes = {
+            name: "cell" if isinstance(value, list) else "numeric"
+            for name, value in self._fields.items()
+        }
         self.classes |= {name: "opaque" for name, value in fields.items() if value is None}
-        self.shapes = {name: np.shape(value) for name, value in self._fields.items()}
+        self.shapes = {
+            name: (len(value),) if isinstance(value, list) else np.shape(value)
+            for name, value in self._fields.items()
+        }
 
     def read(self, name: str) -> Any:
         return self._fields[name]
@@ -90,7 +116,8 @@ class _Version5:
         with warnings.catch_warnings():
             # About objects elsewhere in the file, all under the name "None"; we do not want them.
             warnings.simplefilter("ignore")
-            found = scipy.io.loadmat(self._path, variable_names=[name], struct_as_record=False)
+            whole = io.BytesIO(read_variable(self._path, name))
+            found = scipy.io.loadmat(whole, struct_as_record=False)
         return _from_scipy(found[name])
 
 
@@ -100,6 +127,8 @@ def _from_scipy(value: Any) -> Any:
         return {name: _from_scipy(getattr(value, name)) for name in value._fieldnames}
     if isinstance(value, scipy.io.matlab.MatlabOpaque | scipy.io.matlab.MatlabObject):
         return None
+    if hasattr(value, "toarray"):
+        return _dense(value)
     if not isinstance(value, np.ndarray):
         return value
     if value.dtype.kind == "U":
@@ -111,11 +140,20 @@ def _from_scipy(value: Any) -> Any:
     return value
 
 
+def _dense(sparse: Any) -> np.ndarray:
+    if np.prod(sparse.shape, dtype=float) > _MOST_VALUES:
+        raise ValueError(f"a sparse matrix of {sparse.shape} is too large to be written out")
+    sparse.check_format(full_check=True)
+    return np.asarray(sparse.toarray())
+
+
 def _unboxed(items: list[Any]) -> list[Any]:
-    """Items of a cell array, single numbers as numbers and empty ones as empty text."""
+    """Items of a cell array, single numbers as numbers, objects of MATLAB marked as such."""
     return [
-        (item.item() if item.size == 1 else "" if item.size == 0 else item)
-        if isinstance(item, np.ndarray)
+        item.item()
+        if isinstance(item, np.ndarray) and item.size == 1
+        else MatlabObject()
+        if item is None
         else item
         for item in items
     ]
@@ -150,7 +188,9 @@ class _Version73:
         if mat_class == "opaque":
             return None
         if isinstance(item, h5py.Group):
-            return {name: self._value(item[name]) for name in item}
+            if "MATLAB_sparse" in item.attrs:
+                return self._sparse(item)
+            return self._struct(item)
         if item.attrs.get("MATLAB_empty", 0):
             return "" if mat_class == "char" else np.zeros(tuple(map(int, item[()])))
         if mat_class == "char":
@@ -158,4 +198,28 @@ class _Version73:
             return rows[0] if len(rows) == 1 else [row.rstrip() for row in rows]
         if mat_class == "cell":
             return _unboxed([self._value(self._file[ref]) for ref in item[()].reshape(-1)])
+        if item.dtype == h5py.ref_dtype:
+            return [self._value(self._file[ref]) for ref in item[()].reshape(-1)]
+        check_readable(item)
         return item[()].T
+
+    def _struct(self, item: h5py.Group) -> Any:
+        """A dict; of a struct array, whose fields are references to each element's, a list."""
+        fields = {name: self._value(item[name]) for name in item}
+        n = {
+            item[name].size
+            for name in item
+            if isinstance(item[name], h5py.Dataset)
+            and item[name].dtype == h5py.ref_dtype
+            and "MATLAB_class" not in item[name].attrs
+        }
+        if len(n) != 1:
+            return fields
+        return [{name: values[i] for name, values in fields.items()} for i in range(n.pop())]
+
+    def _sparse(self, item: h5py.Group) -> np.ndarray:
+        columns = item["jc"][()]
+        data = item["data"][()] if "data" in item else np.zeros(0)
+        rows = item["ir"][()] if "ir" in item else np.zeros(0, dtype=np.int64)
+        shape = (int(item.attrs["MATLAB_sparse"]), len(columns) - 1)
+        return _dense(scipy.sparse.csc_matrix((data, rows, columns), shape=shape))

@@ -7,20 +7,27 @@ which bins make a trial is for the user to say. As a dataset's loader:
         read_nwb, align_to="go_cue_time", window_ms=(-200, 800), condition_column="target"
     )
     dc.add("session.nwb", loader=load)
+
+Other tables of intervals (epochs, stimulus presentations) can stand for the trials, and columns
+with several values per row are there as `name[0]`, `name[1]`, ...
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import h5py
 import numpy as np
 
 from lfads_nb.datasets.counts import Counts
+from lfads_nb.datasets.labels import as_labels, as_text
 from lfads_nb.datasets.nwb_behavior import read_behavior
+from lfads_nb.datasets.reading import reading
 from lfads_nb.datasets.spike_times import bin_spike_times
 from lfads_nb.errors import DataError
 
@@ -29,12 +36,18 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_MOST_VALUES = 16  # of a row, that become columns
+
+# Of the units table: read for themselves, or too much for a column.
+_NO_COLUMNS = ("spike_times", "obs_intervals", "spike_amplitudes", "waveforms", "waveform_mean")
+
 Selection = Mapping[str, Any] | Sequence[int] | Sequence[bool] | None
 
 
 def read_nwb(
     path: str | os.PathLike[str],
     *,
+    table: str = "trials",
     align_to: str = "start_time",
     window_ms: tuple[float, float] = (0.0, 1000.0),
     bin_ms: float = 1.0,
@@ -48,21 +61,22 @@ def read_nwb(
     Parameters
     ----------
     path : NWB file with a units table and a trials table.
+    table : another table of intervals that has the trials, such as "epochs" or
+        "gratings_presentations".
     align_to : column of the trials table with the time of the event (s); trials in which it is
-        NaN are left out.
+        NaN are left out. Of a column with several values per row: `touches[0]`.
     window_ms : start and end of a trial in ms around the event; the end is not included.
     bin_ms : bin width in ms; the window must be a whole number of bins.
     condition_column : column of the trials table that becomes the condition ids.
     units, trials : which ones: indices, a mask, or columns with the value or values to keep, such
         as `{"quality": "good"}`. All when not given.
-
     behavior : names of signals in `processing["behavior"]` (SpatialSeries, TimeSeries, in their
         containers or not) that are brought to the bins, or "all".
 
     Returns
     -------
-    counts : with all single-valued columns of the trials table as trial columns, and `nwb_trial`,
-        the row there. Trials that are not within the units' observation intervals are left out.
+    counts : with the columns of the trials table as trial columns, and `nwb_trial`, the row there.
+        Trials that are not within the units' observation intervals are left out.
 
     Raises
     ------
@@ -70,9 +84,9 @@ def read_nwb(
         When pynwb is not installed, or a table, column, unit or trial is missing.
     """
     path = Path(path).expanduser()
-    with _open(path) as io:
+    with reading(path), _open(path) as io:
         file = io.read()
-        columns = _trial_columns(file, path)
+        columns = _trial_columns(file, table, path)
         event = _event_times(columns, align_to, path)
         chosen_units = _selected(units, _unit_columns(file, path), "units", path)
         chosen = _selected(trials, columns, "trials", path)
@@ -98,17 +112,61 @@ def read_nwb(
             dataset=path.stem,
         )
         metadata = _metadata(file)
-    kept_columns = {name: values[kept] for name, values in columns.items()}
-    return Counts.from_bins(
-        binned.counts,
-        bin_ms,
-        start_ms=float(window_ms[0]),
-        notes=[*notes, *binned.notes, *binned.doubts],
-        condition_ids=_conditions(kept_columns, condition_column, path),
-        behavior=signals,
-        trial_columns={**kept_columns, "nwb_trial": kept},
-        metadata=metadata,
-        name=path.stem,
+        kept_columns = {name: values[kept] for name, values in columns.items()}
+        return Counts.from_bins(
+            binned.counts,
+            bin_ms,
+            start_ms=float(window_ms[0]),
+            notes=[*notes, *binned.notes, *binned.doubts],
+            behavior=signals,
+            condition_ids=_conditions(kept_columns, condition_column, path),
+            trial_columns={**kept_columns, "nwb_trial": kept},
+            metadata=metadata,
+            name=path.stem,
+        )
+
+
+def nwb_needs(path: Path) -> DataError:
+    """Say what an NWB file holds and what `read_nwb` needs to know about it."""
+    with h5py.File(path, "r") as file:
+        version = as_label(file.attrs.get("nwb_version", file.get("nwb_version", [""])))
+        if version.startswith(("NWB-1", "1.")):
+            return _too_old(path, version)
+        n_units = len(file["units/id"]) if "units/id" in file else 0
+        tables = {
+            name: [key for key in group if key != "id" and not key.endswith("_index")]
+            for name, group in file.get("intervals", {}).items()
+            if isinstance(group, h5py.Group)
+        }
+    held = "; ".join(f"table {name} with {', '.join(keys)}" for name, keys in tables.items())
+    if not n_units or not held:
+        lacks = " and no ".join(["units"] * (not n_units) + ["table of trials"] * (not held))
+        return DataError(
+            f"{path.name} is an NWB file with no {lacks}: get them from elsewhere by a loader, a "
+            "function from the path to Counts.from_spike_times(...).",
+            dataset=path.stem,
+        )
+    return DataError(
+        f"{path.name} is an NWB file with {n_units} units and {held}: say which event and "
+        "window make a trial, with loader=functools.partial(read_nwb, align_to=..., "
+        "window_ms=(..., ...), bin_ms=...).",
+        dataset=path.stem,
+    )
+
+
+def as_label(value: Any) -> str:
+    """Text of an HDF5 attribute or data set that may hold text in any form."""
+    value = value[()] if isinstance(value, h5py.Dataset) else value
+    while isinstance(value, np.ndarray | list):
+        value = value[0] if len(value) else ""
+    return as_text(value) if isinstance(value, bytes) else str(value)
+
+
+def _too_old(path: Path, version: str) -> DataError:
+    return DataError(
+        f"{path.name} is in the old format {version}, which pynwb cannot read: convert it to NWB "
+        "2, or write a loader with h5py and Counts.from_spike_times.",
+        dataset=path.stem,
     )
 
 
@@ -121,13 +179,37 @@ def _open(path: Path) -> Any:
         ) from error
     if not path.exists():
         raise DataError(f"there is no file {path}.", dataset=path.stem)
-    return NWBHDF5IO(str(path), "r", load_namespaces=True)
+    if not h5py.is_hdf5(path):
+        raise DataError(
+            f"{path.name} is no HDF5 file, as NWB files are, or its beginning is lost.",
+            dataset=path.stem,
+        )
+    with h5py.File(path, "r") as file:
+        version = as_label(file.attrs.get("nwb_version", file.get("nwb_version", [""])))
+    if version.startswith(("NWB-1", "1.")):
+        raise _too_old(path, version)
+    with warnings.catch_warnings():
+        # About cached specifications of other versions than pynwb's own, and missing extensions.
+        warnings.simplefilter("ignore")
+        return NWBHDF5IO(str(path), "r", load_namespaces=True)
 
 
-def _trial_columns(file: NWBFile, path: Path) -> dict[str, np.ndarray]:
-    if file.trials is None:
-        raise DataError("has no table of trials.", dataset=path.stem)
-    return _plain_columns(file.trials)
+def _trial_columns(file: NWBFile, table: str, path: Path) -> dict[str, np.ndarray]:
+    tables = dict(file.intervals or {})
+    for name in ("trials", "epochs", "invalid_times"):
+        if getattr(file, name) is not None:
+            tables[name] = getattr(file, name)
+    if table not in tables:
+        others = ", ".join(
+            f"{name} ({', '.join(tables[name].colnames)})" for name in sorted(tables)
+        )
+        raise DataError(
+            f"has no table of {table}. "
+            + (f"Other tables of intervals (table=...): {others}." if others else "")
+            + " Trials from elsewhere: a loader with Counts.from_spike_times.",
+            dataset=path.stem,
+        )
+    return _plain_columns(tables[table])
 
 
 def _unit_columns(file: NWBFile, path: Path) -> dict[str, np.ndarray]:
@@ -137,24 +219,48 @@ def _unit_columns(file: NWBFile, path: Path) -> dict[str, np.ndarray]:
 
 
 def _plain_columns(table: Any) -> dict[str, np.ndarray]:
-    """Columns with one number or text per row; ragged ones and references are left out."""
+    """Columns with one number or text per row; several values become `name[0]`, `name[1]`, ..."""
     columns = {}
     for name in table.colnames:
-        column = table[name]
-        if hasattr(column, "target"):  # an index into a ragged column
+        if name in _NO_COLUMNS or hasattr(getattr(table[name], "target", table[name]), "table"):
             continue
-        values = np.asarray(column[:])
-        texts = values.dtype.kind == "O" and all(isinstance(v, str | bytes) for v in values)
-        if values.ndim == 1 and (texts or values.dtype.kind in "biufUS"):
-            columns[name] = values.astype(np.str_) if texts else values
+        values = _read_column(table[name])
+        if values is not None and values.ndim == 1:
+            columns[name] = values
+        elif values is not None:
+            for i in range(min(values.shape[1], _MOST_VALUES)):
+                columns[f"{name}[{i}]"] = values[:, i]
     return columns
+
+
+def _read_column(column: Any) -> np.ndarray | None:
+    """(rows,) or (rows, values) of numbers or text; None for references and the like."""
+    rows = [np.asarray(row) for row in column[:]]
+    if any(row.dtype.kind not in "biufUSO" or row.ndim > 1 for row in rows):
+        return None
+    items = [row.reshape(-1).tolist() for row in rows]
+    texts = [isinstance(item, str | bytes) for row in items for item in row]
+    if any(texts) and not all(texts):
+        return None
+    if not any(texts) and any(row.dtype.kind not in "biuf" for row in rows if row.size):
+        return None
+    if all(row.ndim == 0 for row in rows):
+        return as_labels([row.tolist() for row in rows], field="", dataset=None, column=True)
+    widest = min(max(map(len, items), default=0), _MOST_VALUES)
+    if not widest:
+        return None
+    padded = [[*row[:widest], *[None] * (widest - len(row))] for row in items]
+    each = zip(*padded, strict=True)
+    return np.column_stack(
+        [as_labels(list(values), field="", dataset=None, column=True) for values in each]
+    )
 
 
 def _event_times(columns: Mapping[str, np.ndarray], name: str, path: Path) -> np.ndarray:
     if name not in columns or columns[name].dtype.kind not in "iuf":
         numeric = [key for key, values in columns.items() if values.dtype.kind in "iuf"]
         raise DataError(
-            f"the trials table has no column of times {name!r}; numeric columns are "
+            f"the table of trials has no column of times {name!r}; numeric columns are "
             f"{', '.join(map(repr, numeric))}.",
             dataset=path.stem,
             field="align_to",
@@ -228,7 +334,7 @@ def _conditions(
         return None
     if name not in columns:
         raise DataError(
-            f"the trials table has no column {name!r}; it has {', '.join(map(repr, columns))}.",
+            f"the table of trials has no column {name!r}; it has {', '.join(map(repr, columns))}.",
             dataset=path.stem,
             field="condition_column",
         )

@@ -3,10 +3,12 @@
 | format | what |
 |---|---|
 | `lfads_nb` | our own HDF5 layout (`write_counts`) |
+| `hdf5` | arrays `counts`, `time_ms`, ... at the top, see `hdf5files` |
 | `npz` | NumPy archive, see `npzfiles` |
 | `mat` | MATLAB v5 to v7, see `matfiles` |
 | `mat73` | MATLAB v7.3 (HDF5) |
-| `lfads_input` | input of an LFADS program: bin width unknown, so read by `read_lfads_input` |
+| `lfads_input` | input of an LFADS program, see `lfadsfiles` |
+| `nlb` | tensors of the Neural Latents Benchmark, see `nlbfiles` |
 | `nwb` | Neurodata Without Borders: needs to know the event, so it is read by `read_nwb` |
 
 Anything else needs a loader: a function from path to `Counts`, given to the dataset.
@@ -15,6 +17,7 @@ Anything else needs a loader: a function from path to `Counts`, given to the dat
 from __future__ import annotations
 
 import os
+import stat
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,10 +27,14 @@ import h5py
 
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.hdf5_layout import is_layout, peek_layout, read_layout, write_counts
+from lfads_nb.datasets.hdf5files import contents, is_session, peek_hdf5, read_hdf5
 from lfads_nb.datasets.info import DatasetInfo
-from lfads_nb.datasets.lfadsfiles import is_lfads_input
+from lfads_nb.datasets.lfadsfiles import is_lfads_input, peek_lfads_input, read_lfads_input
 from lfads_nb.datasets.matfiles import peek_mat, read_mat
+from lfads_nb.datasets.nlbfiles import is_nlb_tensors, peek_nlb_tensors, read_nlb_tensors
 from lfads_nb.datasets.npzfiles import peek_npz, read_npz
+from lfads_nb.datasets.nwb import nwb_needs
+from lfads_nb.datasets.reading import reading, reason
 from lfads_nb.errors import DataError
 
 __all__ = ["FORMATS", "FileFormat", "peek_info", "read_counts", "recognise_format", "write_counts"]
@@ -41,31 +48,26 @@ class FileFormat(NamedTuple):
     peek: Callable[[Path], DatasetInfo]
 
 
-def _needs_settings(what: str, how: str) -> Callable[[Path], Any]:
-    def refuse(path: Path) -> Any:
-        raise DataError(
-            f"{path.name} is {what}, with loader=functools.partial({how}).", dataset=path.stem
-        )
+def _refuse_nwb(path: Path) -> Any:
+    raise nwb_needs(path)
 
-    return refuse
-
-
-_LFADS_INPUT = _needs_settings(
-    "the input file of an LFADS program: say how wide its bins are", "read_lfads_input, bin_ms=..."
-)
-_NWB = _needs_settings(
-    "an NWB file: say which event and window make a trial",
-    "read_nwb, align_to=..., window_ms=(..., ...), bin_ms=...",
-)
 
 FORMATS = {
     "lfads_nb": FileFormat("lfads_nb HDF5", read_layout, peek_layout),
+    "hdf5": FileFormat("HDF5 with counts", read_hdf5, peek_hdf5),
     "npz": FileFormat("NumPy .npz", read_npz, peek_npz),
     "mat": FileFormat("MATLAB v5/v7", read_mat, peek_mat),
     "mat73": FileFormat("MATLAB v7.3", read_mat, peek_mat),
-    "lfads_input": FileFormat("LFADS input HDF5", _LFADS_INPUT, _LFADS_INPUT),
-    "nwb": FileFormat("NWB", _NWB, _NWB),
+    "lfads_input": FileFormat("LFADS input HDF5", read_lfads_input, peek_lfads_input),
+    "nlb": FileFormat("NLB tensors HDF5", read_nlb_tensors, peek_nlb_tensors),
+    "nwb": FileFormat("NWB", _refuse_nwb, _refuse_nwb),
 }
+_POINTERS = (
+    (b"version https://git-lfs.github.com", "git lfs pull"),
+    (b"/annex/objects/", "datalad get (or git annex get)"),
+    (b"../.git/annex/", "datalad get (or git annex get)"),
+    (b".git/annex/", "datalad get (or git annex get)"),
+)
 
 
 def recognise_format(path: str | os.PathLike[str]) -> str:
@@ -77,20 +79,80 @@ def recognise_format(path: str | os.PathLike[str]) -> str:
         When there is no such file, it cannot be read, or its format is not known.
     """
     path = Path(path).expanduser()
+    _check_is_there(path)
     try:
         with path.open("rb") as file:
-            start = file.read(128)
+            start = file.read(512)
+        _check_has_content(path, start)
         name = _by_content(path, start)
+        seen = "" if name else _seen(path, start)
+    except DataError:
+        raise
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {_reason(error)}", dataset=path.stem) from error
+        raise _unreadable(path, error) from error
+    except Exception as error:
+        raise DataError(f"{path.name} {reason(error)}", dataset=path.stem) from error
     if name is None:
         raise DataError(
             f"{path.name} is in none of the known formats "
-            f"({', '.join(known.title for known in FORMATS.values())}). Pass a loader, a function "
-            "that takes the path and returns Counts.",
+            f"({', '.join(known.title for known in FORMATS.values())}).{seen} Pass a "
+            "loader, a function that takes the path and returns Counts.",
             dataset=path.stem,
         )
     return name
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    said = error.strerror if error.strerror else None
+    return DataError(
+        f"{path} cannot be read: {said}" if said else f"{path.name} {reason(error)}",
+        dataset=path.stem,
+    )
+
+
+def _check_is_there(path: Path) -> None:
+    """Refuse what is no file with content of its own: broken links, pipes, devices."""
+    if path.is_symlink() and not path.exists():
+        target = os.readlink(path)
+        if "annex/objects" in target:
+            raise _pointer(path, "datalad get (or git annex get)")
+        raise DataError(
+            f"{path.name} is a link to {target}, which is not there.", dataset=path.stem
+        )
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise DataError(f"{path.name} is no file but a pipe or device.", dataset=path.stem)
+
+
+def _check_has_content(path: Path, start: bytes) -> None:
+    if not start:
+        raise DataError(
+            f"{path.name} is empty (0 bytes): copy or download it again.", dataset=path.stem
+        )
+    for mark, command in _POINTERS:
+        if start.startswith(mark):
+            raise _pointer(path, command)
+
+
+def _pointer(path: Path, command: str) -> DataError:
+    return DataError(
+        f"{path.name} is only a pointer to data that were not downloaded: run {command} "
+        f"{path.name} in its folder.",
+        dataset=path.stem,
+    )
+
+
+def _seen(path: Path, start: bytes) -> str:
+    """Say what an unknown file seems to be, where its first bytes or its arrays tell."""
+    if h5py.is_hdf5(path):
+        with h5py.File(path, "r") as file:
+            return f" It is HDF5 with {contents(file)}; arrays counts and time_ms would open."
+    if start.startswith((b"PK", b"\xd0\xcf\x11\xe0")):
+        return " It is an archive or Office document: export tables as CSV."
+    return ""
 
 
 def _by_content(path: Path, start: bytes) -> str | None:
@@ -100,16 +162,20 @@ def _by_content(path: Path, start: bytes) -> str | None:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
         return "npz" if names and all(name.endswith(".npy") for name in names) else None
-    if h5py.is_hdf5(path):
-        with h5py.File(path, "r") as file:
-            if is_layout(file):
-                return "lfads_nb"
-            if "nwb_version" in file.attrs:
-                return "nwb"
-            if is_lfads_input(file):
-                return "lfads_input"
-        return "mat73" if start.startswith(b"MATLAB 7.3") or path.suffix == ".mat" else None
-    return None
+    if not h5py.is_hdf5(path):
+        return None
+    with h5py.File(path, "r") as file:
+        if is_layout(file):
+            return "lfads_nb"
+        if "nwb_version" in file.attrs or "nwb_version" in file:
+            return "nwb"
+        if is_nlb_tensors(file):
+            return "nlb"
+        if is_lfads_input(file):
+            return "lfads_input"
+        if start.startswith(b"MATLAB 7.3") or path.suffix == ".mat":
+            return "mat73"
+        return "hdf5" if is_session(file) else None
 
 
 def read_counts(path: str | os.PathLike[str]) -> Counts:
@@ -117,7 +183,7 @@ def read_counts(path: str | os.PathLike[str]) -> Counts:
 
     Parameters
     ----------
-    path : a file in our HDF5 layout, `.npz`, or MATLAB `.mat`; `~` is expanded.
+    path : a file in one of the formats above; `~` is expanded.
 
     Raises
     ------
@@ -125,11 +191,13 @@ def read_counts(path: str | os.PathLike[str]) -> Counts:
         When the file cannot be read or its content does not fit, with what to do about it.
     """
     path = Path(path).expanduser()
-    return _guarded(FORMATS[recognise_format(path)].read, path)
+    known = FORMATS[recognise_format(path)]
+    with reading(path):
+        return known.read(path)
 
 
 def peek_info(path: str | os.PathLike[str]) -> DatasetInfo:
-    """Describe a file in any known format, without reading its spikes.
+    """Describe a file in any known format, without reading its spikes where the format allows.
 
     Raises
     ------
@@ -137,22 +205,6 @@ def peek_info(path: str | os.PathLike[str]) -> DatasetInfo:
         When the file cannot be read or lacks what is needed.
     """
     path = Path(path).expanduser()
-    return _guarded(FORMATS[recognise_format(path)].peek, path)
-
-
-def _guarded(read: Callable, path: Path):  # type: ignore[no-untyped-def]
-    """Turn the many errors of a damaged file into one that names it."""
-    try:
-        return read(path)
-    except DataError:
-        raise
-    except Exception as error:
-        raise DataError(
-            f"{path} is damaged or incomplete: {_reason(error)}", dataset=path.stem
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return f"{type(error).__name__}: {error}"
+    known = FORMATS[recognise_format(path)]
+    with reading(path):
+        return known.peek(path)

@@ -14,6 +14,7 @@ from lfads_nb.errors import DataError
 
 LOWEST_HZ, HIGHEST_HZ = 0.01, 1000.0
 _DAY_S = 86_400
+_SLOW_HZ = 0.2  # the busiest unit of a recording fires more
 _FEW_SPIKES = 20  # below, whole numbers and rates may be chance
 _FAR = 300  # how much further one clock runs than the other before a unit is to blame
 
@@ -110,7 +111,9 @@ def _cause(units: Sequence[np.ndarray], spans: np.ndarray) -> str:
             "Spike times are all whole numbers, so they are in ms or samples rather than in s: "
             "divide them."
         )
-    if last > _FAR * max(end, 1.0):
+    rates = [len(times) / np.ptp(times) for times in units if len(times) > 1 and np.ptp(times)]
+    busiest = max(rates, default=1.0)
+    if last > _FAR * max(end, 1.0) and busiest < _SLOW_HZ and n_spikes >= _FEW_SPIKES:
         unit, by = ("\u00b5s", "1e6") if last > 1e5 * end else ("ms", "1000")
         return (
             f"Spikes run to {last:,.6g} s, trials to {end:,.6g} s: spike times look as if they "
@@ -124,9 +127,7 @@ def _cause(units: Sequence[np.ndarray], spans: np.ndarray) -> str:
             "them by 1000), or spike times are relative to each trial (use "
             "Counts.from_trial_spike_times)."
         )
-    rates = [len(times) / np.ptp(times) for times in units if len(times) > 1 and np.ptp(times)]
-    busiest = max(rates, default=1.0)
-    if n_spikes >= _FEW_SPIKES and last - first > _DAY_S and busiest < 0.1:
+    if n_spikes >= _FEW_SPIKES and last - first > _DAY_S and busiest < _SLOW_HZ:
         return (
             f"The spikes span {(last - first) / 3600:,.0f} hours, and even the busiest unit fires "
             f"{busiest:.2g} spikes/s: spike times look as if they were in ms; divide them by 1000."

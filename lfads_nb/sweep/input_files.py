@@ -23,6 +23,7 @@ import scipy.io
 from lfads_nb.atomic_files import write_bytes
 from lfads_nb.datasets import Counts, Split
 from lfads_nb.datasets.behavior import write_signals
+from lfads_nb.datasets.labels import as_labels
 from lfads_nb.datasets.matvariables import Variables, open_mat
 from lfads_nb.errors import RunFolderError
 from lfads_nb.hdf5_files import writing_hdf5
@@ -228,5 +229,5 @@ def _inds(values: Any) -> np.ndarray:
 def _column(values: Any) -> np.ndarray:
     """One value per trial: numbers, or text from a cell array."""
     if isinstance(values, list):
-        return np.array([str(value) for value in values])
+        return as_labels(values, field="conditionId", dataset=None, column=True)
     return np.atleast_1d(np.ravel(values))

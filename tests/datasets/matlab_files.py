@@ -47,17 +47,28 @@ def _put(file, group, name, value):
         sub.attrs["MATLAB_class"] = np.bytes_("struct")
         for key, item in value.items():
             _put(file, sub, key, item)
+    elif isinstance(value, list) and value and isinstance(value[0], dict):
+        sub = group.create_group(name)  # a struct array: each field refers to its elements
+        sub.attrs["MATLAB_class"] = np.bytes_("struct")
+        for key in value[0]:
+            refs = _refs(file, f"{name}.{key}", [each[key] for each in value])
+            sub[key] = np.array([refs], dtype=h5py.ref_dtype)
     elif isinstance(value, str):
         codes = np.array([[ord(c)] for c in value], dtype=np.uint16)
         _dataset(group, name, codes if value else np.zeros(2, np.uint64), "char", empty=not value)
     elif isinstance(value, list):
-        for i, item in enumerate(value):
-            _put(file, file.require_group("#refs#"), f"{name}{i}", item)
-        refs = [file[f"#refs#/{name}{i}"].ref for i in range(len(value))]
+        refs = _refs(file, f"{group.name.strip('/')}.{name}", value)
         _dataset(group, name, np.array([refs], dtype=h5py.ref_dtype), "cell")
     else:
         array = np.atleast_2d(np.asarray(value, dtype=np.float64))
         _dataset(group, name, array.T, "double")
+
+
+def _refs(file, name, items):
+    name = name.replace("/", ".")
+    for i, item in enumerate(items):
+        _put(file, file.require_group("#refs#"), f"{name}{i}", item)
+    return [file[f"#refs#/{name}{i}"].ref for i in range(len(items))]
 
 
 def _dataset(group, name, data, mat_class, *, empty=False):
