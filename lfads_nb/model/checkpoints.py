@@ -89,11 +89,11 @@ class Checkpoints:
         """
         for path in self.paths():
             try:
-                state = _read_state(path, params)
+                state = _read_state(path, params, wanted)
             except (OSError, KeyError, ValueError) as error:
                 log.warning("Checkpoint %s is damaged (%s): trying the one before.", path, error)
                 continue
-            if not wanted(state):
+            if state is None:
                 continue
             _load_weights(path, model, state)
             log.info("Loaded %s.", path)
@@ -114,12 +114,17 @@ def _most_bytes(model: keras.Model) -> int:
     return n_bytes + 4096 * len(arrays) + 2**16
 
 
-def _read_state(path: Path, params: RunParams) -> TrainingState:
-    """Read the training state, once the whole file is known to be as it was written."""
+def _read_state(
+    path: Path, params: RunParams, wanted: Callable[[TrainingState], bool]
+) -> TrainingState | None:
+    """Read a wanted training state, once the whole file is known to be as it was written."""
     with h5py.File(path) as file:
+        state = TrainingState.from_json(file.attrs["training_state"], params)
+        if not wanted(state):
+            return None
         if file.attrs["digest"] != _digest(file):
             raise ValueError("its contents do not match their digest")
-        return TrainingState.from_json(file.attrs["training_state"], params)
+        return state
 
 
 def _load_weights(path: Path, model: keras.Model, state: TrainingState) -> None:

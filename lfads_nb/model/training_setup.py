@@ -8,11 +8,10 @@ from pathlib import Path
 
 from lfads_nb.model import weights
 from lfads_nb.model.architecture import Architecture
-from lfads_nb.model.backend import compiles_whole_step
 from lfads_nb.model.batches import SessionBatches
+from lfads_nb.model.compiled_models import CompiledModels, compiled_model
 from lfads_nb.model.inputs import Session
 from lfads_nb.model.lfads import Lfads
-from lfads_nb.model.optimizer import ClippedAdam
 from lfads_nb.model.training import Training
 from lfads_nb.model.training_state import TrainingState
 from lfads_nb.sweep.folders import RunFolder
@@ -20,19 +19,36 @@ from lfads_nb.sweep.folders import RunFolder
 log = logging.getLogger(__name__)
 
 
-def set_up(run: RunFolder, architecture: Architecture, sessions: Sequence[Session]) -> Training:
-    """Build a run's model with its first weights, and all else that training needs."""
+def set_up(
+    run: RunFolder,
+    architecture: Architecture,
+    sessions: Sequence[Session],
+    models: CompiledModels | None = None,
+    *,
+    will_load: bool = False,
+) -> Training:
+    """Build a run's model with its first weights, and all else that training needs.
+
+    Parameters
+    ----------
+    models : CompiledModels, optional
+        Where a model of the same shapes may be, with its steps compiled.
+    will_load : bool
+        A checkpoint will be loaded, so first weights are not needed.
+    """
     params = architecture.params
     run.output.mkdir(parents=True, exist_ok=True)
-    model = Lfads(architecture, sessions)
-    if params.initial_weights:
+    batches = SessionBatches(architecture, sessions, "train")
+    if models is None:
+        model = compiled_model(architecture, sessions)
+    else:
+        model = models.model(architecture, sessions, batches, will_load=will_load)
+    if params.initial_weights and not will_load:
         load_initial_weights(model, params.initial_weights)
-    model.compile(optimizer=ClippedAdam(params), jit_compile=compiles_whole_step())
-    model.optimizer.build(model.trainable_variables)
     return Training(
         run=run,
         model=model,
-        batches=SessionBatches(architecture, sessions, "train"),
+        batches=batches,
         validation=SessionBatches(architecture, sessions, "valid"),
         state=TrainingState.start(params),
     )

@@ -11,6 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
@@ -27,6 +28,7 @@ from lfads_nb.model.callbacks import (
     Stopper,
 )
 from lfads_nb.model.checkpoints import IN_TURN, ROLLING, Checkpoints
+from lfads_nb.model.compiled_models import CompiledModels
 from lfads_nb.model.devices import on_device
 from lfads_nb.model.fit_log import EpochFigures, cut_after
 from lfads_nb.model.inputs import describe, read_sessions
@@ -43,7 +45,12 @@ GENERATIONS_KEPT = 2
 """Others may copy from the generation before for as long as the present one is not over."""
 
 
-def take_turn(request: TurnRequest, *, on_progress: Progress | None = None) -> TurnResult:
+def take_turn(
+    request: TurnRequest,
+    *,
+    on_progress: Progress | None = None,
+    models: CompiledModels | None = None,
+) -> TurnResult:
     """Train a member for the epochs that are asked for, and write the result into its folder.
 
     Parameters
@@ -52,6 +59,8 @@ def take_turn(request: TurnRequest, *, on_progress: Progress | None = None) -> T
         Answered at once if its result is there already.
     on_progress : callable, optional
         Told of epochs, at most twice a second.
+    models : CompiledModels, optional
+        Where the steps of turns before are kept.
 
     Raises
     ------
@@ -69,7 +78,8 @@ def take_turn(request: TurnRequest, *, on_progress: Progress | None = None) -> T
     params = request.params(record.params)
     sessions = read_sessions(run, params, record.datasets)
     with on_device(params):
-        training = set_up(run, describe(params, sessions), sessions)
+        architecture = replace(describe(params, sessions), searched=frozenset(request.settings))
+        training = set_up(run, architecture, sessions, models, will_load=request.first_epoch > 0)
         training.on_progress = on_progress
         result = _Turn(request, training).take(started)
     result.save(request)

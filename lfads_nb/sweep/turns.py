@@ -23,7 +23,7 @@ from lfads_nb.sweep.run_record import read_json
 SCHEMA = 1
 
 SETTABLE = (
-    "learning_rate_init", "max_grad_norm", "keep_prob", "coordinated_dropout_rate",
+    "learning_rate_init", "keep_prob", "coordinated_dropout_rate",
     "coordinated_dropout_pass_rate", "kl_ic_weight", "kl_co_weight", "l2_gen_scale",
     "l2_con_scale", "l2_ic_enc_scale", "l2_ci_enc_scale", "co_mean_corr_scale",
     "temporal_spike_jitter_width",

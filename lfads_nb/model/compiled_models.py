@@ -1,0 +1,111 @@
+"""Models whose steps are compiled, kept for the next training of the same shapes.
+
+Tracing and compiling a step takes seconds, a turn of a small population's member hardly more.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from lfads_nb.model.architecture import Architecture
+from lfads_nb.model.backend import compiles_whole_step
+from lfads_nb.model.batches import SessionBatches
+from lfads_nb.model.inputs import Session
+from lfads_nb.model.lfads import Lfads
+from lfads_nb.model.optimizer import ClippedAdam
+from lfads_nb.model.settings import NUMBERS
+
+NOT_COMPILED = {
+    *NUMBERS, "name", "version", "seed", "initial_weights", "temporal_spike_jitter_width",
+    "learning_rate_init", "learning_rate_decay_factor", "learning_rate_n_to_compare",
+    "learning_rate_stop", "do_reset_learning_rate", "max_epochs", "early_stopping_patience",
+    "nan_restarts", "max_ckpt_to_keep", "max_ckpt_to_keep_lve", "num_samples_posterior",
+    "posterior_mean_kind", "store_posterior_sd",
+}  # fmt: skip
+"""Hyperparameters that no compiled step depends on: all others, and all that are to come, count."""
+
+
+def compiled_model(architecture: Architecture, sessions: Sequence[Session]) -> Lfads:
+    """Build a model with its first weights, ready to be trained."""
+    model = Lfads(architecture, sessions)
+    model.compile(optimizer=ClippedAdam(architecture.params), jit_compile=compiles_whole_step())
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+class CompiledModels:
+    """The models that were used last.
+
+    Parameters
+    ----------
+    keep : int
+        How many; each holds its graphs and one step's buffers in memory.
+    """
+
+    def __init__(self, keep: int = 2) -> None:
+        self._keep = keep
+        self._models: OrderedDict[Hashable, Lfads] = OrderedDict()
+
+    def model(
+        self,
+        architecture: Architecture,
+        sessions: Sequence[Session],
+        batches: SessionBatches,
+        *,
+        will_load: bool,
+    ) -> Lfads:
+        """Return a model as `compiled_model` does, but with steps that may be compiled already.
+
+        Parameters
+        ----------
+        will_load : bool
+            A checkpoint will be loaded: whatever weights it has will do.
+        """
+        key = _key(architecture, batches)
+        model = self._models.pop(key, None)
+        if model is None:
+            model = compiled_model(architecture, sessions)
+        else:
+            # Its layers keep the architecture of their first training, which differs in nothing
+            # that they compile.
+            model.architecture = architecture
+            model.network.settings.set(architecture.params)
+            if not will_load:
+                _begin_anew(model, sessions)
+        self._models[key] = model
+        while len(self._models) > self._keep:
+            self._models.popitem(last=False)
+        return model
+
+
+def _key(architecture: Architecture, batches: SessionBatches) -> Hashable:
+    a = architecture
+    fixed = {n: v for n, v in a.params.set_values().items() if n not in NOT_COMPILED}
+    shapes = {name: (array.shape, array.dtype.str) for name, array in batches[0][0].items()}
+    return (
+        tuple(fixed.items()),
+        tuple(a.uses(name) for name in NUMBERS),
+        (a.sessions, a.n_channels, a.n_bins, a.has_readin),
+        tuple(shapes.items()),
+        keras.backend.floatx(),
+    )
+
+
+def _begin_anew(model: Lfads, sessions: Sequence[Session]) -> None:
+    """Give a model the values that a new one starts with."""
+    fresh = Lfads(model.architecture, sessions)
+    for variable, first in zip(_variables(model), _variables(fresh), strict=True):
+        variable.assign(first)
+    for variable in model.optimizer.variables:
+        variable.assign(ops.zeros_like(variable))
+    model.optimizer.learning_rate = model.architecture.params.learning_rate_init
+
+
+def _variables(model: Lfads) -> list[Any]:
+    """Return a model's own variables, without the optimiser's."""
+    return list(keras.layers.Layer.variables.fget(model))
