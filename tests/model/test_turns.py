@@ -15,6 +15,7 @@ import pytest
 from lfads_nb.errors import RunFolderError
 from lfads_nb.model import stages, turns
 from lfads_nb.model.checkpoints import ROLLING, Checkpoints
+from lfads_nb.model.compiled_models import CompiledModels
 from lfads_nb.model.turns import take_turn
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
@@ -188,6 +189,42 @@ def test_a_member_that_diverges_says_so_and_goes_on_from_another(tmp_path):
     saved = take_turn(request(bad, 1, copy_from=newest(good), seed=2))
     assert not saved.diverged
     assert math.isfinite(saved.score)
+
+
+def test_kept_models_give_what_new_ones_give(tmp_path):
+    """First weights, one's own, copied ones, other seeds and settings, in one process."""
+
+    def population(root: Path, models: CompiledModels | None) -> list[TurnResult]:
+        a, b, c = (member(root / name) for name in "abc")
+        asked = [
+            request(a),
+            request(b, seed=2, keep_prob=0.5, learning_rate_init=0.01),
+            request(a, 1),
+            request(b, 1, seed=2, copy_from=a.path, kl_ic_weight=5.0),
+            request(c, seed=3),
+        ]
+        return [outcome(take_turn(r, models=models)) for r in asked]
+
+    models = CompiledModels()
+    assert population(tmp_path / "w", models) == population(tmp_path / "c", None)
+    assert len(models._models) == 1
+    for name in "abc":
+        assert same(*(newest(RunFolder(tmp_path / which / name)) for which in "wc"))
+
+
+def test_kept_models_are_those_of_other_shapes_or_structures(tmp_path):
+    models = CompiledModels(keep=2)
+    first = member(tmp_path / "a")
+    for run, asked in (
+        (first, request(first)),
+        (wider := member(tmp_path / "b", factors_dim=4), request(wider)),
+        (plain := member(tmp_path / "c", kl_increase_steps=9), request(plain)),
+    ):
+        assert take_turn(asked, models=models).epoch == 2
+        assert models._models[next(reversed(models._models))].architecture.params.factors_dim == (
+            RunRecord.load(run).params.factors_dim
+        )
+    assert len(models._models) == 2
 
 
 def test_requests_survive_the_way_through_their_file_and_a_move(tmp_path):
