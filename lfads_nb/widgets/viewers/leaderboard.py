@@ -65,7 +65,7 @@ def best_cell(text: str, best_by: Figure | None) -> Cell:
     return cell(text, icon="★", title=title)
 
 
-def _cell(name: str, value: object) -> object:
+def _cell(name: str, value: object) -> Cell:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return str(value)
     if value != value:
