@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from lfads_nb.datasets import DatasetInfo
 from lfads_nb.datasets.rebinning import rebin_ratio
+from lfads_nb.datasets.spike_time_checks import HIGHEST_HZ, LOWEST_HZ
 from lfads_nb.errors import DataError
 from lfads_nb.sweep.params import RunParams
 
@@ -40,6 +43,7 @@ def check_params(params: RunParams, infos: Sequence[tuple[str, DatasetInfo]]) ->
             *_bin_problems(params, name, info),
             *_input_problems(params, name, info),
             *_size_problems(params, name, info),
+            *_rate_problems(params, name, info),
         )
     ]
     return problems + _session_problems(params, infos)
@@ -122,6 +126,32 @@ def _size_problems(params: RunParams, name: str, info: DatasetInfo) -> list[Para
             )
         )
     return problems
+
+
+def _rate_problems(params: RunParams, name: str, info: DatasetInfo) -> list[ParamProblem]:
+    rate = info.mean_rate_hz
+    if rate is None or np.isnan(rate):
+        return []
+    if rate == 0:
+        return [] if params.allow_no_spikes else [ParamProblem("allow_no_spikes", no_spikes(name))]
+    if LOWEST_HZ <= rate <= HIGHEST_HZ:
+        return []
+    return [
+        ParamProblem(
+            "spike_bin_ms",
+            f"{name} has a mean rate of {rate:.3g} spikes/s and channel: are its bins and spike "
+            "times in the units that were thought?",
+            "warning",
+        )
+    ]
+
+
+def no_spikes(name: str) -> str:
+    """Words for a session that holds nothing to learn from."""
+    return (
+        f"{name} has no spike in any trial. Check the unit of its spike times and events, and its "
+        "window; if this is meant, set allow_no_spikes=True"
+    )
 
 
 def _session_problems(

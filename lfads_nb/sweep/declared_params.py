@@ -82,6 +82,14 @@ class DeclaredParams(BaseModel):
         lt=0.9,
     )
 
+    allow_no_spikes: bool = param(
+        False,
+        "Train even where a session has no spike in any trial, which is refused otherwise because "
+        "times in another unit are the usual cause.",
+        group="data",
+        affects="data",
+    )
+
     # -- training
     batch_size: int = param(
         256,

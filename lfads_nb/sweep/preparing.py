@@ -31,7 +31,7 @@ from lfads_nb.datasets import (
 from lfads_nb.errors import DataError, LfadsError, ParamsError, RunFolderError
 from lfads_nb.own_code import remember_handed_over
 from lfads_nb.references import Kind
-from lfads_nb.sweep.checks import check_params
+from lfads_nb.sweep.checks import check_params, no_spikes
 from lfads_nb.sweep.folders import input_file_name, input_info_name
 from lfads_nb.sweep.input_files import write_input_file, write_input_info
 from lfads_nb.sweep.params import RunParams
@@ -126,6 +126,10 @@ def _write_inputs(run: Run, wanted: list[Dataset], cache: CountsCache) -> None:
         raise ParamsError(f"run {run.name} cannot be prepared. " + "; ".join(errors))
 
     raws = {dataset.name: cache.load(type(run), dataset) for dataset in wanted}
+    for name, raw in raws.items():
+        # Only reading tells with most files; NaN is not a spike either.
+        if not params.allow_no_spikes and not raw.continuous and not np.any(raw.counts > 0):
+            raise DataError(no_spikes(name), dataset=name, field="counts")
     binned = {name: raw.rebin(params.spike_bin_ms) for name, raw in raws.items()}
     alignments = _alignments(run, binned, cache)
     for dataset in wanted:

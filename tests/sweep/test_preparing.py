@@ -4,7 +4,14 @@ import h5py
 import numpy as np
 import pytest
 
-from lfads_nb.datasets import Counts, DatasetCollection, Signal, read_lfads_input, write_counts
+from lfads_nb.datasets import (
+    Counts,
+    DatasetCollection,
+    DatasetInfo,
+    Signal,
+    read_lfads_input,
+    write_counts,
+)
 from lfads_nb.datasets.behavior import read_signals
 from lfads_nb.errors import DataError, ParamsError
 from lfads_nb.sweep import Run, RunCollection, RunParams, RunSpec, check_params
@@ -261,3 +268,32 @@ def test_behaviour_is_kept_beside_the_spikes_in_their_bins(tmp_path):
     assert (signal.unit, signal.dims) == ("mm/s", ("x", "y"))
     again = read_lfads_input(path, bin_ms=2).behavior["hand_vel"]
     np.testing.assert_array_equal(again.values, signal.values)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_data_without_any_spike_are_refused_at_launch_unless_meant(tmp_path, known):
+    silent = Counts.from_bins(np.zeros((20, 40, 3), int), 1.0)
+    write_counts(tmp_path / "ms.h5", silent)
+    if not known:  # as of files that do not keep the rate apart
+        with h5py.File(tmp_path / "ms.h5", "r+") as file:
+            del file.attrs["mean_rate_hz"]
+    datasets = DatasetCollection(tmp_path)
+    datasets.add("ms.h5")
+    params = [RunParams(batch_size=2), RunParams(batch_size=2, allow_no_spikes=True)]
+    rc = RunCollection(tmp_path, "rc", datasets, params=params)
+    rc.add_run_spec(RunSpec("s", datasets, [0]))
+    refused, meant = rc.find_runs("s")
+    with pytest.raises((DataError, ParamsError), match=r"ms has no spike.*allow_no_spikes=True"):
+        refused.prepare()
+    assert not refused.is_prepared
+    meant.prepare()
+    assert meant.is_prepared
+    with pytest.raises((DataError, ParamsError), match="no spike"):
+        refused.prepare()  # the other's files are not its own
+
+
+@pytest.mark.parametrize(("rate", "n"), [(0.005, 1), (0.5, 0), (999, 0), (2000, 1), (None, 0)])
+def test_rates_that_no_recording_has_are_a_warning(rate, n):
+    info = DatasetInfo(n_trials=100, n_channels=5, n_bins=100, bin_ms=2.0, mean_rate_hz=rate)
+    found = [p for p in check_params(RunParams(batch_size=5), [("a", info)]) if "rate" in p.message]
+    assert [problem.severity for problem in found] == ["warning"] * n
