@@ -349,7 +349,13 @@ def sample(
 @command
 def infer(
     run_dir: Annotated[Path, typer.Argument(help="A trained run's folder.")],
-    file: Annotated[Path, typer.Argument(help="Trials or a recording of the same channels.")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A file of trials or a recording of the same channels, or the name of one of the "
+            "collection's datasets."
+        ),
+    ],
     out: Annotated[
         Path | None, typer.Option(help="Where to write; by default applied/ in the run's folder.")
     ] = None,
@@ -365,8 +371,11 @@ def infer(
     from lfads_nb.datasets import Dataset
 
     _prepare_tensorflow()
-    applied = _run_of_folder(run_dir).apply(
-        Dataset(None, file), session=session, folder=out, kind=None if kind is None else kind.value,
+    run = _run_of_folder(run_dir)
+    named = {dataset.name: dataset for dataset in run.spec.dataset_collection}
+    chosen = named[data] if data in named and not Path(data).exists() else Dataset(None, data)
+    applied = run.apply(
+        chosen, session=session, folder=out, kind=None if kind is None else kind.value,
         n_samples=samples,
     )  # fmt: skip
     console.print(escape(str(applied.folder.path)), highlight=False, soft_wrap=True)

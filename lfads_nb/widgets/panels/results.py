@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from html import escape
 from typing import Any
 
+from lfads_nb.datasets import Dataset
 from lfads_nb.queue.status import RunState
 from lfads_nb.sweep import Run
 from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.panel import Panel
+from lfads_nb.widgets.panels.apply_run import ApplyRun
 from lfads_nb.widgets.run_states import RunStatuses
 from lfads_nb.widgets.theme import html, stack, title
 
@@ -26,9 +29,15 @@ class ResultsPanel(Panel):
         self._reader = RunStatuses()
         self._words = html()
         self._place = stack()
+        self._what = html()
         self._shown: tuple[Any, ...] = ()
-        self.fill(title("Results"), self.notice, self._words, self._place)
+        self._runs: dict[str, Run] = {}
+        self._viewers: Any = None
+        self.apply = ApplyRun(self._looked_at, self._datasets)
+        self.apply.layout.display = "none"
+        self.fill(title("Results"), self.notice, self._words, self._what, self._place, self.apply)
         self.refresh = self.guard(self._refresh)
+        self.bench.on_change(self.refresh)
         self.refresh()
 
     def done_runs(self) -> list[Run]:
@@ -39,22 +48,61 @@ class ResultsPanel(Panel):
         statuses = self._reader.read(runs)
         return [run for run in runs if statuses[run.name].state is RunState.DONE]
 
+    def _looked_at(self) -> Run | None:
+        return None if self._viewers is None else self._runs.get(self._viewers.selection.run)
+
+    def _datasets(self) -> list[Dataset]:
+        return list(self.bench.datasets or ())
+
     def _refresh(self) -> None:
         runs = self.done_runs()
+        path = str(self.bench.collection.path) if self.bench.collection else ""
+        # A run that was trained again is another one to look at.
+        key = (path, *((run.name, _done_at(run)) for run in runs))
+        if key == self._shown:
+            return
+        self._shown = key
+        self._clear()
         if not runs:
             self._words.value = (
                 '<span class="lfads-dim">No run is done yet. As soon as one is, its rates, factors '
                 "and fits show here.</span>"
             )
-            self._place.children = ()
-            self._shown = ()
             return
-        key = (str(self.bench.collection.path) if self.bench.collection else "", len(runs))
-        if key == self._shown:
-            return
-        self._shown = key
         self._words.value = ""
-        viewers = importlib.import_module("lfads_nb.widgets.viewers").Viewers
-        for old in self._place.children:
-            old.close()
-        self._place.children = [viewers(runs)]
+        self._runs = {run.name: run for run in runs}
+        self._viewers = importlib.import_module("lfads_nb.widgets.viewers").Viewers(runs)
+        self._viewers.selection.observe(self._name, ["run", "dataset"])
+        self._place.children = [self._viewers]
+        self.apply.layout.display = ""
+        self._name()
+
+    def _clear(self) -> None:
+        """Take away what is shown: nothing of another collection may stay under a new name."""
+        if self._viewers is not None:
+            self._viewers.selection.unobserve(self._name, ["run", "dataset"])
+            self._viewers.close()
+        self._viewers, self._runs = None, {}
+        self._place.children = ()
+        self._what.value = ""
+        self.apply.layout.display = "none"
+
+    def _name(self, _change: Any = None) -> None:
+        """Say what the plots below are of."""
+        if self._viewers is None or self.bench.collection is None:
+            return
+        chosen = self._viewers.selection
+        parts = [("collection", self.bench.collection.name), ("run", chosen.run)]
+        run = self._looked_at()
+        if run is not None and chosen.dataset in run.spec.dataset_names:
+            parts.append(("session", chosen.dataset))
+        self._what.value = " · ".join(
+            f'<span class="lfads-dim">{what}</span> <b>{escape(name)}</b>' for what, name in parts
+        )
+
+
+def _done_at(run: Run) -> int:
+    try:
+        return run.folder.done.stat().st_mtime_ns
+    except OSError:
+        return 0
