@@ -8,7 +8,6 @@ again. This is the only module that reads and writes these files.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Iterable
@@ -20,7 +19,7 @@ from lfads_nb.atomic_files import write_json
 from lfads_nb.code_files import CodeFiles
 from lfads_nb.errors import CollectionError, LfadsError
 from lfads_nb.references import NOUNS, Kind, check_reference
-from lfads_nb.regular_files import read_bytes
+from lfads_nb.regular_files import read_json
 from lfads_nb.state_home import HOME_VARIABLE, state_home
 
 SCHEMA = 1
@@ -60,7 +59,7 @@ def consents(folder: Path) -> list[Consent]:
     try:
         if not (_is_private(path.parent) and _is_private(path)):
             return []
-        content = json.loads(read_bytes(path, follow_links=False))
+        content = read_json(path)
         if content["schema"] != SCHEMA or content["folder"] != _key(folder):
             return []
         return [_from_json(item) for item in content["trusted"]]

@@ -35,6 +35,7 @@ from lfads_nb.datasets.hdf5_checks import check_readable
 from lfads_nb.datasets.info import DatasetInfo, described
 from lfads_nb.errors import DataError
 from lfads_nb.hdf5_files import writing_hdf5
+from lfads_nb.hdf5_reading import open_hdf5
 
 FORMAT = "lfads_nb.counts"
 SCHEMA = 1
@@ -81,7 +82,7 @@ def write_counts(
 
 def read_layout(path: Path) -> Counts:
     """Read counts from a file in our own layout."""
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         _check_schema(file, path)
         rows = _optional(file, "truth_row")
         return Counts(
@@ -103,7 +104,7 @@ def read_layout(path: Path) -> Counts:
 
 def peek_layout(path: Path) -> DatasetInfo:
     """Describe a file in our own layout without reading its spikes."""
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         _check_schema(file, path)
         n_trials, n_bins, n_channels = file["counts"].shape
         inputs = file.get("external_inputs")
@@ -125,7 +126,7 @@ def peek_layout(path: Path) -> DatasetInfo:
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """Read only the metadata of a file in our own layout."""
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         _check_schema(file, path)
         return json.loads(file.attrs["metadata"])
 

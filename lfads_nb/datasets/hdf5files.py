@@ -27,6 +27,7 @@ from lfads_nb.datasets.session_arrays import (
     to_info,
 )
 from lfads_nb.errors import DataError
+from lfads_nb.hdf5_reading import open_hdf5
 
 
 def is_session(file: h5py.File) -> bool:
@@ -67,7 +68,7 @@ def peek_hdf5(path: Path) -> DatasetInfo:
 
 @contextmanager
 def _open(path: Path, names: Mapping[str, str], bin_ms: float | None) -> Iterator[SessionArrays]:
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         found = find_names(file.keys()) | dict(names)
         missing = [name for name in found.values() if not isinstance(file.get(name), h5py.Dataset)]
         if missing or "counts" not in found:

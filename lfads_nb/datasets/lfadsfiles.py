@@ -22,6 +22,7 @@ from lfads_nb.datasets.info import DatasetInfo
 from lfads_nb.datasets.matvariables import open_mat
 from lfads_nb.datasets.reading import reading
 from lfads_nb.errors import DataError
+from lfads_nb.hdf5_reading import open_hdf5
 
 ASSUMED_BIN_MS = 5.0
 _PARTS = ("train", "valid", "test")
@@ -60,7 +61,7 @@ def read_lfads_input(
         When the file is none of these or its parts do not fit together.
     """
     path = Path(path).expanduser()
-    with reading(path), h5py.File(path, "r") as file:
+    with reading(path), open_hdf5(path) as file:
         if not is_lfads_input(file):
             raise DataError("is not the input file of an LFADS program.", dataset=path.stem)
         kind = next(name for name in _DATA if f"train_{name}" in file)

@@ -22,6 +22,8 @@ import scipy.sparse
 
 from lfads_nb.datasets.hdf5_checks import check_readable
 from lfads_nb.datasets.matheaders import read_headers, read_variable
+from lfads_nb.hdf5_reading import open_hdf5, refuse_stored_elsewhere
+from lfads_nb.regular_files import check_regular
 
 OBJECTS = ("opaque", "object")
 _MOST_VALUES = 2**31  # of a sparse matrix that is written out
@@ -56,8 +58,9 @@ def open_mat(path: Path, *, holding: Sequence[str]) -> Iterator[Variables]:
     """
     with ExitStack() as stack:
         variables: Variables
+        check_regular(path)
         if h5py.is_hdf5(path):
-            variables = _Version73(stack.enter_context(h5py.File(path, "r")))
+            variables = _Version73(stack.enter_context(open_hdf5(path)))
         else:
             variables = _Version5(path)
         yield _struct_holding(variables, holding) or variables
@@ -187,6 +190,8 @@ class _Version73:
         mat_class = self._class(item)
         if mat_class == "opaque":
             return None
+        if isinstance(item, h5py.Dataset):
+            refuse_stored_elsewhere(item)
         if isinstance(item, h5py.Group):
             if "MATLAB_sparse" in item.attrs:
                 return self._sparse(item)

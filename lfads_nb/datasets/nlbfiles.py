@@ -19,6 +19,7 @@ from lfads_nb.datasets.info import DatasetInfo
 from lfads_nb.datasets.lfadsfiles import ASSUMED_BIN_MS
 from lfads_nb.datasets.reading import reading
 from lfads_nb.errors import DataError
+from lfads_nb.hdf5_reading import open_hdf5
 
 _FORWARD_MS = 200.0  # in every dataset of the benchmark
 _SPLITS = {"train": "train", "eval": "test"}
@@ -27,11 +28,6 @@ _SPLITS = {"train": "train", "eval": "test"}
 def is_nlb_tensors(file: h5py.File) -> bool:
     """Whether an open HDF5 file holds the benchmark's tensors."""
     return any(f"{part}_spikes_heldin" in file for part in _SPLITS)
-
-
-def is_nlb_nwb(file: h5py.File) -> bool:
-    """Whether an open NWB file is one of the benchmark's: units held out, trials split."""
-    return "units/heldout" in file and "intervals/trials/split" in file
 
 
 def read_nlb_tensors(path: str | os.PathLike[str], *, bin_ms: float | None = None) -> Counts:
@@ -56,7 +52,7 @@ def read_nlb_tensors(path: str | os.PathLike[str], *, bin_ms: float | None = Non
         When the file is none of these or its parts do not fit together.
     """
     path = Path(path).expanduser()
-    with reading(path), h5py.File(path, "r") as file:
+    with reading(path), open_hdf5(path) as file:
         if not is_nlb_tensors(file):
             raise DataError("holds no tensors of the benchmark.", dataset=path.stem)
         parts = [part for part in _SPLITS if f"{part}_spikes_heldin" in file]
@@ -89,7 +85,7 @@ def peek_nlb_tensors(path: Path) -> DatasetInfo:
 
 
 def _observed(path: Path) -> int:
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         part = next(part for part in _SPLITS if f"{part}_spikes_heldin" in file)
         return int(file[f"{part}_spikes_heldin"].shape[1])
 

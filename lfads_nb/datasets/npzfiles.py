@@ -28,6 +28,7 @@ from lfads_nb.datasets.session_arrays import (
     to_info,
 )
 from lfads_nb.errors import DataError
+from lfads_nb.regular_files import check_regular
 
 _TIGHTEST = 1100  # deflate packs at most so much into a byte
 
@@ -46,6 +47,7 @@ def peek_npz(path: Path) -> DatasetInfo:
 
 @contextmanager
 def _open(path: Path) -> Iterator[SessionArrays]:
+    check_regular(path)
     with np.load(path, allow_pickle=False) as file:
         found = find_names(file.files)
         if "counts" not in found:

@@ -30,6 +30,7 @@ from lfads_nb.datasets.nwb_behavior import read_behavior
 from lfads_nb.datasets.reading import reading
 from lfads_nb.datasets.spike_times import bin_spike_times
 from lfads_nb.errors import DataError
+from lfads_nb.hdf5_reading import open_hdf5
 
 if TYPE_CHECKING:
     from pynwb import NWBFile
@@ -128,7 +129,7 @@ def read_nwb(
 
 def nwb_needs(path: Path) -> DataError:
     """Say what an NWB file holds and what `read_nwb` needs to know about it."""
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         version = as_label(file.attrs.get("nwb_version", file.get("nwb_version", [""])))
         if version.startswith(("NWB-1", "1.")):
             return _too_old(path, version)
@@ -184,7 +185,7 @@ def _open(path: Path) -> Any:
             f"{path.name} is no HDF5 file, as NWB files are, or its beginning is lost.",
             dataset=path.stem,
         )
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         version = as_label(file.attrs.get("nwb_version", file.get("nwb_version", [""])))
     if version.startswith(("NWB-1", "1.")):
         raise _too_old(path, version)

@@ -9,8 +9,7 @@
 | `mat73` | MATLAB v7.3 (HDF5) |
 | `lfads_input` | input of an LFADS program, see `lfadsfiles` |
 | `nlb` | tensors of the Neural Latents Benchmark, see `nlbfiles` |
-| `nlb_nwb` | a file of the Neural Latents Benchmark, cut by its rules, see `lfads_nb.nlb` |
-| `nwb` | other Neurodata Without Borders: needs to know the event, so `read_nwb` reads it |
+| `nwb` | Neurodata Without Borders: needs to know the event, so it is read by `read_nwb` |
 
 Anything else needs a loader: a function from path to `Counts`, given to the dataset.
 """
@@ -32,16 +31,13 @@ from lfads_nb.datasets.hdf5files import contents, is_session, peek_hdf5, read_hd
 from lfads_nb.datasets.info import DatasetInfo
 from lfads_nb.datasets.lfadsfiles import is_lfads_input, peek_lfads_input, read_lfads_input
 from lfads_nb.datasets.matfiles import peek_mat, read_mat
-from lfads_nb.datasets.nlbfiles import (
-    is_nlb_nwb,
-    is_nlb_tensors,
-    peek_nlb_tensors,
-    read_nlb_tensors,
-)
+from lfads_nb.datasets.nlbfiles import is_nlb_tensors, peek_nlb_tensors, read_nlb_tensors
 from lfads_nb.datasets.npzfiles import peek_npz, read_npz
 from lfads_nb.datasets.nwb import nwb_needs
 from lfads_nb.datasets.reading import reading, reason
 from lfads_nb.errors import DataError
+from lfads_nb.hdf5_reading import refuse_links_at_top
+from lfads_nb.regular_files import open_regular
 
 __all__ = ["FORMATS", "FileFormat", "peek_info", "read_counts", "recognise_format", "write_counts"]
 
@@ -58,16 +54,6 @@ def _refuse_nwb(path: Path) -> Any:
     raise nwb_needs(path)
 
 
-def _read_nlb_nwb(path: Path) -> Counts:
-    from lfads_nb.nlb.session import read_nlb  # a room that builds on this one
-
-    return read_nlb(path)
-
-
-def _peek_nlb_nwb(path: Path) -> DatasetInfo:
-    return DatasetInfo.from_counts(_read_nlb_nwb(path))
-
-
 FORMATS = {
     "lfads_nb": FileFormat("lfads_nb HDF5", read_layout, peek_layout),
     "hdf5": FileFormat("HDF5 with counts", read_hdf5, peek_hdf5),
@@ -76,7 +62,6 @@ FORMATS = {
     "mat73": FileFormat("MATLAB v7.3", read_mat, peek_mat),
     "lfads_input": FileFormat("LFADS input HDF5", read_lfads_input, peek_lfads_input),
     "nlb": FileFormat("NLB tensors HDF5", read_nlb_tensors, peek_nlb_tensors),
-    "nlb_nwb": FileFormat("NLB's NWB", _read_nlb_nwb, _peek_nlb_nwb),
     "nwb": FileFormat("NWB", _refuse_nwb, _refuse_nwb),
 }
 _POINTERS = (
@@ -98,7 +83,7 @@ def recognise_format(path: str | os.PathLike[str]) -> str:
     path = Path(path).expanduser()
     _check_is_there(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(512)
         _check_has_content(path, start)
         name = _by_content(path, start)
@@ -166,6 +151,7 @@ def _seen(path: Path, start: bytes) -> str:
     """Say what an unknown file seems to be, where its first bytes or its arrays tell."""
     if h5py.is_hdf5(path):
         with h5py.File(path, "r") as file:
+            refuse_links_at_top(file)
             return f" It is HDF5 with {contents(file)}; arrays counts and time_ms would open."
     if start.startswith((b"PK", b"\xd0\xcf\x11\xe0")):
         return " It is an archive or Office document: export tables as CSV."
@@ -182,10 +168,11 @@ def _by_content(path: Path, start: bytes) -> str | None:
     if not h5py.is_hdf5(path):
         return None
     with h5py.File(path, "r") as file:
+        refuse_links_at_top(file)
         if is_layout(file):
             return "lfads_nb"
         if "nwb_version" in file.attrs or "nwb_version" in file:
-            return "nlb_nwb" if is_nlb_nwb(file) else "nwb"
+            return "nwb"
         if is_nlb_tensors(file):
             return "nlb"
         if is_lfads_input(file):

@@ -22,6 +22,7 @@ from keras import ops
 
 from lfads_nb.atomic_files import make_room
 from lfads_nb.errors import RunFolderError
+from lfads_nb.hdf5_reading import open_hdf5
 from lfads_nb.model.training_state import TrainingState
 from lfads_nb.sweep.params import RunParams
 
@@ -118,7 +119,7 @@ def _read_state(
     path: Path, params: RunParams, wanted: Callable[[TrainingState], bool]
 ) -> TrainingState | None:
     """Read a wanted training state, once the whole file is known to be as it was written."""
-    with h5py.File(path) as file:
+    with open_hdf5(path) as file:
         state = TrainingState.from_json(file.attrs["training_state"], params)
         if not wanted(state):
             return None

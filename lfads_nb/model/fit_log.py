@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lfads_nb.atomic_files import disk_full, write_text
+from lfads_nb.regular_files import open_regular
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ def append_line(path: Path, figures: EpochFigures) -> None:
     line = figures.csv_line() + "\n"
     before = path.stat().st_size if path.exists() else 0
     try:
-        with path.open("a", encoding="ascii") as file:
-            file.write(line)
+        with open_regular(path, follow_links=False, append=True) as file:
+            file.write(line.encode("ascii"))
     except OSError as error:
         with suppress(OSError):
             os.truncate(path, before)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lfads_nb.atomic_files import write_text
-from lfads_nb.errors import ParamsError, RunFolderError
+from lfads_nb.errors import RunFolderError
 from lfads_nb.model.architecture import Architecture
+from lfads_nb.regular_files import read_json
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
 
@@ -44,7 +45,7 @@ def read_hyperparameters(folder: RunFolder) -> StoredSettings:
     RunFolderError
         There is none, or it lacks something.
     """
-    texts = [json.loads(path.read_text()) for path in _by_step(folder.output)]
+    texts = [_read_table(path) for path in _by_step(folder.output)]
     if not texts:
         raise RunFolderError(
             f"{folder.output} holds no hyperparameters-*.txt: is this the folder of a trained run?"
@@ -55,9 +56,19 @@ def read_hyperparameters(folder: RunFolder) -> StoredSettings:
         dims = tuple(int(stored["dataset_dims"][name]) for name in names)
         n_bins = int(stored["num_steps"])
         params = _params(stored, len(names))
-    except (KeyError, ParamsError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunFolderError(f"hyperparameters of {folder.path} cannot be used: {error}") from error
     return StoredSettings(params, tuple(n.removesuffix(".h5") for n in names), dims, n_bins)
+
+
+def _read_table(path: Path) -> dict[str, Any]:
+    try:
+        found = read_json(path)
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise RunFolderError(f"{path} holds no table of settings")
+    return found
 
 
 def _by_step(folder: Path) -> Iterable[Path]:

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from lfads_nb.errors import DataError, RunFolderError
+from lfads_nb.hdf5_reading import open_hdf5
 from lfads_nb.model.architecture import Architecture, architecture_of
 from lfads_nb.sweep.folders import RunFolder, Split
 from lfads_nb.sweep.params import RunParams
@@ -94,7 +95,7 @@ def read_session(path: Path, name: str, params: RunParams) -> Session:
     if not path.exists():
         raise RunFolderError(f"{path} is missing: prepare the run again to write its inputs")
     try:
-        with h5py.File(path) as file:
+        with open_hdf5(path) as file:
             # Groups, such as behaviour, are not for the model.
             stored = {key: file[key] for key in file}
             arrays = {k: item[()] for k, item in stored.items() if isinstance(item, h5py.Dataset)}

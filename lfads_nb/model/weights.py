@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import h5py
 import numpy as np
 from keras import ops
 
 from lfads_nb.errors import RunFolderError
 from lfads_nb.hdf5_files import writing_hdf5
+from lfads_nb.hdf5_reading import open_hdf5
 from lfads_nb.model.encoders import Encoder
 from lfads_nb.model.network import Network
 
@@ -213,7 +213,7 @@ def read_model_params(path: Path) -> dict[str, np.ndarray]:
     if not path.exists():
         raise RunFolderError(f"{path} is missing: train the run, or export its weights, first")
     try:
-        with h5py.File(path) as file:
+        with open_hdf5(path) as file:
             return {key: np.asarray(file[key]) for key in file}
     except OSError as error:
         raise RunFolderError(f"{path} cannot be read: {error}") from error

@@ -19,6 +19,7 @@ from scipy.signal import convolve, decimate
 from scipy.signal.windows import gaussian
 
 from lfads_nb.errors import DataError
+from lfads_nb.hdf5_reading import open_hdf5
 
 _TRIALS, _UNITS = "intervals/trials", "units"
 SPLITS = ("train", "val", "test")
@@ -125,7 +126,7 @@ class NlbRecording:
         if not self.path.is_file():
             raise DataError(f"there is no file {self.path}.", dataset=self.name)
         try:
-            return h5py.File(self.path)
+            return open_hdf5(self.path)
         except OSError as error:
             raise self._error(f"cannot be read as NWB (HDF5): {error}") from error
 

@@ -6,7 +6,6 @@ that it was scored by, and scores.json.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from lfads_nb.nlb.benchmark import FORWARD_MS, NlbDataset, group_name, nlb_datas
 from lfads_nb.nlb.recording import Bins, NlbRecording
 from lfads_nb.nlb.submission import evaluate, write_submission, write_targets
 from lfads_nb.nlb.targets import NlbTrials, find_trials, make_targets
+from lfads_nb.regular_files import read_json
 
 if TYPE_CHECKING:
     from lfads_nb.sweep import Run
@@ -99,7 +99,7 @@ def read_scores(run_folder: Path) -> dict[str, float]:
     """Return a run's stored scores of its finest bins by name; none where it was not scored."""
     path = run_folder / "nlb" / "scores.json"
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except (OSError, ValueError):
         return {}
     splits = content.get("scores") if isinstance(content, dict) else None

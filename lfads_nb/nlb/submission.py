@@ -19,6 +19,7 @@ import numpy as np
 
 from lfads_nb.atomic_files import replacing
 from lfads_nb.errors import DataError
+from lfads_nb.hdf5_reading import open_hdf5
 from lfads_nb.nlb.benchmark import NlbDataset, known_groups
 from lfads_nb.nlb.scores import psth_r2, speed_time_correlation, spikes_score, velocity_r2
 
@@ -172,7 +173,7 @@ def read_groups(path: str | os.PathLike[str]) -> dict[str, dict[str, np.ndarray]
     path = Path(path).expanduser()
     names = {name for name, *_ in known_groups()}
     try:
-        with h5py.File(path) as file:
+        with open_hdf5(path) as file:
             found = {
                 name: {key: file[name][key][()] for key in file[name]}
                 for name in file

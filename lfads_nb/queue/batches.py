@@ -6,6 +6,7 @@ server that starts anew reads both and goes on.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import sysconfig
@@ -13,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from lfads_nb.errors import QueueError
 from lfads_nb.python_commands import import_variable
@@ -74,11 +77,15 @@ class LaunchOptions:
             raise QueueError(f"retries must be 0 or more, got {self.retries}")
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> LaunchOptions:
-        values = dict(content)
-        if values.get("gpu_list") is not None:
-            values["gpu_list"] = tuple(values["gpu_list"])
-        return cls(**values)
+    def from_json(cls, content: Any) -> LaunchOptions:
+        """Make the options that a batch's file holds, each of its type.
+
+        Raises
+        ------
+        ValueError, QueueError
+            One is not.
+        """
+        return TypeAdapter(cls).validate_json(json.dumps(content), strict=True)
 
 
 @dataclass(frozen=True)
@@ -110,9 +117,16 @@ class Batch:
             return None
         try:
             options = LaunchOptions.from_json(content["options"])
-            return cls(path.stem, tuple(content["runs"]), options)
-        except (KeyError, TypeError, QueueError):
+            runs = content["runs"]
+            if not isinstance(runs, list) or not all(_is_path(run) for run in runs):
+                return None
+            return cls(path.stem, tuple(runs), options)
+        except (KeyError, TypeError, ValueError, RecursionError, QueueError):
             return None
+
+
+def _is_path(text: Any) -> bool:
+    return isinstance(text, str) and os.path.isabs(text) and "\0" not in text
 
 
 def passed_on(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

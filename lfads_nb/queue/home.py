@@ -19,6 +19,7 @@ from typing import Any
 
 from lfads_nb.errors import QueueError
 from lfads_nb.queue.processes import ProcessId, this_host
+from lfads_nb.regular_files import read_json
 from lfads_nb.state_home import HOME_VARIABLE, state_home
 
 
@@ -120,12 +121,8 @@ class QueueHome:
 
     def server_process(self) -> ProcessId | None:
         """Return the living server, or None."""
-        content = read_json_file(self.server_json)
-        try:
-            server = ProcessId(content["pid"], content["started"], content["host"])
-        except KeyError:
-            return None
-        return server if server.is_alive else None
+        server = ProcessId.from_json(read_json_file(self.server_json))
+        return server if server is not None and server.is_alive else None
 
     def post(self, verb: str, **content: Any) -> None:
         """Ask the server for something."""
@@ -171,7 +168,7 @@ def put_json(path: Path, content: Any) -> None:
 def read_json_file(path: Path) -> dict[str, Any]:
     """Read a JSON table; empty if it is missing or damaged."""
     try:
-        content = json.loads(path.read_bytes())
+        content = read_json(path)
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

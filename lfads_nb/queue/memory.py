@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import h5py
-
 from lfads_nb.errors import LfadsError
+from lfads_nb.hdf5_reading import open_hdf5
 from lfads_nb.queue.home import QueueHome, put_json, read_json_file
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
@@ -21,6 +20,7 @@ MIB = 2**20
 # What a process takes before it trains anything: tensorflow, and on a GPU the CUDA libraries.
 BASE_MB = {"cpu": 700.0, "gpu": 900.0}
 _SAFETY = 1.15
+_MAX_MB = 1e9
 _FLOAT = 4
 
 
@@ -61,7 +61,7 @@ def read_shape(folder: RunFolder) -> RunShape | None:
 
 
 def _read_size(path: Path) -> tuple[int, int, int]:
-    with h5py.File(path, "r") as file:
+    with open_hdf5(path) as file:
         trials, bins, channels = file["train_data"].shape
         return trials + file["valid_data"].shape[0], bins, channels
 
@@ -111,7 +111,7 @@ class MemoryBook:
         self._learned: dict[str, float] = {
             key: float(value)
             for key, value in read_json_file(self._path).items()
-            if isinstance(value, int | float)
+            if isinstance(value, int | float) and 0 < value < _MAX_MB
         }
         self._shapes: dict[str, RunShape | None] = {}
 

@@ -31,10 +31,10 @@ def damaged_outputs(folder: RunFolder, record: RunRecord) -> list[Path]:
 
 
 def _opens(path: Path) -> bool:
-    import h5py  # not before there is a file: every run's start would wait for it
+    from lfads_nb.hdf5_reading import open_hdf5  # not before there is a file: it takes a while
 
     try:
-        with h5py.File(path, "r"):
+        with open_hdf5(path):
             return True
     except OSError:
         return False

@@ -7,6 +7,7 @@ that what a crash leaves behind can be found and ended, whoever its parent was, 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -33,6 +35,15 @@ class ProcessId:
     pid: int
     started: float
     host: str
+
+    @classmethod
+    def from_json(cls, content: Any) -> ProcessId | None:
+        """Make what a file says of a process; None if it says nothing that could be one."""
+        found = content if isinstance(content, dict) else {}
+        pid, started, host = found.get("pid"), found.get("started"), found.get("host")
+        is_pid = type(pid) is int and 0 < pid < 2**31
+        is_time = type(started) in (int, float) and math.isfinite(started)
+        return cls(pid, float(started), host) if is_pid and is_time and type(host) is str else None
 
     @classmethod
     def own(cls) -> ProcessId:

@@ -60,7 +60,8 @@ def describe(status: RunStatus, wait: str) -> str:
     progress, parts = status.progress, [status.device]
     if "epoch" in progress:
         parts.append(f"epoch {progress['epoch']}")
-        parts.append(f"cost {progress['total_train']:.1f} / {progress['total_valid']:.1f}")
+        if {"total_train", "total_valid"} <= progress.keys():
+            parts.append(f"cost {progress['total_train']:.1f} / {progress['total_valid']:.1f}")
     elif status.stage == "starting":
         parts.append("starting")
     if progress.get("eta_s"):

@@ -84,7 +84,8 @@ class StatusReader:
             return str(news["problem"])
         if news.get("paused"):
             return "the queue is paused"
-        waits = news.get("waits", {})
+        waits = news.get("waits")
+        waits = waits if isinstance(waits, dict) else {}
         return str(waits.get(str(folder.path), "waits for its turn"))
 
 

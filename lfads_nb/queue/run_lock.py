@@ -21,6 +21,7 @@ import psutil
 from lfads_nb.errors import QueueError
 from lfads_nb.queue.folder_hold import FolderHold
 from lfads_nb.queue.processes import ProcessId, carries_marks, own_attempt, run_marks, this_host
+from lfads_nb.regular_files import read_json
 from lfads_nb.sweep.folders import RunFolder
 
 
@@ -43,13 +44,17 @@ class Holder(ProcessId):
     def from_file(cls, path: Path, run: Path) -> Holder | None:
         """Read a lock's file; None if there is none, or it is damaged."""
         try:
-            content = json.loads(path.read_bytes())
-            return cls(
-                int(content["pid"]), float(content["started"]), str(content["host"]),
-                str(run.resolve()), str(content.get("attempt", "")),
-            )  # fmt: skip
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            content = read_json(path)
+        except (OSError, ValueError):
             return None
+        found = ProcessId.from_json(content)
+        if found is None:
+            return None
+        attempt = content.get("attempt", "")
+        return cls(
+            found.pid, found.started, found.host, str(run.resolve()),
+            attempt if isinstance(attempt, str) else "",
+        )  # fmt: skip
 
     @property
     def may_be_alive(self) -> bool:

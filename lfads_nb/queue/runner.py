@@ -16,8 +16,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lfads_nb.atomic_files import write_text
 from lfads_nb.cores import usable_cores
 from lfads_nb.errors import LfadsError, RunFolderError
+from lfads_nb.plain_text import plain_text
+from lfads_nb.python_commands import module_command
 from lfads_nb.queue.devices import find_device, run_environment
 from lfads_nb.queue.execution import Failure, NotebookExecution, skip_slow_imports
 from lfads_nb.queue.notebook import default_template, optional_parts, render, set_banner
@@ -44,6 +47,7 @@ from lfads_nb.queue.status import (
 )
 from lfads_nb.queue.stopping import forget_stop
 from lfads_nb.queue.watching import RunWatch, end_own_processes
+from lfads_nb.regular_files import open_regular, read_tail
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.stored_params import check_own_code
@@ -169,7 +173,7 @@ def _end(
         if state is RunState.DONE:
             state, reason = RunState.FAILED, f"the report cannot be saved: {error.strerror}"
     if state is RunState.DONE:
-        folder.done.touch()
+        write_text(folder.done, "")
     move_status(
         folder,
         state,
@@ -218,13 +222,8 @@ def _outcome(
 
 def log_tail(folder: RunFolder, *, n_lines: int = 15) -> str:
     """Return the end of a run's log: all that there is when a kernel dies without a traceback."""
-    try:
-        with folder.log.open("rb") as file:
-            file.seek(max(0, folder.log.stat().st_size - 8192))
-            lines = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return ""
-    return "\n".join(["the end of lfads.out:", *lines[-n_lines:]])
+    lines = plain_text(read_tail(folder.log, 8192)).splitlines()
+    return "\n".join(["the end of lfads.out:", *lines[-n_lines:]]) if lines else ""
 
 
 def _words(state: RunState) -> str:
@@ -233,8 +232,6 @@ def _words(state: RunState) -> str:
 
 def _save_notebook(folder: RunFolder, execution: NotebookExecution) -> None:
     import nbformat
-
-    from lfads_nb.atomic_files import write_text
 
     notebook = execution.notebook
     for key in ("input_path", "output_path"):
@@ -250,12 +247,12 @@ def prepare_process(folder: RunFolder, options: RunnerOptions) -> str:
     -------
     The device's name for people.
     """
-    log = os.open(folder.log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
+    # Whoever can write to the folder could have put a link there: to another file of the owner's.
+    with open_regular(folder.log, follow_links=False, append=True) as log:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
     device = find_device(options.device)
     os.environ.update(run_environment(device, threads=options.threads or usable_cores()))
     return device.label if device else "default"
@@ -268,7 +265,7 @@ def start_marked(folder: RunFolder, module: str, arguments: list[str]) -> None:
     """
     marks = run_marks(folder.path, own_attempt() or new_attempt())
     if os.environ.get(RUN_MARK) != marks[RUN_MARK] or not os.environ.get(ATTEMPT_MARK):
-        command = [sys.executable, "-m", module, *arguments]
+        command = [*module_command(module), *arguments]
         os.execve(sys.executable, command, {**os.environ, **marks})
 
 

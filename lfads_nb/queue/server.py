@@ -63,7 +63,8 @@ class QueueServer:
         )  # fmt: skip
         held = read_json_file(home.held_json)
         self.paused = bool(held.get("paused"))
-        self._held = set(held.get("runs", ()))
+        runs = held.get("runs")
+        self._held = {run for run in runs if isinstance(run, str)} if type(runs) is list else set()
         self._batches: dict[str, Batch] = {}
         self._wake = asyncio.Event()
         self._stopping = False

@@ -9,6 +9,7 @@ second and at least every five, by a thread, so that a long epoch looks alive to
 from __future__ import annotations
 
 import inspect
+import io
 import logging
 import os
 import threading
@@ -33,6 +34,7 @@ from lfads_nb.queue.status import (
     read_status,
     write_status,
 )
+from lfads_nb.regular_files import open_regular
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.progress import TrainProgress
 from lfads_nb.sweep.run_record import RunRecord
@@ -97,7 +99,10 @@ def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> 
 @contextmanager
 def _logging_to(folder: RunFolder) -> Iterator[None]:
     """Send what the package logs to the run's log rather than into its notebook."""
-    handler = logging.FileHandler(folder.log, encoding="utf-8")
+    file = io.TextIOWrapper(
+        open_regular(folder.log, follow_links=False, append=True), encoding="utf-8"
+    )
+    handler = logging.StreamHandler(file)
     handler.setFormatter(logging.Formatter("%(message)s"))
     package = logging.getLogger("lfads_nb")
     level, propagate = package.level, package.propagate
@@ -111,6 +116,7 @@ def _logging_to(folder: RunFolder) -> Iterator[None]:
         package.setLevel(level)
         package.propagate = propagate
         handler.close()
+        file.close()
 
 
 class StageReporter:

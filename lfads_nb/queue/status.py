@@ -11,13 +11,16 @@ import errno
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from lfads_nb.errors import QueueError, RunFolderError
+from lfads_nb.plain_text import plain_text
+from lfads_nb.queue.status_values import checked_values
+from lfads_nb.regular_files import read_json
 from lfads_nb.sweep.folders import RunFolder
 
 SCHEMA = 1
@@ -130,15 +133,11 @@ class RunStatus:
         """
         if not isinstance(content, dict) or content.get("schema") != SCHEMA:
             found = content.get("schema") if isinstance(content, dict) else None
-            raise ValueError(f"it has schema {found!r}, and this version knows {SCHEMA}")
-        known = {f.name for f in fields(cls)}
-        values = {name: value for name, value in content.items() if name in known}
-        values["state"] = RunState(values.get("state"))
-        values["finished_stages"] = tuple(values.get("finished_stages", ()))
-        for name in ("progress", "times"):
-            if not isinstance(values.get(name, {}), dict):
-                raise ValueError(f"its {name!r} is not a table")
-        return cls(**values)
+            raise ValueError(f"it has schema {repr(found)[:40]}, and this version knows {SCHEMA}")
+        state = content.get("state")
+        if state not in [known.value for known in RunState]:
+            raise ValueError(f"its state cannot be {repr(state)[:40]}")
+        return cls(state=RunState(state), **checked_values(content))
 
 
 def read_status(folder: RunFolder) -> RunStatus:
@@ -148,14 +147,12 @@ def read_status(folder: RunFolder) -> RunStatus:
     read gives `done` if the mark of a finished run is there, else `interrupted`, and says why.
     """
     try:
-        text = folder.status_json.read_bytes()
+        return RunStatus.from_json(read_json(folder.status_json, at_most=_MAX_BYTES))
     except OSError as error:
         missing = isinstance(error, FileNotFoundError | NotADirectoryError)
         return _status_of_files(folder, "" if missing else f"status.json: {error.strerror}")
-    try:
-        return RunStatus.from_json(json.loads(text))
-    except (ValueError, TypeError) as error:
-        return _status_of_files(folder, f"status.json cannot be read ({error})")
+    except ValueError as error:
+        return _status_of_files(folder, f"status.json cannot be read ({plain_text(error)})")
 
 
 def _status_of_files(folder: RunFolder, reason: str) -> RunStatus:
@@ -206,6 +203,7 @@ def local_now() -> datetime:
 # ---------------------------------------------------------------------------------- files
 
 _RESERVED_BYTES = 32 * 1024
+_MAX_BYTES = 2**20
 
 
 def reserve_path(folder: RunFolder) -> Path:
@@ -223,7 +221,11 @@ def _write_into_reserve(folder: RunFolder, content: bytes) -> bool:
     reserve = reserve_path(folder)
     if not reserve.exists() or len(content) > _RESERVED_BYTES:
         return False
-    with reserve.open("r+b") as file:
+    try:
+        handle = os.open(reserve, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return False
+    with os.fdopen(handle, "wb") as file:
         # Blocks that are there already are written again, which needs no space.
         file.write(content.ljust(_RESERVED_BYTES))
     os.replace(reserve, folder.status_json)

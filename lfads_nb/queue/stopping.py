@@ -10,8 +10,10 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+from lfads_nb.atomic_files import write_text
 from lfads_nb.queue.run_lock import read_holder
 from lfads_nb.queue.status import RunState
+from lfads_nb.regular_files import open_regular
 from lfads_nb.sweep.folders import RunFolder
 
 _SIGNALS = {RunState.CANCELLED: signal.SIGINT, RunState.INTERRUPTED: signal.SIGTERM}
@@ -33,7 +35,7 @@ def ask_to_stop(folder: RunFolder, state: RunState, *, attempt: str = "") -> Non
         return
     with suppress(OSError):
         # On a full disk or a read-only folder the signal alone must do.
-        stop_note(folder).write_text(f"{state.value} {attempt}")
+        write_text(stop_note(folder), f"{state.value} {attempt}")
     if holder is not None and holder.is_here:
         holder.send(_SIGNALS[state])
 
@@ -46,8 +48,8 @@ def asked_to_stop(folder: RunFolder, *, attempt: str = "") -> RunState | None:
     attempt : the one that asks: what is asked of another one does not count. "" for any.
     """
     try:
-        with stop_note(folder).open(encoding="utf-8", errors="replace") as file:
-            words = file.read(200).split()
+        with open_regular(stop_note(folder)) as file:
+            words = file.read(200).decode("utf-8", errors="replace").split()
     except FileNotFoundError:
         return None
     except OSError:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lfads_nb.atomic_files import write_text
 from lfads_nb.errors import QueueError
@@ -155,9 +155,9 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _from_json(content: dict | None) -> TensorBoard | None:
-    if not content:
+def _from_json(content: Any) -> TensorBoard | None:
+    process = ProcessId.from_json(content)
+    if process is None or type(content.get("port")) is not int:
         return None
-    values = dict(content)
-    board = TensorBoard(values.pop("port"), ProcessId(**values))
+    board = TensorBoard(content["port"], process)
     return board if board.is_alive else None

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lfads_nb.errors import RunFolderError
 from lfads_nb.results.fit_log import FitLog
 from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.sweep.folders import PosteriorKind, RunFolder
@@ -54,7 +52,7 @@ class RunView:
         return cls(run.name, run.folder, run.params, tuple(run.spec.dataset_names))
 
     def fit_log(self) -> FitLog:
-        return FitLog.read(self.folder.fit_log, select_by=self.params.select_by)
+        return FitLog.read(self.folder.fit_log)
 
     def posterior_means(
         self, dataset: str | int | None = None, *, kind: PosteriorKind | None = None
@@ -65,8 +63,10 @@ class RunView:
 
     def training_seconds(self) -> float | None:
         """Return how long training took, if the run's status says so."""
-        times = self._status().get("times", {})
-        when = {name: datetime.fromisoformat(text) for name, text in times.items() if text}
+        from lfads_nb.queue.status import read_status
+
+        times = read_status(self.folder).times
+        when = {name: datetime.fromisoformat(text).astimezone() for name, text in times.items()}
         start = when.get("training")
         # A run that was started again still carries the times of its attempt before.
         ends = [when[k] for k in ("sampling", "exporting", "ended") if k in when]
@@ -78,12 +78,3 @@ class RunView:
         from lfads_nb.queue.reading import current_status
 
         return current_status(self.folder).state.value
-
-    def _status(self) -> dict[str, Any]:
-        try:
-            status = json.loads(self.folder.status_json.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            raise RunFolderError(f"{self.folder.status_json} cannot be read: {error}") from error
-        return status if isinstance(status, dict) else {}

@@ -5,7 +5,6 @@ Matrices are inputs x outputs, biases 1 x outputs, as in `model_params` (files_o
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lfads_nb.errors import DataError, RunFolderError
+from lfads_nb.regular_files import read_json
 from lfads_nb.results.trial_arrays import open_hdf5
 from lfads_nb.sweep.folders import RunFolder
 
@@ -305,10 +305,9 @@ def _order(file: Path, found: list[str]) -> list[str]:
     run = RunFolder(file.parent.parent)
     for path, key in ((run.run_json, "datasets"), *((p, "dataset_names") for p in _settings(run))):
         try:
-            named = json.loads(path.read_text(encoding="utf-8"))[key]
-        except (OSError, ValueError, KeyError):
+            names = [str(name).removesuffix(".h5") for name in read_json(path)[key]]
+        except (OSError, ValueError, KeyError, TypeError):
             continue
-        names = [str(name).removesuffix(".h5") for name in named]
         if not found or set(found) == set(names):
             return names
     return found

@@ -16,6 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from lfads_nb import hdf5_reading
 from lfads_nb.errors import RunFolderError
 
 # Rows that are read at once from a dataset that is not cut into chunks.
@@ -219,7 +220,7 @@ def open_hdf5(path: Path) -> h5py.File:
         There is no such file, or it is not a whole HDF5 file.
     """
     try:
-        return h5py.File(path, "r")
+        return hdf5_reading.open_hdf5(path)
     except FileNotFoundError:
         raise RunFolderError(f"{path} does not exist") from None
     except BlockingIOError:
@@ -228,7 +229,9 @@ def open_hdf5(path: Path) -> h5py.File:
         ) from None
     except OSError as error:
         if error.errno in _NO_LOCKS:
-            return h5py.File(path, "r", locking=False)
+            return hdf5_reading.open_hdf5(path, locking=False)
+        if error.errno in (errno.ELOOP, errno.EINVAL, errno.EISDIR):
+            raise RunFolderError(f"{path} is not read: {error.strerror}") from error
         raise RunFolderError(
             f"{path} cannot be read as HDF5 ({error}). It may be cut short by a full disk or a "
             "stopped run: delete it and run that stage again."

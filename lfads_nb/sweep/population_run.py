@@ -6,9 +6,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import h5py
-
 from lfads_nb.errors import CollectionError, RunFolderError
+from lfads_nb.hdf5_reading import open_hdf5
 from lfads_nb.sweep.folders import CollectionFolder, PopulationFolder, RunFolder
 from lfads_nb.sweep.population import Population, ramp_epochs
 from lfads_nb.sweep.population_history import Generation, read_history
@@ -185,7 +184,7 @@ def _read_sizes(folder: RunFolder, dataset: str) -> tuple[int, int, int]:
     """Read training trials, bins and channels of a session."""
     path = folder.input_file(dataset)
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             trials, bins, channels = file["train_data"].shape
             return trials, bins, channels
     except (OSError, KeyError) as error:

@@ -21,7 +21,7 @@ def test_there_is_no_file(tmp_path):
 
 
 def test_a_folder_is_not_a_file(tmp_path):
-    with pytest.raises(DataError, match="Is a directory"):
+    with pytest.raises(DataError, match="it is a folder"):
         peek_info(tmp_path)
 
 

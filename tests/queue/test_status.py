@@ -24,7 +24,8 @@ NOW = datetime(2025, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 def test_what_is_written_is_read(folder):
     status = RunStatus(
         RunState.TRAINING, stage="training", progress={"epoch": 3}, pid=7, pid_started=1.5,
-        host="here", device="GPU 0", times={"queued": "x"}, finished_stages=("training",),
+        host="here", device="GPU 0", times={"queued": NOW.isoformat()},
+        finished_stages=("training",),
         reason="ü", attempt=2, heartbeat=1.0,
     )  # fmt: skip
     write_status(folder, status)

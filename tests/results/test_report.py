@@ -218,7 +218,7 @@ def test_data_are_summarised_before_any_training(make_run):
 def test_numbers_are_those_of_the_files(make_run, pm_of):
     run = make_run()
     times = {"training": "2026-01-01T10:00:00", "sampling": "2026-01-01T11:02:00"}
-    run.folder.status_json.write_text(json.dumps({"schema": 1, "times": times}))
+    run.folder.status_json.write_text(json.dumps({"schema": 1, "state": "done", "times": times}))
     table = report.numbers_table(run.folder)
     training = dict(table.rows)
     assert training["validation cost"] == "217.70 nats/trial"
@@ -231,7 +231,7 @@ def test_numbers_are_those_of_the_files(make_run, pm_of):
     bits = metrics.bits_per_spike(pm.counts[valid], pm.rates[valid] / 100)
     assert row["bits/spike"] == f"{bits:.3f}"
     truth = metrics.r2(pm.true_rates[valid], pm.rates[valid])
-    assert row["R² truth"] == f"{truth.pooled:.3f}"
+    assert row["R² true rates"] == f"{truth.pooled:.3f}"
     assert row["session"] == "dataset001, validation"
     assert "co-bps" not in sessions.header
 

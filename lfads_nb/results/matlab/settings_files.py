@@ -7,13 +7,13 @@ record; and `summary.txt`, with every parameter of every setting as text.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lfads_nb.regular_files import read_json
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.param_info import ParamInfo
 from lfads_nb.sweep.params import RunParams
@@ -87,7 +87,7 @@ def _stored_hyperparameters(run: RunFolder) -> Iterator[tuple[str, dict[str, Any
     paths = [(p, re.fullmatch(r"hyperparameters-(\d+)\.txt", p.name)) for p in _files(run.output)]
     for path, _ in sorted(((p, int(m[1])) for p, m in paths if m), key=lambda each: each[1]):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path)
         except (OSError, ValueError):
             continue
         if isinstance(content, dict):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import ipywidgets as w
 
+from lfads_nb.plain_text import plain_text
 from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.regular_files import read_tail
 from lfads_nb.sweep import Run
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.guard import notice_html
@@ -115,16 +117,10 @@ def save_report(run: Run, progress: Progress) -> list[Path]:
 
 def log_tail(run: Run) -> str:
     """Return the last lines that a run printed, empty if there is no log."""
-    try:
-        with run.folder.log.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(size - TAIL_BYTES, 0))
-            text = file.read().decode("utf-8", errors="replace")
-    except OSError:
-        return ""
+    text = read_tail(run.folder.log, TAIL_BYTES)
     # progress bars rewrite their line; only its last state counts
     lines = [line.rsplit("\r", 1)[-1] for line in text.replace("\r\n", "\n").splitlines()]
-    return "\n".join(lines[-TAIL_LINES:])
+    return plain_text("\n".join(lines[-TAIL_LINES:]))
 
 
 def _state_html(status: RunStatus) -> str:
