@@ -500,17 +500,21 @@ def app(
 def show_results(collection: RunCollection) -> None:
     """Print one row for each run: how well it did, and where its report is."""
     from lfads_nb.results import compare
+    from lfads_nb.vocabulary import FIGURES, best_runs
 
     frame = compare(collection.runs)
-    table = Table("run", "state", "best validation cost", "R² of the rates")
+    shown = ("bits_per_spike", "best_total_valid", "r2_truth")
+    shown = [key for key in shown if key in frame and not frame[key].isna().all()]
+    table = Table("run", "state", *(FIGURES[key].label for key in shown))
+    rows = {str(name): dict(values) for name, values in frame.iterrows()}
+    best = best_runs(rows, {name: values["spec"] for name, values in rows.items()})
     table.columns[0].overflow = "fold"
     for run in collection.runs:
         row = frame.loc[run.name]
         table.add_row(
-            escape(f"{run.spec.name} {run.params.param_name}"),
+            escape(f"{'★ ' * (run.name in best)}{run.spec.name} {run.params.param_name}"),
             str(row["state"]),
-            _number(row.get("best_total_valid"), "{:.1f}"),
-            _number(row.get("r2_truth"), "{:.3f}"),
+            *(FIGURES[key].text(row[key]) for key in shown),
         )
     console.print()
     console.print(table)

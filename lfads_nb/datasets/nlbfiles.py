@@ -30,6 +30,11 @@ def is_nlb_tensors(file: h5py.File) -> bool:
     return any(f"{part}_spikes_heldin" in file for part in _SPLITS)
 
 
+def is_nlb_nwb(file: h5py.File) -> bool:
+    """Whether an open NWB file is one of the benchmark's: units held out, trials split."""
+    return "units/heldout" in file and "intervals/trials/split" in file
+
+
 def read_nlb_tensors(path: str | os.PathLike[str], *, bin_ms: float | None = None) -> Counts:
     """Read the tensors of the Neural Latents Benchmark as one session.
 

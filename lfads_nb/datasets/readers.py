@@ -9,7 +9,8 @@
 | `mat73` | MATLAB v7.3 (HDF5) |
 | `lfads_input` | input of an LFADS program, see `lfadsfiles` |
 | `nlb` | tensors of the Neural Latents Benchmark, see `nlbfiles` |
-| `nwb` | Neurodata Without Borders: needs to know the event, so it is read by `read_nwb` |
+| `nlb_nwb` | a file of the Neural Latents Benchmark, cut by its rules, see `lfads_nb.nlb` |
+| `nwb` | other Neurodata Without Borders: needs to know the event, so `read_nwb` reads it |
 
 Anything else needs a loader: a function from path to `Counts`, given to the dataset.
 """
@@ -31,7 +32,12 @@ from lfads_nb.datasets.hdf5files import contents, is_session, peek_hdf5, read_hd
 from lfads_nb.datasets.info import DatasetInfo
 from lfads_nb.datasets.lfadsfiles import is_lfads_input, peek_lfads_input, read_lfads_input
 from lfads_nb.datasets.matfiles import peek_mat, read_mat
-from lfads_nb.datasets.nlbfiles import is_nlb_tensors, peek_nlb_tensors, read_nlb_tensors
+from lfads_nb.datasets.nlbfiles import (
+    is_nlb_nwb,
+    is_nlb_tensors,
+    peek_nlb_tensors,
+    read_nlb_tensors,
+)
 from lfads_nb.datasets.npzfiles import peek_npz, read_npz
 from lfads_nb.datasets.nwb import nwb_needs
 from lfads_nb.datasets.reading import reading, reason
@@ -54,6 +60,16 @@ def _refuse_nwb(path: Path) -> Any:
     raise nwb_needs(path)
 
 
+def _read_nlb_nwb(path: Path) -> Counts:
+    from lfads_nb.nlb.session import read_nlb  # a room that builds on this one
+
+    return read_nlb(path)
+
+
+def _peek_nlb_nwb(path: Path) -> DatasetInfo:
+    return DatasetInfo.from_counts(_read_nlb_nwb(path))
+
+
 FORMATS = {
     "lfads_nb": FileFormat("lfads_nb HDF5", read_layout, peek_layout),
     "hdf5": FileFormat("HDF5 with counts", read_hdf5, peek_hdf5),
@@ -62,6 +78,7 @@ FORMATS = {
     "mat73": FileFormat("MATLAB v7.3", read_mat, peek_mat),
     "lfads_input": FileFormat("LFADS input HDF5", read_lfads_input, peek_lfads_input),
     "nlb": FileFormat("NLB tensors HDF5", read_nlb_tensors, peek_nlb_tensors),
+    "nlb_nwb": FileFormat("NLB's NWB", _read_nlb_nwb, _peek_nlb_nwb),
     "nwb": FileFormat("NWB", _refuse_nwb, _refuse_nwb),
 }
 _POINTERS = (
@@ -172,7 +189,7 @@ def _by_content(path: Path, start: bytes) -> str | None:
         if is_layout(file):
             return "lfads_nb"
         if "nwb_version" in file.attrs or "nwb_version" in file:
-            return "nwb"
+            return "nlb_nwb" if is_nlb_nwb(file) else "nwb"
         if is_nlb_tensors(file):
             return "nlb"
         if is_lfads_input(file):

@@ -103,6 +103,8 @@ class EpochRecorder(keras.callbacks.Callback):
         if self._null is not None:
             sums = {part: logs[f"val_{part}"] for part in ("seen", "heldout", "forward")}
             more.update(self._null.bits_per_spike(sums))
+        if t.metrics is not None and t.state.epoch % t.params.metrics_due_every == 0:
+            more.update(t.metrics.figures())
         if t.model.network.input_prior is not None:
             for name, values in t.model.network.input_prior.summary().items():
                 more.update({f"prior_{name}_{i}": float(v) for i, v in enumerate(values)})
@@ -111,8 +113,11 @@ class EpochRecorder(keras.callbacks.Callback):
     def _asked_for(self, logs: Mapping[str, float]) -> Logs:
         """Return the figures that go with options that are on."""
         p, names = self.training.params, []
-        if p.heldout_channels or p.forward_prediction_bins:
+        if p.heldout_channels or p.forward_prediction_bins or p.metrics_due_every:
             names += ["bps", "co_bps", "fp_bps"]
+        elif p.select_by == "bps":
+            names.append("bps")
+        names += ["r2_truth", "r2_decoding"]
         if p.sample_validation_rate:
             names += ["hidden_nll", "val_hidden_nll"]
         return {name: logs[name] for name in names if name in logs}
@@ -188,9 +193,10 @@ class Stopper(EpochEnd):
 
 
 class CheckpointWriter(EpochEnd):
-    """Writes the rolling checkpoints, and one whenever the validation cost is the lowest so far.
+    """Writes the rolling checkpoints, and one whenever the validation trials are best so far.
 
-    The lowest counts only once all penalties have their full weight (lfads_model.md 4.9).
+    By their cost, or the figure that `select_by` names. The best counts only once all penalties
+    have their full weight (lfads_model.md 4.9).
     """
 
     def __init__(self, training: Training) -> None:
@@ -203,18 +209,26 @@ class CheckpointWriter(EpochEnd):
         if t.params.nan_restarts and not t.rolling.paths():
             t.rolling.save(t.model, t.state)
 
-    def after_epoch(self, figures: EpochFigures, logs: Logs) -> None:  # noqa: ARG002
+    def after_epoch(self, figures: EpochFigures, logs: Logs) -> None:
         """Write what is due: every tenth epoch, every minute, and at the end."""
         t = self.training
         t.state.n_valid_costs += 1
-        cost = figures.total[1]
-        if t.ramps_done and t.state.n_valid_costs > 1 and cost < t.state.lowest_valid:
-            t.state.lowest_valid, t.state.best_epoch = cost, figures.epoch
+        figure = _to_minimise(t.params.select_by, figures, logs)
+        if t.ramps_done and t.state.n_valid_costs > 1 and figure < t.state.best_figure:
+            t.state.best_figure, t.state.best_epoch = figure, figures.epoch
+            t.state.lowest_valid = figures.total[1]
             t.best.save(t.model, t.state)
         due = figures.epoch % EPOCHS_BETWEEN_CHECKPOINTS == 0 or bool(t.stop_reason)
         if due or t.clock() - self._last > SECONDS_BETWEEN_CHECKPOINTS:
             t.rolling.save(t.model, t.state)
             self._last = t.clock()
+
+
+def _to_minimise(select_by: str, figures: EpochFigures, logs: Logs) -> float:
+    """Return the figure that chooses the best epoch, lower is better; infinite if not known."""
+    costs = {"total_valid": figures.total[1], "recon_valid": figures.recon[1]}
+    value = costs.get(select_by, -logs.get(select_by, math.nan))
+    return value if math.isfinite(value) else math.inf
 
 
 class ProgressReporter(EpochEnd):
@@ -231,7 +245,8 @@ class ProgressReporter(EpochEnd):
         if t.on_progress is None or (soon and not t.stop_reason):
             return
         self._last = t.clock()
-        extra = {name: logs[name] for name in ("bps", "co_bps", "fp_bps") if name in logs}
+        names = ("bps", "co_bps", "fp_bps", "r2_truth", "r2_decoding")
+        extra = {name: logs[name] for name in names if name in logs}
         t.on_progress(progress_of(t, figures, {**extra, **figures.extra}))
 
 

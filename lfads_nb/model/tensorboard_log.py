@@ -12,6 +12,7 @@ from tensorboard.summary import Writer
 
 from lfads_nb.model.callbacks import EpochEnd, Logs
 from lfads_nb.model.fit_log import EpochFigures
+from lfads_nb.vocabulary import curve
 
 if TYPE_CHECKING:
     from lfads_nb.model.training import Training
@@ -33,7 +34,7 @@ class TensorBoardLog(EpochEnd):
         values = {**logs, "learning_rate": figures.learning_rate}
         for key, value in values.items():
             which = "validation" if key.startswith("val_") else "train"
-            tag = f"epoch_{key.removeprefix('val_')}"
+            tag = curve(key.removeprefix("val_")).label
             self._writers[which].add_scalar(tag, value, figures.epoch)
         now = self.training.clock()
         if now - self._flushed > SECONDS_BETWEEN_FLUSHES:

@@ -29,6 +29,7 @@ from lfads_nb.model.lfads import Lfads
 from lfads_nb.model.schedule import has_l2, ramps_done
 from lfads_nb.model.tensorboard_log import TensorBoardLog
 from lfads_nb.model.training_state import TrainingState
+from lfads_nb.model.validation_metrics import ValidationMetrics
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
 from lfads_nb.sweep.progress import TrainProgress
@@ -52,6 +53,8 @@ class Training:
     clock: Callable[[], float] = time.monotonic
     figures: EpochFigures | None = None
     """Of the epoch that just ended; None if it was cut short or diverged."""
+    metrics: ValidationMetrics | None = None
+    """What is worked out every few epochs, if anything is."""
     stop_reason: str = ""
     seconds: list[float] = field(default_factory=list)
     """Durations of recent epochs."""

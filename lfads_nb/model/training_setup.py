@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from lfads_nb.errors import ParamsError
 from lfads_nb.model import weights
 from lfads_nb.model.architecture import Architecture
 from lfads_nb.model.batches import SessionBatches
@@ -14,6 +15,7 @@ from lfads_nb.model.inputs import Session
 from lfads_nb.model.lfads import Lfads
 from lfads_nb.model.training import Training
 from lfads_nb.model.training_state import TrainingState
+from lfads_nb.model.validation_metrics import ValidationMetrics
 from lfads_nb.sweep.folders import RunFolder
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,35 @@ def set_up(
         batches=batches,
         validation=SessionBatches(architecture, sessions, "valid"),
         state=TrainingState.start(params),
+        metrics=_metrics(run, model, list(sessions)),
     )
+
+
+def _metrics(run: RunFolder, model: Lfads, sessions: list[Session]) -> ValidationMetrics | None:
+    """Return what is to be worked out on validation trials; None if nothing is.
+
+    Raises
+    ------
+    ParamsError
+        `select_by` names a figure that these data cannot give.
+    """
+    p = model.architecture.params
+    needs = {"co_bps": p.heldout_channels, "fp_bps": p.forward_prediction_bins}
+    if p.select_by in needs and not needs[p.select_by]:
+        option = {"co_bps": "heldout_channels", "fp_bps": "forward_prediction_bins"}[p.select_by]
+        raise ParamsError(f"select_by={p.select_by!r} needs {option}, but it is 0")
+    if p.select_by in ("bps", *needs) and p.output_dist != "poisson":
+        raise ParamsError(f"select_by={p.select_by!r} is for output_dist='poisson'")
+    if not p.metrics_due_every:
+        return None
+    metrics = ValidationMetrics(model, run, sessions)
+    if p.select_by in ("r2_truth", "r2_decoding") and p.select_by not in metrics.known:
+        what = {"r2_truth": "true rates", "r2_decoding": "behaviour"}[p.select_by]
+        raise ParamsError(
+            f"select_by={p.select_by!r} needs {what} with the data, and there is none: load the "
+            "data with it and prepare the run again, or choose another figure"
+        )
+    return metrics if metrics.known else None
 
 
 def load_initial_weights(model: Lfads, source: str) -> None:

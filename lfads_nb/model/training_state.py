@@ -37,6 +37,9 @@ class TrainingState:
     """Optimiser steps that are done."""
     n_valid_costs: int = 0
     lowest_valid: float = math.inf
+    """Whole validation cost of the best epoch."""
+    best_figure: float = math.inf
+    """What chose it, by `select_by`; negated where the highest is best."""
     best_epoch: int | None = None
     nan_restarts: int = 0
     seed: list[int] = field(default_factory=list)
@@ -64,6 +67,7 @@ class TrainingState:
             It was written by another version of the package.
         """
         values: dict[str, Any] = json.loads(text)
+        values.setdefault("best_figure", values.get("lowest_valid", math.inf))
         if values.pop("schema") != _SCHEMA:
             raise ValueError("the checkpoint's training state has an unknown schema")
         state = cls.start(params)

@@ -19,7 +19,7 @@ import numpy as np
 
 from lfads_nb.datasets import Counts, Signal
 from lfads_nb.errors import DataError
-from lfads_nb.nlb.benchmark import FORWARD_MS, NlbDataset, nlb_dataset
+from lfads_nb.nlb.benchmark import FORWARD_MS, NLB_DATASETS, NlbDataset, nlb_dataset
 from lfads_nb.nlb.recording import Bins, NlbRecording, over_units
 from lfads_nb.nlb.targets import find_trials
 
@@ -33,7 +33,7 @@ VALIDATION_EVERY = 5
 
 def read_nlb(
     path: str | os.PathLike[str],
-    dataset: str,
+    dataset: str | None = None,
     *,
     bin_ms: int = 5,
     phase: Phase = "val",
@@ -44,7 +44,9 @@ def read_nlb(
     Parameters
     ----------
     path : the training file (`..._desc-train_behavior+ecephys.nwb`).
-    dataset : which of the benchmark's datasets it is, such as "mc_maze"; see `NLB_DATASETS`.
+    dataset : which of the benchmark's datasets it is, such as "mc_maze" (see `NLB_DATASETS`); by
+        default told by the file's columns, and of the four sizes of MC_Maze by its name, or else
+        its number of trials.
     bin_ms : 5 or 20; bins lie on the benchmark's own grid.
     phase : "val" trains on the split `train` and evaluates on `val`, whose truth the file holds;
         "test" trains on both and evaluates on the trials of `test_path`, as the server wants it.
@@ -63,8 +65,8 @@ def read_nlb(
     DataError
         The file is not one of the benchmark's, or not of this dataset.
     """
-    declared = nlb_dataset(dataset)
     recording = NlbRecording(path)
+    declared = nlb_dataset(told_dataset(recording) if dataset is None else dataset)
     if bin_ms not in (5, 20):
         raise DataError(
             f"is {bin_ms}; the benchmark takes bins of 5 or 20 ms.", dataset=recording.name,
@@ -111,6 +113,45 @@ def read_nlb(
         name=Path(path).stem,
         allow_missing=missing,
     )
+
+
+_BY_COLUMNS = (
+    ("dmfc_rsg", ("go_time", "set_time", "is_eye", "is_short")),
+    ("area2_bump", ("move_onset_time", "ctr_hold_bump", "cond_dir")),
+    ("mc_maze", ("move_onset_time", "trial_type", "trial_version")),
+)
+_MAZE_SIZES = (("mc_maze_small", 200), ("mc_maze_medium", 400), ("mc_maze_large", 900))
+"""And the number of trials that each stays below: they have 100, 250 and 500 for training."""
+
+
+def told_dataset(recording: NlbRecording) -> str:
+    """Tell which of the benchmark's datasets a file is.
+
+    Raises
+    ------
+    DataError
+        It has the columns and signals of none.
+    """
+    for key, columns in _BY_COLUMNS:
+        if all(name in recording.trials for name in columns):
+            return _maze_size(recording) if key == "mc_maze" else key
+    if recording.has_signal("finger_vel"):
+        return "mc_rtt"
+    raise DataError(
+        f"{recording.path.name} has the columns of none of the benchmark's datasets: say which "
+        f"one it is ({', '.join(NLB_DATASETS)}).",
+        dataset=recording.name,
+    )
+
+
+def _maze_size(recording: NlbRecording) -> str:
+    for size in ("large", "medium", "small"):
+        if size in recording.path.stem.lower():
+            return f"mc_maze_{size}"
+    if "full" in recording.path.stem.lower():
+        return "mc_maze"
+    n_trials = len(recording.trials["split"])
+    return next((key for key, limit in _MAZE_SIZES if n_trials < limit), "mc_maze")
 
 
 @dataclass(frozen=True)

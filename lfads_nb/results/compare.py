@@ -9,6 +9,7 @@ import numpy as np
 
 from lfads_nb.errors import LfadsError
 from lfads_nb.results.run_numbers import (
+    SESSION_FIGURES,
     RunNumbers,
     SessionNumbers,
     numbers_of_sessions,
@@ -21,23 +22,12 @@ if TYPE_CHECKING:
 
 _LABELS = ("name", "version")
 
-# Column of the table -> figure of a session.
-_SESSION_COLUMNS = {
-    "bits_per_spike": "bits_per_spike",
-    "co_bps": "co_bps",
-    "fp_bps": "fp_bps",
-    "r2_psth": "psth_r2",
-    "r2_psth_by_channel": "psth_r2_by_channel",
-    "r2_truth": "truth_r2",
-    "r2_truth_by_channel": "truth_r2_by_channel",
-}
-
 
 def compare(runs: Iterable[Any], *, with_rates: bool = True) -> pd.DataFrame:
     """Return one row for each run: its state, the parameters that differ, and how well it did.
 
-    Figures of rates are those of validation trials, the mean over sessions; NaN is not known.
-    Costs are those of the lowest validation cost after the ramps, in nats per trial.
+    What each figure means is declared in `lfads_nb.vocabulary.FIGURES`. Those of rates are the mean
+    over sessions; NaN is not known.
 
     Parameters
     ----------
@@ -92,9 +82,7 @@ def _figures(view: RunView, *, with_rates: bool) -> dict[str, Any]:
         "best_total_valid": numbers.total_valid,
         "best_recon_valid": numbers.recon_valid,
         "best_kl_valid": numbers.kl_valid,
-        **(
-            {name: _mean(judged, of) for name, of in _SESSION_COLUMNS.items()} if with_rates else {}
-        ),
+        **({name: _mean(judged, of) for name, of in SESSION_FIGURES.items()} if with_rates else {}),
         "train_seconds": np.nan if numbers.seconds is None else numbers.seconds,
         "n_parameters": np.nan if numbers.n_parameters is None else numbers.n_parameters,
         "problem": problem,

@@ -17,6 +17,7 @@ import numpy as np
 
 from lfads_nb.errors import RunFolderError
 from lfads_nb.regular_files import read_bytes
+from lfads_nb.sweep.progress import LOWER_IS_BETTER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,10 +41,16 @@ class FitLog:
 
     path: Path
     columns: Mapping[str, np.ndarray] = field(repr=False)
+    select_by: str = "total_valid"
 
     @classmethod
-    def read(cls, path: str | Path) -> FitLog:
+    def read(cls, path: str | Path, *, select_by: str = "total_valid") -> FitLog:
         """Read a log; a last line that is still being written is left out.
+
+        Parameters
+        ----------
+        path : the file.
+        select_by : the run's setting of that name, by which its best epoch was chosen.
 
         Raises
         ------
@@ -69,7 +76,7 @@ class FitLog:
             )
         names = dict.fromkeys([*_CORE, *(name for row in rows for name in row)])
         columns = {n: np.array([row.get(n, np.nan) for row in rows], dtype=float) for n in names}
-        return cls(path, columns)
+        return cls(path, columns, select_by)
 
     # -------------------------------------------------------------------------------- columns
 
@@ -185,21 +192,25 @@ class FitLog:
         """(epochs,) bool: both penalties had their full weight."""
         return (self.kl_weight >= 1) & (self.l2_weight >= 1)
 
-    # ----------------------------------------------------------------- lowest validation error
+    # ------------------------------------------------------------------------- the best epoch
 
     @cached_property
     def lve_index(self) -> int | None:
         """Index of the lowest validation cost with both penalties at full weight.
 
+        Or of the best of another figure, where the run was set to choose by it (`select_by`).
         None while the ramps last, or without validation trials.
         """
-        candidates = np.flatnonzero(self.ramps_ended & np.isfinite(self.total_valid))
-        if not len(candidates):
+        if self.select_by not in self.columns:
             return None
-        return int(candidates[np.argmin(self.total_valid[candidates])])
+        values = self.columns[self.select_by]
+        if self.select_by not in LOWER_IS_BETTER:
+            values = -values
+        candidates = np.flatnonzero(self.ramps_ended & np.isfinite(values))
+        return int(candidates[np.argmin(values[candidates])]) if len(candidates) else None
 
     def lve(self, name: str) -> float:
-        """Return a figure at the lowest validation cost; NaN where there is none."""
+        """Return a figure at the best epoch; NaN where there is none."""
         return float("nan") if self.lve_index is None else float(self[name][self.lve_index])
 
     @property
@@ -245,7 +256,7 @@ class FitLog:
         best = (
             "the ramps have not ended"
             if self.lve_index is None
-            else f"lowest validation cost {self.total_valid_lve:.2f} at step {self.step_lve:.0f}"
+            else f"best validation cost {self.total_valid_lve:.2f} at step {self.step_lve:.0f}"
         )
         resumed = f", {self.n_resumes} x resumed" if self.n_resumes else ""
         return f"<FitLog {self.n_epochs} epochs{resumed}, {best}: {self.path}>"

@@ -12,7 +12,7 @@ from lfads_nb.datasets.conditions import unique_conditions
 from lfads_nb.results.html_tables import Table
 from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.results.run_numbers import (
-    AVERAGE_SMOOTHING_MS,
+    SESSION_FIGURES,
     RunNumbers,
     SessionNumbers,
     numbers_of_sessions,
@@ -22,6 +22,7 @@ from lfads_nb.results.run_view import RunView
 from lfads_nb.results.session_files import SPLITS, SessionFiles
 from lfads_nb.sweep.param_info import ParamInfo
 from lfads_nb.sweep.params import format_value
+from lfads_nb.vocabulary import FIGURES
 
 
 def settings_table(run: Any) -> Table:
@@ -139,8 +140,8 @@ def numbers_table(run: Any) -> Table:
     )
 
 
-def _nats(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.2f} nats/trial"
+def _nats(key: str, value: float) -> str:
+    return "" if math.isnan(value) else FIGURES[key].with_unit(value)
 
 
 def _best_epoch(numbers: RunNumbers) -> str:
@@ -168,49 +169,41 @@ def duration(seconds: float | None) -> str:
 
 
 _TRAINING: tuple[tuple[str, Callable[[RunNumbers], str]], ...] = (
-    ("validation cost", lambda n: _nats(n.total_valid)),
-    ("validation reconstruction (negative log likelihood)", lambda n: _nats(n.recon_valid)),
-    ("training reconstruction", lambda n: _nats(n.recon_train)),
-    ("validation KL", lambda n: _nats(n.kl_valid)),
-    ("best epoch", _best_epoch),
-    ("epochs", _epochs),
-    ("training time", lambda n: duration(n.seconds)),
-    ("parameters", lambda n: "" if n.n_parameters is None else f"{n.n_parameters:,}"),
+    (FIGURES["best_total_valid"].name, lambda n: _nats("best_total_valid", n.total_valid)),
+    (FIGURES["best_recon_valid"].name, lambda n: _nats("best_recon_valid", n.recon_valid)),
+    ("training reconstruction", lambda n: _nats("best_recon_valid", n.recon_train)),
+    (FIGURES["best_kl_valid"].name, lambda n: _nats("best_kl_valid", n.kl_valid)),
+    (FIGURES["best_epoch"].name, _best_epoch),
+    (FIGURES["epochs"].name, _epochs),
+    (FIGURES["train_seconds"].name, lambda n: duration(n.seconds)),
+    (
+        FIGURES["n_parameters"].name,
+        lambda n: "" if n.n_parameters is None else f"{n.n_parameters:,}",
+    ),
 )
-
-# Column, decimals, and what it means; those that no session has are left out.
-_SESSION_COLUMNS = {
-    "bits_per_spike": ("bits/spike", 3, "Poisson likelihood above that of each neuron's mean rate"),
-    "co_bps": ("co-bps", 3, "the same for neurons that the encoders never saw"),
-    "fp_bps": ("fp-bps", 3, "the same for bins that the encoders never saw"),
-    "truth_r2": ("R² true rates", 3, "pooled over trials, bins and neurons"),
-    "truth_r2_by_channel": ("R² true rates, by neuron", 3, "mean over neurons"),
-    "psth_r2": ("R² averages", 3, "condition averages of rates against those of smoothed spikes "
-                f"(Gaussian, {AVERAGE_SMOOTHING_MS:g} ms; all trials), pooled"),
-    "psth_r2_by_channel": ("R² averages, by neuron", 3, "mean over neurons"),
-    "kl_g0": ("KL g0", 2, "of the initial condition, nats per trial"),
-}  # fmt: skip
 
 
 def _sessions_table(sessions: tuple[SessionNumbers, ...]) -> Table:
-    shown = [
-        name for name in _SESSION_COLUMNS if any(not math.isnan(getattr(s, name)) for s in sessions)
-    ]
-    rows = []
-    for session in sessions:
-        values = [getattr(session, name) for name in shown]
-        texts = ["" if math.isnan(v) else f"{v:.{_SESSION_COLUMNS[n][1]}f}"
-                 for n, v in zip(shown, values, strict=True)]  # fmt: skip
-        rows.append(
-            (f"{session.dataset}, {_SPLIT_WORDS[session.split]}", str(session.n_trials), *texts)
+    values = {
+        key: [getattr(session, field) for session in sessions]
+        for key, field in SESSION_FIGURES.items()
+    }
+    shown = [key for key in FIGURES if not np.isnan(values.get(key, [np.nan])).all()]
+    rows = [
+        (
+            f"{session.dataset}, {_SPLIT_WORDS[session.split]}",
+            str(session.n_trials),
+            *("" if np.isnan(v := values[key][i]) else FIGURES[key].text(v) for key in shown),
         )
+        for i, session in enumerate(sessions)
+    ]
     return Table(
         "Inferred rates",
-        ("session", "trials", *(_SESSION_COLUMNS[name][0] for name in shown)),
+        ("session", "trials", *(FIGURES[key].short for key in shown)),
         rows,
         strong=frozenset(range(len(rows))),
         numeric=frozenset(range(1, len(shown) + 2)),
-        notes=[f"{_SESSION_COLUMNS[n][0]}: {_SESSION_COLUMNS[n][2]}." for n in shown],
+        notes=[f"{FIGURES[key].short}: {FIGURES[key].hint}" for key in shown],
     )
 
 

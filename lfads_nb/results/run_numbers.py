@@ -47,6 +47,19 @@ class SessionNumbers:
     kl_g0: float = _NAN
 
 
+SESSION_FIGURES = {
+    "bits_per_spike": "bits_per_spike",
+    "co_bps": "co_bps",
+    "fp_bps": "fp_bps",
+    "kl_g0": "kl_g0",
+    "r2_truth": "truth_r2",
+    "r2_truth_by_channel": "truth_r2_by_channel",
+    "r2_psth": "psth_r2",
+    "r2_psth_by_channel": "psth_r2_by_channel",
+}
+"""Key in the vocabulary -> field of `SessionNumbers`."""
+
+
 @dataclass(frozen=True)
 class RunNumbers:
     """A run in numbers; NaN and None are not known.

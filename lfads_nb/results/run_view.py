@@ -52,7 +52,7 @@ class RunView:
         return cls(run.name, run.folder, run.params, tuple(run.spec.dataset_names))
 
     def fit_log(self) -> FitLog:
-        return FitLog.read(self.folder.fit_log)
+        return FitLog.read(self.folder.fit_log, select_by=self.params.select_by)
 
     def posterior_means(
         self, dataset: str | int | None = None, *, kind: PosteriorKind | None = None

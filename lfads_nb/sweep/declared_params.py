@@ -163,6 +163,27 @@ class DeclaredParams(BaseModel):
         unit="epochs",
         ge=0,
     )
+    select_by: Literal[
+        "total_valid", "recon_valid", "bps", "co_bps", "fp_bps", "r2_truth", "r2_decoding"
+    ] = param(
+        "total_valid",
+        "Which figure of the validation trials chooses the best checkpoint, once the ramps have "
+        "ended: the whole cost (as the original does), its likelihood, bits per spike of seen "
+        "or held-out channels or of predicted bins, or R² of the true rates or of decoded "
+        "behaviour (see metrics_every).",
+        group="training",
+        matlab_type="char",
+    )
+    metrics_every: int = param(
+        0,
+        "Epochs between figures of validation trials that need their rates: R² of the true rates, "
+        "R² of behaviour decoded from them. They and bits per spike are then in the fit log and "
+        "in TensorBoard. 0 leaves them out, unless select_by needs them (then every 5 epochs).",
+        group="training",
+        unit="epochs",
+        affects="nothing",
+        ge=0,
+    )
     nan_restarts: int = param(
         0,
         "How often training may go back to the last good checkpoint, at a lower learning rate, "

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from lfads_nb.sweep.sweeps import Draws
 
 
+EPOCHS_BETWEEN_METRICS = 5
+"""Where `select_by` needs figures and `metrics_every` does not say how often."""
+
+
 class RampSteps(NamedTuple):
     """When the KL and L2 penalties start and how long they rise, in optimiser steps."""
 
@@ -180,6 +184,13 @@ class RunParams(DeclaredParams):
         return self.differences_text()
 
     # ---------------------------------------------------------------------------------- sweeps
+
+    @property
+    def metrics_due_every(self) -> int:
+        """Epochs between figures that need the rates of validation trials; 0 is never."""
+        if self.metrics_every or self.select_by not in ("r2_truth", "r2_decoding"):
+            return self.metrics_every
+        return EPOCHS_BETWEEN_METRICS
 
     def sweep(self, **values: Any) -> list[RunParams]:
         """Return every combination of the given values, see `lfads_nb.sweep.sweeps.grid`."""

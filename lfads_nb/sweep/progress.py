@@ -39,6 +39,10 @@ class TrainProgress:
         return asdict(self)
 
 
+LOWER_IS_BETTER = ("total_valid", "recon_valid")
+"""Of the figures that `select_by` offers; of the others the highest is best."""
+
+
 @dataclass(frozen=True)
 class TrainSummary:
     """How a training ended.

@@ -195,7 +195,7 @@ class Run:
         """Read the costs of every epoch so far."""
         from lfads_nb.results import FitLog
 
-        return FitLog.read(self.folder.fit_log)
+        return FitLog.read(self.folder.fit_log, select_by=self.params.select_by)
 
     def trained_params(self) -> TrainedParams:
         """Open the trained weights by name."""

@@ -90,6 +90,7 @@ function render({ model, el: root }) {
 
   const nodes = new Map(); // row id -> {tr, tds, keys, check, data}
   let sort = null, anchor = null, cursor = null, allBox = null;
+  let built = null; // the columns that the table on screen was made of
 
   const columns = () => model.get("columns");
   const mode = () => model.get("selectable");
@@ -183,6 +184,8 @@ function render({ model, el: root }) {
   }
 
   function syncRows() {
+    // One update may bring rows before the columns that they belong to, or after.
+    if (columns() !== built) return build();
     const rows = model.get("rows");
     const ids = new Set(rows.map((r) => r.id));
     for (const [id, node] of nodes) if (!ids.has(id)) { node.tr.remove(); nodes.delete(id); }
@@ -208,7 +211,7 @@ function render({ model, el: root }) {
     for (const th of head.querySelectorAll("th[data-key]")) {
       const mine = sort && sort.key === th.dataset.key;
       th.setAttribute("aria-sort", mine ? (sort.direction === 1 ? "ascending" : "descending") : "none");
-      const button = th.firstChild, title = columns().find((c) => c.key === th.dataset.key).title;
+      const button = th.firstChild, title = columns().find((c) => c.key === th.dataset.key)?.title ?? "";
       button.textContent = title + (mine ? (sort.direction === 1 ? " ▲" : " ▼") : "");
     }
     if (sort) {
@@ -318,6 +321,8 @@ function render({ model, el: root }) {
   search.addEventListener("input", () => { order(); showSelection(); });
 
   function build() {
+    built = columns();
+    if (sort && !built.some((c) => c.key === sort.key)) sort = null;
     const label = model.get("label");
     table.setAttribute("aria-label", label);
     if (mode() !== "none") table.setAttribute("role", "grid");
@@ -358,14 +363,15 @@ function render({ model, el: root }) {
   build();
   seen();
   model.on("change:rows", syncRows);
-  model.on("change:columns", build);
+  const onColumns = () => { if (columns() !== built) build(); };
+  model.on("change:columns", onColumns);
   model.on("change:empty", order);
   model.on("change:selected", showSelection);
   model.on("msg:custom", onPatch);
   return () => {
     clearInterval(beat);
     model.off("change:rows", syncRows);
-    model.off("change:columns", build);
+    model.off("change:columns", onColumns);
     model.off("change:empty", order);
     model.off("change:selected", showSelection);
     model.off("msg:custom", onPatch);

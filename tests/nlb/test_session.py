@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from lfads_nb.cli import program
 from lfads_nb.datasets import DatasetCollection
+from lfads_nb.datasets.readers import recognise_format
 from lfads_nb.errors import DataError
 from lfads_nb.nlb import evaluate, nlb_params, read_groups, read_nlb, score_run
 from lfads_nb.nlb.run_scores import read_scores
@@ -99,6 +100,27 @@ def test_another_sessions_test_file_is_refused(nlb_file, server_file, tmp_path):
         file["units/id"][...] = np.arange(100, 108)
     with pytest.raises(DataError, match="has other units"):
         read_nlb(nlb_file("mc_maze"), "mc_maze", phase="test", test_path=path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "key"),
+    [
+        ("mc_maze", "sub-Jenkins_ses-full.nwb", "mc_maze"),
+        ("mc_maze", "sub-Jenkins_ses-large.nwb", "mc_maze_large"),
+        ("mc_maze", "day.nwb", "mc_maze_small"),
+        ("mc_rtt", "day.nwb", "mc_rtt"),
+        ("area2_bump", "day.nwb", "area2_bump"),
+        ("dmfc_rsg", "day.nwb", "dmfc_rsg"),
+    ],
+)
+def test_a_file_of_the_benchmark_opens_by_itself(nlb_file, tmp_path, kind, name, key):
+    path = tmp_path / name
+    path.write_bytes(nlb_file(kind).read_bytes())
+    datasets = DatasetCollection(tmp_path)
+    counts = datasets.add(name).load_counts()
+    assert recognise_format(path) == "nlb_nwb"
+    assert counts.metadata["nlb_dataset"] == key
+    assert nlb_params(counts).heldout_channels == 3
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from lfads_nb.results import metrics
 from lfads_nb.results.compare import compare
 from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.sweep.params import RunParams
+from lfads_nb.vocabulary import FIGURES
 
 PARAMS = RunParams(spike_bin_ms=10, co_dim=0, factors_dim=3, gen_dim=12, name="first")
 
@@ -85,3 +86,9 @@ def test_the_state_of_a_run_is_what_it_says_itself(make_run):
 
 def test_nothing_to_compare_is_an_empty_table():
     assert compare([]).empty
+
+
+def test_every_column_that_is_measured_is_declared(make_run):
+    run = make_run()
+    known = {"spec", "setting", "state", "problem"}
+    assert set(compare([run.folder]).columns) - known <= set(FIGURES)

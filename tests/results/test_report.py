@@ -231,7 +231,7 @@ def test_numbers_are_those_of_the_files(make_run, pm_of):
     bits = metrics.bits_per_spike(pm.counts[valid], pm.rates[valid] / 100)
     assert row["bits/spike"] == f"{bits:.3f}"
     truth = metrics.r2(pm.true_rates[valid], pm.rates[valid])
-    assert row["R² true rates"] == f"{truth.pooled:.3f}"
+    assert row["R² truth"] == f"{truth.pooled:.3f}"
     assert row["session"] == "dataset001, validation"
     assert "co-bps" not in sessions.header
 

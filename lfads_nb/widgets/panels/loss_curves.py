@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 import numpy as np
 
+from lfads_nb.vocabulary import curve
 from lfads_nb.widgets.panels.loss_history import thin
 from lfads_nb.widgets.theme import html, row, stack
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 MAX_RUNS = 40
 MAX_POINTS = 20_000  # a figure stays fluid up to that
 _CHOICES = {
-    "validation cost": "total_valid", "training cost": "total_train",
-    "validation reconstruction": "recon_valid", "training reconstruction": "recon_train",
-    "validation KL": "kl_valid", "learning rate": "learning_rate", "L2 penalty": "l2",
+    curve(column).name: column
+    for column in (
+        "total_valid", "total_train", "recon_valid", "recon_train", "kl_valid",
+        "learning_rate", "l2",
+    )
 }  # fmt: skip
 
 

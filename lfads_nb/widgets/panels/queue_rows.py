@@ -13,6 +13,7 @@ from lfads_nb.queue.live import duration_text
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.queue.table import elapsed_s
 from lfads_nb.sweep import Run, RunFolder
+from lfads_nb.vocabulary import curve
 from lfads_nb.widgets.live_table import Row, Tone, cell, column
 from lfads_nb.widgets.panels.shared_values import own_values_text, shared_values
 from lfads_nb.widgets.run_states import state_cell
@@ -27,8 +28,14 @@ COLUMNS = [
     column("device", "Device"),
     column("progress", "Progress"),
     column("epoch", "Epoch", kind="number"),
-    column("train", "Cost", kind="number", hint="of training trials, nats per trial"),
-    column("valid", "Validation", hint="cost of validation trials, nats per trial; and its course"),
+    column(
+        "train", "Training cost", kind="number", hint=f"Last epoch's {curve('total_train').hint}"
+    ),
+    column(
+        "valid",
+        "Validation cost",
+        hint=f"Last epoch's, and its course. {curve('total_valid').hint}",
+    ),
     column("rate", "Rate", kind="number", hint="learning rate"),
     column("elapsed", "Elapsed", kind="number"),
     column("eta", "Left", kind="number", hint="about; by the stopping rule and the recent pace"),

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lfads_nb.results import FitLog
+from lfads_nb.vocabulary import CURVES
 
-COSTS = {
-    "reconstruction (nats per trial)": "recon",
-    "total cost (nats per trial)": "total",
-    "KL divergence (nats per trial)": "kl",
-}
+COSTS = {CURVES[name].label: name for name in ("recon", "total", "kl")}
 
 
 @dataclass(frozen=True)
@@ -52,9 +49,8 @@ def figures_of(logs: Mapping[str, FitLog]) -> dict[str, str]:
     }
     return {
         **COSTS,
-        "L2 penalty": "l2",
-        **{f"{name} (logged)": name for name in extra},
-        "weight of the KL divergence": "kl_weight",
+        **{CURVES[name].label if name in CURVES else name: name for name in ["l2", *extra]},
+        CURVES["kl_weight"].label: "kl_weight",
     }
 
 

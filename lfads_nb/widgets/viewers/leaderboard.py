@@ -4,24 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lfads_nb.widgets.live_table import LiveTable, Row, cell, column
-from lfads_nb.widgets.viewers.sweep_axes import METRICS, parameters_of, sweep_axes
-
-_HINTS = {
-    "best_recon_valid": "negative log likelihood of the validation trials at the best epoch",
-    "best_total_valid": "with KL and L2 penalties",
-    "co_bps": "bits per spike of neurons that the model did not see",
-    "r2_psth": "of the model's condition averages against those of the smoothed spikes",
-}
-_TITLES = {
-    "best_recon_valid": "valid. cost", "best_total_valid": "total cost", "best_kl_valid": "KL",
-    "bits_per_spike": "bits/spike", "co_bps": "co-bps", "fp_bps": "fp-bps", "r2_psth": "R² PSTH",
-    "r2_truth": "R² truth", "epochs": "epochs", "best_epoch": "best", "train_seconds": "time",
-    "n_parameters": "weights",
-}  # fmt: skip
-
-
-_SHARES = {"bits_per_spike", "co_bps", "fp_bps", "r2_psth", "r2_truth"}
+from lfads_nb.vocabulary import FIGURES, JUDGES, Figure, best_runs
+from lfads_nb.widgets.live_table import Cell, LiveTable, Row, cell, column
+from lfads_nb.widgets.viewers.sweep_axes import figures_of, parameters_of, sweep_axes
 
 
 def make_leaderboard(table: pd.DataFrame, names: dict[str, str]) -> LiveTable:
@@ -32,12 +17,12 @@ def make_leaderboard(table: pd.DataFrame, names: dict[str, str]) -> LiveTable:
     table : as `lfads_nb.results.compare` returns it.
     names : run -> what to call it.
     """
-    parameters = parameters_of(sweep_axes(table))
-    measured = [name for name in METRICS if name in table and not table[name].isna().all()]
+    axes = sweep_axes(table)
+    parameters, measured = parameters_of(axes), figures_of(axes)
     columns = [column("run", "run", kind="code")]
     columns += [column(name, name, kind="number") for name in parameters]
     columns += [
-        column(name, _TITLES[name], kind="number", hint=_HINTS.get(name, METRICS[name]))
+        column(name, FIGURES[name].short, kind="number", hint=FIGURES[name].hint)
         for name in measured
     ]
     columns.append(column("state", "state"))
@@ -45,26 +30,45 @@ def make_leaderboard(table: pd.DataFrame, names: dict[str, str]) -> LiveTable:
         columns, "runs of the sweep", selectable="many", max_height="360px",
         empty="There are no runs yet.",
     )  # fmt: skip
-    # Runs whose ramps never ended have no cost at the best epoch.
-    judges = {"best_recon_valid": True, "bits_per_spike": False}
-    judges = {name: ascending for name, ascending in judges.items() if name in table}
-    ordered = table.sort_values(list(judges), ascending=list(judges.values()))
+    best = best_of(table)
+    judges = [name for name in JUDGES if name in table]
+    ordered = table.sort_values(judges, ascending=[FIGURES[n].better == "lower" for n in judges])
     rows: list[Row] = []
     for run, values in ordered.iterrows():
-        cells = {"run": names[str(run)], "state": str(values["state"])}
+        cells = {
+            "run": best_cell(names[str(run)], best.get(str(run))),
+            "state": str(values["state"]),
+        }
         cells |= {name: _cell(name, values[name]) for name in [*parameters, *measured]}
         rows.append(Row(id=str(run), cells=cells, label=names[str(run)]))
     made.update_rows(rows)
     return made
 
 
-def _cell(name: str, value: object) -> object:
+def best_of(table: pd.DataFrame) -> dict[str, Figure]:
+    """Return the best run of each run spec, and the figure that says so.
+
+    Parameters
+    ----------
+    table : as `lfads_nb.results.compare` returns it.
+    """
+    figures = {str(run): dict(values) for run, values in table.iterrows()}
+    groups = {run: values.get("spec", "") for run, values in figures.items()}
+    return best_runs(figures, groups)
+
+
+def best_cell(text: str, best_by: Figure | None) -> Cell:
+    """Describe a run's name for a table, with a star if it is the best."""
+    if best_by is None:
+        return text
+    title = f"{text}: the best run of its data, by {best_by.name} ({best_by.split} trials)"
+    return cell(text, icon="★", title=title)
+
+
+def _cell(name: str, value: object) -> Cell:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return str(value)
     if value != value:
         return cell("–", sort=None)
-    if name == "train_seconds":
-        return cell(f"{value / 60:.1f} min" if value >= 60 else f"{value:.0f} s", sort=value)
-    if name in _SHARES:
-        return cell(f"{value:.3f}", sort=value)
-    return cell(f"{value:,.6g}" if value < 1e6 else f"{value:,.0f}", sort=value)
+    figure = FIGURES.get(name)
+    return cell(f"{value:g}" if figure is None else figure.text(value), sort=value)

@@ -12,6 +12,7 @@ import pandas as pd
 from bqplot import Label
 
 from lfads_nb.results import compare
+from lfads_nb.vocabulary import FIGURES
 from lfads_nb.widgets.palette import TEXT, sequential
 from lfads_nb.widgets.viewers.brush import Box, set_brush
 from lfads_nb.widgets.viewers.leaderboard import make_leaderboard
@@ -19,13 +20,7 @@ from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.linked_view import LinkedView
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.selection import Selection
-from lfads_nb.widgets.viewers.sweep_axes import (
-    LOWER_IS_BETTER,
-    METRICS,
-    SweepAxis,
-    parameters_of,
-    sweep_axes,
-)
+from lfads_nb.widgets.viewers.sweep_axes import SweepAxis, figures_of, parameters_of, sweep_axes
 from lfads_nb.widgets.viewers.toggle import bar
 from lfads_nb.widgets.viewers.viewed_runs import ViewedRuns
 from lfads_nb.widgets.viewers.viewer import call_of
@@ -59,7 +54,7 @@ class SweepViewer(LinkedView):
     def build(self) -> Sequence[w.Widget]:
         self.board = make_leaderboard(self.table, self.viewed.short_names)
         self.board.observe(self._take_rows, "selected")
-        metrics = [name for name in METRICS if name in self.axes]
+        metrics = figures_of(self.axes)
         parameters = parameters_of(self.axes)
         self.kind = w.ToggleButtons(
             options=["scatter", "parallel coordinates"], style={"button_width": "auto"}
@@ -135,7 +130,7 @@ class SweepViewer(LinkedView):
         is_parallel = self.kind.value != "scatter"
         for control in (self.x, self.y):
             control.layout.display = "none" if is_parallel else None
-        if not any(name in METRICS for name in self.axes):
+        if not figures_of(self.axes):
             self.show_only("None of these runs has results yet: train them first.")
             return
         x, y = self._points()
@@ -150,7 +145,8 @@ class SweepViewer(LinkedView):
         else:
             self._label_scatter()
         shade = self.axes[self.colour.value]
-        better = "lower is better" if shade.name in LOWER_IS_BETTER else "dark low, bright high"
+        direction = FIGURES[shade.name].better if shade.name in FIGURES else ""
+        better = f"{direction} is better" if direction else "dark low, bright high"
         self.plot.explain_key(
             key_html(f"{len(y)} runs", []) + f"coloured by {html.escape(shade.label)} ({better})"
         )
@@ -159,7 +155,7 @@ class SweepViewer(LinkedView):
         )
 
     def _parallel_axes(self) -> list[SweepAxis]:
-        chosen = [*parameters_of(self.axes), *(m for m in METRICS if m in self.axes)]
+        chosen = [*parameters_of(self.axes), *figures_of(self.axes)]
         return [self.axes[name] for name in chosen]
 
     def _points(self) -> tuple[np.ndarray, np.ndarray]:

@@ -7,21 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-METRICS = {
-    "best_recon_valid": "validation cost of the spikes (nats)",
-    "best_total_valid": "total validation cost (nats)",
-    "best_kl_valid": "KL, validation (nats)",
-    "bits_per_spike": "bits per spike",
-    "co_bps": "co-bps (held-out neurons)",
-    "fp_bps": "fp-bps (forward)",
-    "r2_psth": "R² of condition averages",
-    "r2_truth": "R² of the true rates",
-    "epochs": "epochs",
-    "best_epoch": "best epoch",
-    "train_seconds": "training time (s)",
-    "n_parameters": "weights",
-}
-LOWER_IS_BETTER = {"best_recon_valid", "best_total_valid", "train_seconds"}
+from lfads_nb.vocabulary import FIGURES
+
 _MOST_TICKS = 8
 _NOT_AXES = {"state", "problem"}
 
@@ -63,26 +50,34 @@ def sweep_axes(table: pd.DataFrame) -> dict[str, SweepAxis]:
     """
     axes = {}
     for name in table.columns:
-        if name in _NOT_AXES or (name in METRICS and table[name].isna().all()):
+        if name in _NOT_AXES or (name in FIGURES and table[name].isna().all()):
             continue
         axis = _axis(name, table[name])
-        if name in METRICS or len(np.unique(axis.values[np.isfinite(axis.values)])) > 1:
+        if name in FIGURES or len(np.unique(axis.values[np.isfinite(axis.values)])) > 1:
             axes[name] = axis
-    order = sorted(axes, key=lambda name: name in METRICS)
+    order = sorted(axes, key=_place)
     return {name: axes[name] for name in order}
 
 
 def parameters_of(axes: dict[str, SweepAxis]) -> list[str]:
     """Return the names of the axes that were set, not measured."""
-    measured = {*METRICS, "r2_psth_by_channel", "r2_truth_by_channel", "spec", "setting"}
-    return [name for name in axes if name not in measured]
+    return [name for name in axes if name not in {*FIGURES, "spec", "setting"}]
+
+
+def figures_of(axes: dict[str, SweepAxis]) -> list[str]:
+    """Return the names of the axes that were measured, in the order of the vocabulary."""
+    return [name for name in FIGURES if name in axes]
+
+
+def _place(name: str) -> int:
+    return 1 + list(FIGURES).index(name) if name in FIGURES else 0
 
 
 def _axis(name: str, column: pd.Series) -> SweepAxis:
-    label = METRICS.get(name, name)
+    label = FIGURES[name].label if name in FIGURES else name
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         values = column.to_numpy(dtype=float)
-        return SweepAxis(name, label, values, {} if name in METRICS else _named_values(values))
+        return SweepAxis(name, label, values, {} if name in FIGURES else _named_values(values))
     texts = column.map(str)
     distinct = sorted(texts.unique())
     codes = texts.map(distinct.index).to_numpy(dtype=float)

@@ -46,5 +46,5 @@ def test_limits_leave_the_first_costs_out(logs):
 
 
 def test_a_single_column_is_a_figure_too(logs):
-    assert figures_of(logs)["L2 penalty"] == "l2"
+    assert figures_of(logs)["L2 penalty (nats)"] == "l2"
     np.testing.assert_array_equal(curves_of(logs, "l2").y[0], logs["long"].l2)

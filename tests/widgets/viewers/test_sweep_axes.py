@@ -54,10 +54,12 @@ def test_a_single_value_is_still_an_axis(value):
     assert high > low
 
 
-def test_runs_without_a_best_epoch_are_sorted_by_bits_per_spike():
+def test_bits_per_spike_come_first():
     table = pd.DataFrame(
         {"best_recon_valid": [np.nan, np.nan, 9.0], "bits_per_spike": [0.1, 0.4, 0.2],
          "state": "done"}, index=["a", "b", "c"],
     )  # fmt: skip
     board = make_leaderboard(table, {name: name for name in "abc"})
-    assert [row["id"] for row in board.rows] == ["c", "b", "a"]
+    assert [row["id"] for row in board.rows] == ["b", "c", "a"]
+    assert board.rows[0]["cells"]["run"]["icon"] == "★"
+    assert board.rows[1]["cells"]["run"] == "c"

@@ -221,9 +221,7 @@ def test_rows_dots_and_lines_of_a_sweep_are_linked(runs):
     viewer = SweepViewer(runs)
     names = viewer.viewed.names
     np.testing.assert_allclose(
-        viewer.plot.layer.drawn_lines()[:, 0],
-        viewer.table["best_recon_valid"].to_numpy(),
-        rtol=1e-6,
+        viewer.plot.layer.drawn_lines()[:, 0], viewer.table["bits_per_spike"].to_numpy(), rtol=1e-6
     )
     viewer.board.selected = [names[2]]
     assert viewer.selection.runs == (names[2],)
