@@ -177,8 +177,9 @@ def _last_answer(
 def _error(answer: dict[str, Any]) -> LfadsError:
     """Make the error again that was raised in the other process."""
     kind = getattr(errors, answer["kind"], None)
-    known = isinstance(kind, type) and issubclass(kind, LfadsError)
-    return (kind if known else QueueError)(answer["error"])
+    if isinstance(kind, type) and issubclass(kind, LfadsError):
+        return kind(answer["error"])
+    return QueueError(answer["error"])
 
 
 def _death(exit_code: int) -> str:
