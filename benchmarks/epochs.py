@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.step_cases import CASES
 from lfads_nb.model.architecture import architecture_of
-from lfads_nb.model.backend import read_ahead
+from lfads_nb.model.backend import ReadAhead
 from lfads_nb.model.batches import SessionBatches
 from lfads_nb.model.inputs import Session, Trials
 from lfads_nb.model.lfads import Lfads
@@ -66,12 +66,13 @@ def main() -> None:
     model.compile(optimizer=ClippedAdam(case.params), jit_compile=False)
     session = Session("session", {"train": trials})
     batches = SessionBatches(architecture, [session], "train")
+    source = ReadAhead()
     ways: dict[str, Callable[[], Any]] = {
-        "ours": lambda: read_ahead(batches),
+        "ours": lambda: source.of(batches),
         "Keras' own": lambda: batches,
     }
     clocks = {name: Clock() for name in ways}
-    model.fit(read_ahead(batches), epochs=1, verbose=0)
+    model.fit(source.of(batches), epochs=1, verbose=0)
     for _ in range(options.turns):
         for name, source in ways.items():
             model.fit(

@@ -306,18 +306,32 @@ def _jax_compiled(model: keras.Model, function: Callable[..., Any]) -> Callable[
     return call
 
 
-def read_ahead(batches: keras.utils.PyDataset) -> Any:
-    """Give `fit` batches, of which the next one is made while it takes a step.
+class ReadAhead:
+    """Gives `fit` batches, of which the next one is made while it takes a step.
 
     Keras with TensorFlow reads ahead of a `PyDataset` too, but begins twice at every epoch and
     throws one of the two away. Where an epoch has ten batches this cost a fifth of the time:
     letting go of what TensorFlow reads ahead often took a second.
-    """
-    if backend_name() == "jax":
-        return batches
-    import tensorflow as tf
 
-    def epoch() -> Iterator[Any]:
+    TensorFlow never lets go of what such a source has read from: one that serves training after
+    training, with other batches of the same shapes and number, holds no more than the last ones.
+    """
+
+    def __init__(self) -> None:
+        self._batches: keras.utils.PyDataset | None = None
+        self._dataset: Any = None
+
+    def of(self, batches: keras.utils.PyDataset) -> Any:
+        """Return what `fit` reads these batches from; earlier ones are forgotten."""
+        if backend_name() == "jax":
+            return batches
+        self._batches = batches
+        if self._dataset is None:
+            self._dataset = self._made(batches)
+        return self._dataset
+
+    def _epoch(self) -> Iterator[Any]:
+        batches = self._batches
         with ThreadPoolExecutor(1) as reader:
             made = reader.submit(batches.__getitem__, 0)
             for following in range(1, len(batches)):
@@ -325,16 +339,19 @@ def read_ahead(batches: keras.utils.PyDataset) -> Any:
                 yield batch
             yield made.result()
 
-    def specification(x: np.ndarray) -> Any:
-        return tf.TensorSpec(x.shape, x.dtype)
+    def _made(self, batches: keras.utils.PyDataset) -> Any:
+        import tensorflow as tf
 
-    dataset = tf.data.Dataset.from_generator(
-        epoch, output_signature=tf.nest.map_structure(specification, batches[0])
-    )
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    cardinality = tf.data.experimental.assert_cardinality(len(batches))
-    return dataset.with_options(options).apply(cardinality)
+        def specification(x: np.ndarray) -> Any:
+            return tf.TensorSpec(x.shape, x.dtype)
+
+        dataset = tf.data.Dataset.from_generator(
+            self._epoch, output_signature=tf.nest.map_structure(specification, batches[0])
+        )
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        cardinality = tf.data.experimental.assert_cardinality(len(batches))
+        return dataset.with_options(options).apply(cardinality)
 
 
 def device_names() -> list[str]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
 from lfads_nb.model.architecture import Architecture
-from lfads_nb.model.backend import compiles_whole_step
+from lfads_nb.model.backend import ReadAhead, compiles_whole_step
 from lfads_nb.model.batches import SessionBatches
 from lfads_nb.model.inputs import Session
 from lfads_nb.model.lfads import Lfads
@@ -38,6 +38,13 @@ def compiled_model(architecture: Architecture, sessions: Sequence[Session]) -> L
     return model
 
 
+class Kept(NamedTuple):
+    """What stays from one training to the next."""
+
+    model: Lfads
+    sources: tuple[ReadAhead, ReadAhead]
+
+
 class CompiledModels:
     """The models that were used last.
 
@@ -49,49 +56,55 @@ class CompiledModels:
 
     def __init__(self, keep: int = 2) -> None:
         self._keep = keep
-        self._models: OrderedDict[Hashable, Lfads] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Kept] = OrderedDict()
 
-    def model(
+    def kept(
         self,
         architecture: Architecture,
         sessions: Sequence[Session],
-        batches: SessionBatches,
+        batches: Sequence[SessionBatches],
         *,
         will_load: bool,
-    ) -> Lfads:
+    ) -> Kept:
         """Return a model as `compiled_model` does, but with steps that may be compiled already.
 
         Parameters
         ----------
+        batches : of training and of validation
         will_load : bool
             A checkpoint will be loaded: whatever weights it has will do.
         """
         key = _key(architecture, batches)
-        model = self._models.pop(key, None)
-        if model is None:
+        kept = self._kept.pop(key, None)
+        if kept is None:
             model = compiled_model(architecture, sessions)
+            kept = Kept(model, (ReadAhead(), ReadAhead()))
         else:
+            model = kept.model
             # Its layers keep the architecture of their first training, which differs in nothing
             # that they compile.
             model.architecture = architecture
             model.network.settings.set(architecture.params)
             if not will_load:
                 _begin_anew(model, sessions)
-        self._models[key] = model
-        while len(self._models) > self._keep:
-            self._models.popitem(last=False)
-        return model
+        self._kept[key] = kept
+        while len(self._kept) > self._keep:
+            self._kept.popitem(last=False)
+        return kept
 
 
-def _key(architecture: Architecture, batches: SessionBatches) -> Hashable:
+def _key(architecture: Architecture, batches: Sequence[SessionBatches]) -> Hashable:
     a = architecture
     fixed = {n: v for n, v in a.params.set_values().items() if n not in NOT_COMPILED}
-    shapes = {name: (array.shape, array.dtype.str) for name, array in batches[0][0].items()}
+    shapes = [
+        (len(b), *((name, array.shape, array.dtype.str) for name, array in b[0][0].items()))
+        for b in batches
+    ]
     return (
         tuple(fixed.items()),
         tuple(a.uses(name) for name in NUMBERS),
         (a.sessions, a.n_channels, a.n_bins, a.has_readin),
-        tuple(shapes.items()),
+        tuple(shapes),
         keras.backend.floatx(),
     )
 

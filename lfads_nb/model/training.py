@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import keras
 
-from lfads_nb.model.backend import read_ahead
+from lfads_nb.model.backend import ReadAhead
 from lfads_nb.model.batches import SessionBatches
 from lfads_nb.model.callbacks import (
     CheckpointWriter,
@@ -48,6 +48,8 @@ class Training:
     batches: SessionBatches
     validation: SessionBatches
     state: TrainingState
+    sources: tuple[ReadAhead, ReadAhead] = field(default_factory=lambda: (ReadAhead(), ReadAhead()))
+    """How batches and validation are read."""
     on_progress: Progress | None = None
     should_stop: Callable[[], bool] | None = None
     clock: Callable[[], float] = time.monotonic
@@ -122,8 +124,8 @@ class Training:
         # the same ones as one that went through.
         unmoved = keras.callbacks.LambdaCallback(on_train_begin=lambda _: seed.assign(before))
         self.model.fit(
-            read_ahead(self.batches),
-            validation_data=read_ahead(self.validation),
+            self.sources[0].of(self.batches),
+            validation_data=self.sources[1].of(self.validation),
             epochs=10**9,
             initial_epoch=self.state.epoch,
             shuffle=False,

@@ -10,7 +10,7 @@ from lfads_nb.errors import ParamsError
 from lfads_nb.model import weights
 from lfads_nb.model.architecture import Architecture
 from lfads_nb.model.batches import SessionBatches
-from lfads_nb.model.compiled_models import CompiledModels, compiled_model
+from lfads_nb.model.compiled_models import CompiledModels
 from lfads_nb.model.inputs import Session
 from lfads_nb.model.lfads import Lfads
 from lfads_nb.model.training import Training
@@ -41,17 +41,18 @@ def set_up(
     params = architecture.params
     run.output.mkdir(parents=True, exist_ok=True)
     batches = SessionBatches(architecture, sessions, "train")
-    if models is None:
-        model = compiled_model(architecture, sessions)
-    else:
-        model = models.model(architecture, sessions, batches, will_load=will_load)
+    validation = SessionBatches(architecture, sessions, "valid")
+    models = CompiledModels() if models is None else models
+    both = (batches, validation)
+    model, sources = models.kept(architecture, sessions, both, will_load=will_load)
     if params.initial_weights and not will_load:
         load_initial_weights(model, params.initial_weights)
     return Training(
         run=run,
         model=model,
         batches=batches,
-        validation=SessionBatches(architecture, sessions, "valid"),
+        validation=validation,
+        sources=sources,
         state=TrainingState.start(params),
         metrics=_metrics(run, model, list(sessions)),
     )

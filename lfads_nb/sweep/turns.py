@@ -92,7 +92,8 @@ class TurnRequest:
     def params(self, base: RunParams) -> RunParams:
         """Return the setting to train with.
 
-        The turn's length is the only rule that ends it, and the learning rate stays as it is set.
+        The turn's length is the only rule that ends it, the learning rate stays as it is set, and
+        no best epoch is chosen: whoever drives the population goes by the newest weights.
         """
         changes: dict[str, Any] = dict(self.settings)
         rate = changes.get("learning_rate_init", base.learning_rate_init)
@@ -102,6 +103,8 @@ class TurnRequest:
             max_epochs=self.last_epoch,
             early_stopping_patience=0,
             nan_restarts=0,
+            select_by="total_valid",
+            metrics_every=0,
             learning_rate_stop=min(base.learning_rate_stop, 1e-6 * rate),
         )
 

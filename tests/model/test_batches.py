@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lfads_nb.model.backend import read_ahead
+from lfads_nb.model.backend import ReadAhead
 from lfads_nb.model.batches import SessionBatches, batch_rows, every_row, make_batch, training_rows
 from lfads_nb.model.inputs import Trials
 from tests.model.small_runs import session, small_architecture, trials
@@ -101,7 +101,7 @@ def test_jitter_moves_training_spikes_and_leaves_validation_alone():
 
 def test_reading_ahead_gives_each_epoch_its_own_batches_in_order():
     batches = SessionBatches(small_architecture(batch_size=4), [session()], "train")
-    given_to_fit = read_ahead(batches)
+    given_to_fit = ReadAhead().of(batches)
     for epoch in (0, 1, 5):
         dropped = iter(given_to_fit)  # As Keras does before it tells of the next epoch.
         batches.start_epoch(epoch)
@@ -113,7 +113,7 @@ def test_reading_ahead_gives_each_epoch_its_own_batches_in_order():
 
 def test_a_batch_that_cannot_be_made_says_so(monkeypatch):
     batches = SessionBatches(small_architecture(batch_size=4), [session()], "train")
-    given_to_fit = read_ahead(batches)
+    given_to_fit = ReadAhead().of(batches)
     monkeypatch.setattr(batches, "rows", [None] * len(batches))
     with pytest.raises(Exception, match="NoneType"):
         list(given_to_fit)

@@ -207,7 +207,7 @@ def test_kept_models_give_what_new_ones_give(tmp_path):
 
     models = CompiledModels()
     assert population(tmp_path / "w", models) == population(tmp_path / "c", None)
-    assert len(models._models) == 1
+    assert len(models._kept) == 1
     for name in "abc":
         assert same(*(newest(RunFolder(tmp_path / which / name)) for which in "wc"))
 
@@ -221,10 +221,10 @@ def test_kept_models_are_those_of_other_shapes_or_structures(tmp_path):
         (plain := member(tmp_path / "c", kl_increase_steps=9), request(plain)),
     ):
         assert take_turn(asked, models=models).epoch == 2
-        assert models._models[next(reversed(models._models))].architecture.params.factors_dim == (
+        assert models._kept[next(reversed(models._kept))].model.architecture.params.factors_dim == (
             RunRecord.load(run).params.factors_dim
         )
-    assert len(models._models) == 2
+    assert len(models._kept) == 2
 
 
 def test_requests_survive_the_way_through_their_file_and_a_move(tmp_path):
