@@ -1,4 +1,5 @@
-"""A look at one session: a trial's raster, rates per channel, trials per condition, oddities."""
+"""A look at one session: a trial's raster, rates and Fano factors per channel, the rate over the
+session, trials per condition, what was assumed when it was read, and oddities."""
 
 from __future__ import annotations
 
@@ -9,12 +10,14 @@ import ipywidgets as w
 import numpy as np
 
 from lfads_nb.datasets import Counts, Dataset
+from lfads_nb.datasets.conditions import condition_label
 from lfads_nb.datasets.data_quality import DataQuality, inspect, remarks
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.guard import guarded, notice_html
 from lfads_nb.widgets.theme import html, row, stack, title
 
 MAX_SPIKES = 15_000  # what a scatter draws fluently
+MAX_TRIALS = 3_000
 
 
 class DatasetPreview(w.VBox):
@@ -84,11 +87,8 @@ class DatasetPreview(w.VBox):
             title(f"Preview of {dataset.name}"),
             self._words,
             row(self._trial, self._slider, self._about_trial),
-            row(
-                stack(self._figures.raster),
-                stack(self._figures.rates),
-                stack(self._figures.conditions),
-            ),
+            row(stack(self._figures.raster), stack(self._figures.rates), stack(self._figures.fano)),
+            row(stack(self._figures.trials), stack(self._figures.conditions)),
         ]
 
     def _show_trial(self, _change: Any = None) -> None:
@@ -98,7 +98,9 @@ class DatasetPreview(w.VBox):
         trial = min(self._trial.value, counts.n_trials - 1)
         shown, n_spikes = self._figures.show_trial(counts, trial)
         ids = counts.condition_ids
-        condition = f", condition {ids[trial]}" if ids is not None else ""
+        condition = (
+            f", condition {condition_label(ids[trial]) or 'none'}" if ids is not None else ""
+        )
         cut = f" (the first {shown} drawn)" if shown < n_spikes else ""
         about = f"{n_spikes} bins with spikes{condition}{cut}"
         self._about_trial.value = f'<span class="lfads-dim">{escape(about)}</span>'
@@ -118,19 +120,27 @@ def _session_html(counts: Counts, quality: DataQuality) -> str:
     ]
     if counts.truth is not None:
         facts.append("true rates known")
+    if quality.missing:
+        facts.append(f"{100 * quality.missing:.3g} % of the bins missing")
     if counts.ext_input_dim:
         facts.append(f"{counts.ext_input_dim} external inputs")
     odd = remarks(quality)
     verdict = (
         notice_html("warning", "Worth a look:", points=tuple(odd))
         if odd
-        else notice_html("success", "No dead, doubled or noisy channels; all trials of one length.")
+        else notice_html(
+            "success", "No dead, doubled or noisy channels, no empty trials, no drift."
+        )
     )
-    return f'<p style="margin:0 0 6px">{escape(" · ".join(facts))}</p>{verdict}'
+    assumed = ""
+    if counts.notes:
+        said = notice_html("info", "When it was read:", points=tuple(counts.notes))
+        assumed = f'<div style="margin:0 0 6px">{said}</div>'
+    return f'<p style="margin:0 0 6px">{escape(" · ".join(facts))}</p>{assumed}{verdict}'
 
 
 class _Figures:
-    """Three figures whose marks change; made when first needed, as bqplot takes time to import."""
+    """Figures whose marks change; made when first needed, as bqplot takes time to import."""
 
     def __init__(self) -> None:
         import bqplot as bq
@@ -155,6 +165,24 @@ class _Figures:
             y_label="spikes/s", width="310px",
         )  # fmt: skip
         x, y = _fixed_scale(), _fixed_scale()
+        self._fano = bq.Bars(x=[0], y=[0], scales={"x": x, "y": y}, colors=[blue], padding=0.1)
+        self._poisson = bq.Lines(
+            x=[0, 1], y=[1, 1], scales={"x": x, "y": y}, colors=[orange], stroke_width=1.5
+        )
+        self.fano = make_figure(
+            [self._fano, self._poisson], x, y, title="Fano factor (line: Poisson)",
+            x_label="channel", y_label="variance / mean", width="310px",
+        )  # fmt: skip
+        x, y = _fixed_scale(), _fixed_scale()
+        self._trials = bq.Scatter(
+            x=[], y=[], scales={"x": x, "y": y}, colors=[blue], default_size=8, stroke_width=0
+        )
+        self._trend = bq.Lines(x=[], y=[], scales={"x": x, "y": y}, colors=[orange], stroke_width=2)
+        self.trials = make_figure(
+            [self._trials, self._trend], x, y, title="Rate over the session (line: running mean)",
+            x_label="trial", y_label="spikes/s and channel", width="690px",
+        )  # fmt: skip
+        x, y = _fixed_scale(), _fixed_scale()
         self._conditions = bq.Bars(
             x=[0], y=[0], scales={"x": x, "y": y}, colors=[orange], padding=0.1
         )
@@ -171,10 +199,29 @@ class _Figures:
             (-0.5, counts.n_channels - 0.5),
         )
         _set_bars(self.rates, self._rates, np.arange(counts.n_channels), quality.rates_hz)
+        _set_bars(self.fano, self._fano, np.arange(counts.n_channels), np.nan_to_num(quality.fano))
+        fano_y = self.fano.axes[1].scale
+        if fano_y.max < 1.2:  # the line at 1 is always seen
+            _set_limits(self.fano, (-0.5, counts.n_channels - 0.5), (0.0, 1.2))
+        self._poisson.x = np.array([-0.5, counts.n_channels - 0.5])
+        self._show_trial_rates(quality)
         numbers = list(quality.trials_per_condition.values()) or [counts.n_trials]
         _set_bars(
             self.conditions, self._conditions, np.arange(1, len(numbers) + 1), np.array(numbers)
         )
+
+    def _show_trial_rates(self, quality: DataQuality) -> None:
+        rates = np.where(quality.recorded_ms > 0, quality.trial_rates_hz, np.nan)
+        trials = np.arange(len(rates))
+        shown = np.unique(np.linspace(0, len(rates) - 1, MAX_TRIALS).astype(int))
+        shown = shown[np.isfinite(rates[shown])]
+        highest = float(np.nanmax(rates, initial=0.0))
+        _set_limits(self.trials, (-0.5, len(rates) - 0.5), (0.0, highest * 1.05 or 1.0))
+        with self._trials.hold_sync():
+            self._trials.x, self._trials.y = trials[shown], rates[shown].astype(np.float32)
+        x, y = _running_mean(rates)
+        with self._trend.hold_sync():
+            self._trend.x, self._trend.y = x, y
 
     def show_trial(self, counts: Counts, trial: int) -> tuple[int, int]:
         """Draw a trial's spikes; return how many were drawn and how many there are."""
@@ -184,6 +231,18 @@ class _Figures:
             self._spikes.x = counts.time_ms[bins[:MAX_SPIKES]].astype(np.float32)
             self._spikes.y = channels[:MAX_SPIKES].astype(np.float32)
         return min(len(bins), MAX_SPIKES), len(bins)
+
+
+def _running_mean(rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean over a tenth of the trials around each, where any of them was recorded."""
+    width = max(len(rates) // 10, 1)
+    known = np.isfinite(rates)
+    window = np.ones(width)
+    n_known = np.convolve(known, window, mode="same")
+    total = np.convolve(np.where(known, rates, 0.0), window, mode="same")
+    place = np.unique(np.linspace(0, len(rates) - 1, 200).astype(int))
+    place = place[n_known[place] > 0.5]
+    return place, (total[place] / n_known[place]).astype(np.float32)
 
 
 def _fixed_scale() -> Any:

@@ -298,7 +298,12 @@ def _dataset_row(name: str, info: Any) -> Row:
     import pandas as pd  # with the first dataset: it takes a while to load
 
     problem = str(info["problem"])
-    state = cell(problem, tone="bad", icon="✗") if problem else cell("ready", tone="good", icon="✓")
+    notes = str(info["notes"] or "")
+    state = cell("ready", tone="good", icon="✓")
+    if problem:
+        state = cell(problem, tone="bad", icon="✗")
+    elif notes:
+        state = cell(f"ready: {notes}", tone="warn", icon="!")
     cells: dict[str, Any] = {
         "name": name, "subject": info["subject"] or "", "date": info["date"] or "", "state": state,
     }  # fmt: skip

@@ -148,3 +148,25 @@ def test_odd_names_do_no_harm(tmp_path, name):
 def test_without_a_collection_it_says_what_to_do_first():
     panel = DatasetsPanel()
     assert "Open or make a collection first" in panel.notice.value
+
+
+def test_what_was_assumed_and_what_is_odd_are_shown(tmp_path):
+    spikes = np.random.default_rng(0).poisson(0.5, (40, 20, 5))
+    spikes[7] = 0
+    np.savez(tmp_path / "a.npz", counts=spikes, bin_ms=10)
+    datasets = DatasetCollection(tmp_path)
+    datasets.add("a.npz")
+    panel = DatasetsPanel(datasets)
+    state = panel.table.rows[0]["cells"]["state"]
+    assert state["tone"] == "warn"
+    assert "40 x 20 x 5 taken as trials x time x channels" in state["text"]
+    panel.table.selected = ["a"]
+    panel.preview.join(60)
+    words = panel.preview._words.value
+    assert "taken as trials x time x channels" in words
+    assert "1 of 40 trials without any spike: 7" in words
+    figures = panel.preview._figures
+    assert len(figures._trials.x) == 40
+    assert figures._trials.y[7] == 0
+    assert len(figures._fano.y) == 5
+    assert np.all(np.isfinite(figures._trend.y))
