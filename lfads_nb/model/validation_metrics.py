@@ -22,7 +22,7 @@ from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.input_files import BEHAVIOR
 
 RIDGE_ALPHA = 1e-2
-MOST_TRIALS = 200
+MOST_TRIALS = 100
 """Of each split, evenly spread: more cost time and change the figures little."""
 
 _OUTPUT = "output_dist_params"

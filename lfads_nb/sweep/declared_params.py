@@ -178,7 +178,7 @@ class DeclaredParams(BaseModel):
         0,
         "Epochs between figures of validation trials that need their rates: R² of the true rates, "
         "R² of behaviour decoded from them. They and bits per spike are then in the fit log and "
-        "in TensorBoard. 0 leaves them out, unless select_by needs them (then every 5 epochs).",
+        "in TensorBoard. 0 leaves them out, unless select_by needs them (then every 10 epochs).",
         group="training",
         unit="epochs",
         affects="nothing",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lfads_nb.sweep.sweeps import Draws
 
 
-EPOCHS_BETWEEN_METRICS = 5
+EPOCHS_BETWEEN_METRICS = 10
 """Where `select_by` needs figures and `metrics_every` does not say how often."""
 
 
