@@ -318,7 +318,7 @@ class ReadAhead:
     """
 
     def __init__(self) -> None:
-        self._batches: keras.utils.PyDataset | None = None
+        self._batches: Any = None
         self._dataset: Any = None
 
     def of(self, batches: keras.utils.PyDataset) -> Any:

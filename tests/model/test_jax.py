@@ -23,7 +23,7 @@ TESTS = (
     f"{PARITY}test_sample_averages_of_old_weights_equal_those_of_tf1_within_sampling_error",
     f"{STAGES}test_training_leaves_what_others_read",
     f"{STAGES}test_every_split_is_sampled",
-    f"{STAGES}test_new_trials_go_through_a_trained_run",
+    "tests/model/test_inference.py::test_the_training_files_own_trials_give_its_stored_outputs",
     "tests/model/test_settings.py::test_new_numbers_act_in_a_step_that_is_compiled_already",
     "tests/model/test_turns.py::test_turns_follow_each_other",
 )
