@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any, Literal
 
-Split = Literal["training", "validation", "all", ""]
+Split = Literal["training", "validation", "test", "evaluation", "all", ""]
 
 BEST_EPOCH = "at the epoch of the lowest validation cost after the ramps"
 EVERY_EPOCH = "of every epoch"
@@ -101,6 +101,9 @@ class Figure:
         return value if self.better == "higher" else -value
 
 
+TEST = "never used for choosing a setting or an epoch"
+NLB = "as the Neural Latents Benchmark's own program gives it, for 5 ms bins"
+
 _BPS = "Poisson log likelihood of the spikes above that of each neuron's mean rate, per spike"
 
 FIGURES: dict[str, Figure] = {
@@ -167,6 +170,33 @@ FIGURES: dict[str, Figure] = {
             "r2_psth_by_channel", "R² of condition averages, by neuron", "R² averages, neurons",
             "", "all", OUTPUTS, "mean over neurons", "", "higher", 3,
         ),
+        Figure(
+            "test_bits_per_spike", "bits per spike, test trials", "bits/spike, test", "bits/spike",
+            "test", OUTPUTS, f"{_BPS}; {TEST}", "", "higher", 3,
+        ),
+        Figure(
+            "test_co_bps", "co-smoothing, test trials", "co-bps, test", "bits/spike", "test",
+            OUTPUTS, f"{_BPS}, for neurons that the encoders never saw; {TEST}", "", "higher", 3,
+        ),
+        Figure(
+            "test_fp_bps", "forward prediction, test trials", "fp-bps, test", "bits/spike", "test",
+            OUTPUTS, f"{_BPS}, for bins that the encoders never saw; {TEST}", "", "higher", 3,
+        ),
+        Figure(
+            "test_r2_truth", "R² of the true rates, test trials", "R² truth, test", "", "test",
+            OUTPUTS, f"pooled over trials, bins and neurons; {TEST}", "", "higher", 3,
+        ),
+        Figure("nlb_co_bps", "NLB co-bps", "NLB co-bps", "bits/spike", "evaluation", OUTPUTS,
+               f"co-smoothing, {NLB}", "", "higher", 3),
+        Figure("nlb_vel_r2", "NLB vel R²", "NLB vel R²", "", "evaluation", OUTPUTS,
+               f"velocity decoded by ridge regression, {NLB}", "", "higher", 3),
+        Figure("nlb_psth_r2", "NLB psth R²", "NLB psth R²", "", "evaluation", OUTPUTS,
+               f"averages of evaluation trials' rates against smoothed spikes of all, {NLB}", "",
+               "higher", 3),
+        Figure("nlb_fp_bps", "NLB fp-bps", "NLB fp-bps", "bits/spike", "evaluation", OUTPUTS,
+               f"forward prediction, {NLB}", "", "higher", 3),
+        Figure("nlb_tp_corr", "NLB tp corr", "NLB tp corr", "", "evaluation", OUTPUTS,
+               f"neural speed against produced time, {NLB}", "", "lower", 3),
         Figure("epochs", "epochs", "epochs", how="trained so far", decimals=0),
         Figure(
             "best_epoch", "best epoch", "best epoch", split="validation", epoch=BEST_EPOCH,
@@ -204,6 +234,11 @@ CURVES: dict[str, Figure] = {
                f"{_BPS}, for neurons that the encoders never saw", "", "higher", 3),
         Figure("fp_bps", "forward prediction", "fp-bps", "bits/spike", "validation", EVERY_EPOCH,
                f"{_BPS}, for bins that the encoders never saw", "", "higher", 3),
+        Figure("r2_truth", "R² of the true rates", "R² truth", "", "validation", EVERY_EPOCH,
+               "pooled; of posterior means of up to 100 trials", "", "higher", 3),
+        Figure("r2_decoding", "R² of decoded behaviour", "R² decoding", "", "validation",
+               EVERY_EPOCH, "ridge regression from the rates, fitted on training trials, mean over "
+               "dimensions; of posterior means of up to 100 trials", "", "higher", 3),
         Figure("hidden_nll", "hidden samples", "hidden", "nats/sample", "", EVERY_EPOCH,
                "negative log likelihood of the samples kept from the encoders", "", "lower"),
     )

@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import h5py
 import numpy as np
 
 from lfads_nb.datasets.behavior import read_signals
+from lfads_nb.hdf5_reading import open_hdf5
 from lfads_nb.model.inputs import SPLITS, Session, Trials
 from lfads_nb.model.lfads import Lfads
 from lfads_nb.model.sampling import PosteriorSampler
@@ -108,7 +108,7 @@ def _judged(run: RunFolder, session: Session, split: Any) -> _Judged:
 
 def _behavior(run: RunFolder, session: Session, split: Any) -> np.ndarray | None:
     """All signals of a split's trials side by side: (trials, bins, dims), or None."""
-    with h5py.File(run.input_file(session.name)) as file:
+    with open_hdf5(run.input_file(session.name)) as file:
         if BEHAVIOR not in file:
             return None
         signals = read_signals(file[BEHAVIOR])

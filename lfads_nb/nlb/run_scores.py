@@ -106,7 +106,12 @@ def read_scores(run_folder: Path) -> dict[str, float]:
     first = splits[0] if isinstance(splits, list) and splits else {}
     for scores in first.values() if isinstance(first, dict) else ():
         if isinstance(scores, dict):
-            return {k: float(v) for k, v in scores.items() if isinstance(v, int | float)}
+            # The names of a scaling set stand behind its number of trials, as in "[500] co-bps".
+            return {
+                name.partition("] ")[2] or name: float(value)
+                for name, value in scores.items()
+                if isinstance(value, int | float)
+            }
     return {}
 
 

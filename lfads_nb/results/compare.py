@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _LABELS = ("name", "version")
+_OF_TEST_TRIALS = ("bits_per_spike", "co_bps", "fp_bps", "r2_truth")
+# Of the benchmark's own names; a scaling set's stand behind the number of its trials.
+_BENCHMARK = {
+    "nlb_co_bps": "co-bps", "nlb_vel_r2": "vel R2", "nlb_psth_r2": "psth R2",
+    "nlb_fp_bps": "fp-bps", "nlb_tp_corr": "tp corr",
+}  # fmt: skip
 
 
 def compare(runs: Iterable[Any], *, with_rates: bool = True) -> pd.DataFrame:
@@ -76,6 +82,7 @@ def _figures(view: RunView, *, with_rates: bool) -> dict[str, Any]:
     except LfadsError as error:
         problem = str(error)
     judged = [session for session in sessions if session.split == "valid"]
+    tested = [session for session in sessions if session.split == "test"]
     return {
         "epochs": numbers.epochs,
         "best_epoch": np.nan if numbers.best_epoch is None else numbers.best_epoch,
@@ -83,10 +90,24 @@ def _figures(view: RunView, *, with_rates: bool) -> dict[str, Any]:
         "best_recon_valid": numbers.recon_valid,
         "best_kl_valid": numbers.kl_valid,
         **({name: _mean(judged, of) for name, of in SESSION_FIGURES.items()} if with_rates else {}),
+        **{
+            f"test_{name}": _mean(tested, SESSION_FIGURES[name])
+            for name in _OF_TEST_TRIALS
+            if with_rates
+        },
+        **_benchmark_scores(view),
         "train_seconds": np.nan if numbers.seconds is None else numbers.seconds,
         "n_parameters": np.nan if numbers.n_parameters is None else numbers.n_parameters,
         "problem": problem,
     }
+
+
+def _benchmark_scores(view: RunView) -> dict[str, float]:
+    """Scores of the Neural Latents Benchmark, where `lfads-nb nlb` has worked them out."""
+    from lfads_nb.nlb.run_scores import read_scores  # a room that builds on this one
+
+    scores = read_scores(view.folder.path)
+    return {key: scores.get(name, float("nan")) for key, name in _BENCHMARK.items()}
 
 
 def _mean(sessions: list[SessionNumbers], name: str) -> float:

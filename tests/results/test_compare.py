@@ -89,6 +89,20 @@ def test_nothing_to_compare_is_an_empty_table():
 
 
 def test_every_column_that_is_measured_is_declared(make_run):
-    run = make_run()
+    run = make_run(PARAMS)
     known = {"spec", "setting", "state", "problem"}
     assert set(compare([run.folder]).columns) - known <= set(FIGURES)
+
+
+def test_scores_of_the_benchmark_and_of_test_trials_have_their_own_columns(make_run):
+    run = make_run(PARAMS)
+    folder = run.folder.path / "nlb"
+    folder.mkdir()
+    scores = [{"mc_maze_scaling_split": {"[100] co-bps": 0.2, "[100] vel R2": 0.8}}]
+    (folder / "scores.json").write_text(json.dumps({"schema": 1, "scores": scores}))
+    row = compare([run.folder]).iloc[0]
+    assert (row["nlb_co_bps"], row["nlb_vel_r2"]) == (0.2, 0.8)
+    assert np.isnan(row["nlb_tp_corr"])
+    assert "test_bits_per_spike" in row
+    (folder / "scores.json").write_text('{"scores": [[1]]}')
+    assert np.isnan(compare([run.folder]).iloc[0]["nlb_co_bps"])

@@ -21,6 +21,7 @@ from lfads_nb.widgets.viewers.linked_view import LinkedView
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.sweep_axes import SweepAxis, figures_of, parameters_of, sweep_axes
+from lfads_nb.widgets.viewers.sweep_findings import SweepFindings
 from lfads_nb.widgets.viewers.toggle import bar
 from lfads_nb.widgets.viewers.viewed_runs import ViewedRuns
 from lfads_nb.widgets.viewers.viewer import call_of
@@ -80,7 +81,8 @@ class SweepViewer(LinkedView):
         table = w.Box([self.board], layout={"width": "100%", "overflow": "auto"})
         table.add_class("lfads")
         controls = bar(self.kind, self.x, self.y, self.colour, self.select)
-        return [table, controls, self.plot]
+        self.findings = SweepFindings(self.table)
+        return [table, controls, self.plot, self.findings]
 
     def _choice(self, label: str, first: list[str]) -> w.Dropdown:
         options = [(axis.label, name) for name, axis in self.axes.items()]
