@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -86,7 +87,7 @@ def read_nwb(
     """
     path = Path(path).expanduser()
     with reading(path), _open(path) as io:
-        file = io.read()
+        file = _read(io, path)
         columns = _trial_columns(file, table, path)
         event = _event_times(columns, align_to, path)
         chosen_units = _selected(units, _unit_columns(file, path), "units", path)
@@ -193,6 +194,20 @@ def _open(path: Path) -> Any:
         # About cached specifications of other versions than pynwb's own, and missing extensions.
         warnings.simplefilter("ignore")
         return NWBHDF5IO(str(path), "r", load_namespaces=True)
+
+
+def _read(io: Any, path: Path) -> NWBFile:
+    try:
+        return io.read()
+    except Exception as error:
+        if missing := re.search(r"'([\w-]+)' not a namespace", str(error)):
+            extension = missing.group(1)
+            raise DataError(
+                f"{path.name} uses the NWB extension {extension}, which is neither in the file nor "
+                f"installed: pip install {extension}, and import it in your loader before.",
+                dataset=path.stem,
+            ) from error
+        raise
 
 
 def _trial_columns(file: NWBFile, table: str, path: Path) -> dict[str, np.ndarray]:

@@ -1,5 +1,6 @@
 """Damaged files: bytes flipped, cut, swapped. Readers give data or a `DataError`, nothing else."""
 
+import datetime
 import os
 import warnings
 
@@ -18,6 +19,7 @@ from lfads_nb.datasets import (
     read_counts,
     read_lfads_input,
     read_mat_variables,
+    read_nwb,
     scan_folder,
     write_counts,
 )
@@ -77,6 +79,7 @@ READERS = (
     read_counts,
     peek_info,
     read_mat_variables,
+    read_nwb,
     lambda path: read_lfads_input(path, bin_ms=1),
 )
 
@@ -166,3 +169,36 @@ def test_damaged_tables_give_conditions_or_a_data_error(tmp_path, encoding, muta
     except DataError:
         return
     assert counts.condition_ids.shape == (6,)
+
+
+@pytest.fixture(scope="module")
+def whole_nwb(tmp_path_factory):
+    pynwb = pytest.importorskip("pynwb")
+    nwb = pynwb.NWBFile("d", "x", datetime.datetime(2024, 5, 6, tzinfo=datetime.timezone.utc))
+    nwb.add_trial_column("touches", "ragged", index=True)
+    for i in range(4):
+        nwb.add_trial(start_time=2.0 * i, stop_time=2.0 * i + 1, touches=[0.1] * i)
+    nwb.add_unit(spike_times=np.sort(RNG.uniform(0, 9, 200)))
+    path = tmp_path_factory.mktemp("whole") / "day1.nwb"
+    with pynwb.NWBHDF5IO(str(path), "w") as io:
+        io.write(nwb, cache_spec=False)
+    read_nwb(path, window_ms=(0, 400), bin_ms=20)
+    return _Files(nwb=path.read_bytes())
+
+
+@settings(max_examples=max(EXAMPLES // 4, 20), deadline=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
+@given(mutations=MUTATIONS)
+def test_damaged_nwb_files_give_data_or_a_data_error(tmp_path, whole_nwb, mutations):
+    path = tmp_path / "day1.nwb"
+    path.write_bytes(mutated(whole_nwb["nwb"], mutations))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            counts = read_nwb(path, window_ms=(0, 400), bin_ms=20)
+        except DataError as error:
+            assert "day1.nwb" in str(error)  # noqa: PT017
+        else:
+            assert isinstance(counts, Counts)
+        with pytest.raises(DataError, match=r"day1\.nwb"):
+            read_counts(path)  # says what it needs, or what is wrong

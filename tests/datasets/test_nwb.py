@@ -2,10 +2,11 @@ import datetime
 import sys
 from functools import partial
 
+import h5py
 import numpy as np
 import pytest
 
-from lfads_nb.datasets import Dataset, DatasetCollection, read_nwb
+from lfads_nb.datasets import Dataset, DatasetCollection, read_counts, read_nwb
 from lfads_nb.errors import DataError
 
 pynwb = pytest.importorskip("pynwb")
@@ -161,3 +162,75 @@ def test_behaviour_is_brought_to_the_bins(file):
     assert read_nwb(file, **window).behavior == {}
     with pytest.raises(DataError, match=r"no signal 'eye' in processing/behavior.*'hand', 'speed'"):
         read_nwb(file, **window, behavior="eye")
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """Trials with columns of several values, and other tables of intervals."""
+    nwb = pynwb.NWBFile("d", "x", datetime.datetime(2024, 5, 6, tzinfo=datetime.timezone.utc))
+    nwb.add_trial_column("touches", "ragged times", index=True)
+    nwb.add_trial_column("position", "where: 2-D")
+    nwb.add_trial_column("words", "ragged text", index=True)
+    for i in range(4):
+        nwb.add_trial(
+            start_time=2.0 * i, stop_time=2.0 * i + 1, position=[i, 2.0 * i],
+            touches=[2 * i + 0.1] * i, words=["a"] * (i % 2),
+        )  # fmt: skip
+    gratings = pynwb.epoch.TimeIntervals(name="gratings_presentations", description="stimuli")
+    gratings.add_column("orientation", "degrees")
+    for i in range(6):
+        gratings.add_row(start_time=1.0 * i, stop_time=i + 0.5, orientation=45.0 * (i % 3))
+    nwb.add_time_intervals(gratings)
+    nwb.add_epoch(0.0, 3.0, ["warm"])
+    nwb.add_epoch(3.0, 8.0, ["go", "late"])
+    nwb.add_acquisition(pynwb.TimeSeries(name="signal", data=[1.0, 2], unit="V", rate=1.0))
+    for unit in range(2):
+        nwb.add_unit(spike_times=np.sort(np.random.default_rng(unit).uniform(0, 9, 300)))
+    with pynwb.NWBHDF5IO(str(tmp_path / "day2.nwb"), "w") as io:
+        io.write(nwb)
+    return tmp_path / "day2.nwb"
+
+
+WINDOW = {"window_ms": (0, 400), "bin_ms": 20}
+
+
+def test_columns_of_several_values_are_listed_and_usable(tables):
+    counts = read_nwb(tables, align_to="touches[0]", condition_column="words[0]", **WINDOW)
+    columns = counts.trial_columns
+    np.testing.assert_array_equal(columns["touches[1]"], [np.nan, 4.1, 6.1])
+    assert columns["position[1]"].tolist() == [2, 4, 6]
+    assert counts.condition_ids.tolist() == ["a", "", "a"]
+    assert counts.notes == ("3 of 4 trials are used",)
+    times = read_nwb(tables, trials=[1, 2, 3], **WINDOW).time_ms
+    np.testing.assert_array_equal(counts.time_ms, times)
+
+
+def test_other_tables_of_intervals_are_listed_and_usable(tables):
+    counts = read_nwb(
+        tables, table="gratings_presentations", condition_column="orientation", **WINDOW
+    )
+    assert counts.condition_ids.tolist() == [0, 45, 90, 0, 45, 90]
+    epochs = read_nwb(tables, table="epochs", condition_column="tags[1]", **WINDOW)
+    assert epochs.condition_ids.tolist() == ["", "late"]
+    with pytest.raises(DataError, match=r"epochs \(start_time.*gratings_presentations \(st"):
+        read_nwb(tables, table="sweeps")
+    with pytest.raises(
+        DataError, match=r"table gratings_presentations with orientation, start_time"
+    ):
+        read_counts(tables)
+
+
+def test_a_missing_extension_is_named(tables):
+    with h5py.File(tables, "r+") as file:
+        file["acquisition/signal"].attrs["namespace"] = "ndx-lab"
+        file["acquisition/signal"].attrs["neurodata_type"] = "LabSeries"
+    with pytest.raises(DataError, match=r"^day2\.nwb uses the NWB extension ndx-lab.*pip install"):
+        read_nwb(tables, **WINDOW)
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
+def test_truncated_files_are_named(tables, share):
+    whole = tables.read_bytes()
+    tables.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(DataError, match=r"^day2\.nwb is (truncated|no HDF5 file)"):
+        read_nwb(tables, **WINDOW)

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -12,6 +13,8 @@ from lfads_nb.datasets import (
     recognise_format,
     write_counts,
 )
+from lfads_nb.datasets.readers import FORMATS
+from lfads_nb.datasets.session_arrays import NAMES
 from lfads_nb.errors import DataError
 
 
@@ -210,3 +213,16 @@ def test_a_truncated_mat_file(tmp_path):
     (tmp_path / "a.mat").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"a\.mat is truncated"):
         read_counts(tmp_path / "a.mat")
+
+
+def test_the_docs_name_every_format_and_every_name_of_an_array():
+    root = Path(__file__).parents[2]
+    docs = (root / "docs" / "data_files.md").read_text()
+    for known in FORMATS.values():
+        assert known.title in docs
+    for names in NAMES.values():
+        for name in names[:2]:
+            assert f"`{name}`" in docs or name in ("datenum",)
+    readme = (root / "README.md").read_text()
+    for word in ("HDF5", ".npz", "MATLAB", "LFADS input", "NLB tensors", "read_nwb"):
+        assert word in readme
