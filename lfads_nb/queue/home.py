@@ -46,7 +46,14 @@ class QueueHome:
     def make(self) -> None:
         """Make the folders, for their owner only."""
         try:
-            for folder in (self.path, self.batches, self.inbox, self.credentials, self.scratch):
+            for folder in (
+                self.path,
+                self.batches,
+                self.inbox,
+                self.credentials,
+                self.scratch,
+                self.boards,
+            ):
                 _refuse_foreign_links(folder)
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 folder.chmod(0o700)
@@ -73,6 +80,11 @@ class QueueHome:
     @property
     def scratch(self) -> Path:
         return self.path / "scratch"
+
+    @property
+    def boards(self) -> Path:
+        """The TensorBoards that run."""
+        return self.path / "tensorboard"
 
     @property
     def server_json(self) -> Path:

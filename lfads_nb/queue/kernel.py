@@ -102,7 +102,7 @@ def keep_pipe_private() -> None:
             pipe.connect(self._pipe_endpoint)
             return context, pipe
 
-    kernelapp.IOPubThread = PrivateIOPubThread
+    kernelapp.IOPubThread = PrivateIOPubThread  # type: ignore[misc]
 
 
 def main() -> None:

@@ -1,10 +1,16 @@
-"""TensorBoard for all runs of a collection, on a free port of this machine's loopback."""
+"""TensorBoard for all runs of a collection, on a port of this machine's loopback.
+
+Its pages lie below a secret path, see `tensorboard_server`; which port it has it says itself, in a
+private file: whatever else answers somewhere is never taken for ours.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
 import shlex
 import socket
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +21,7 @@ from lfads_nb.atomic_files import write_text
 from lfads_nb.errors import QueueError
 from lfads_nb.python_commands import module_command
 from lfads_nb.queue.batches import passed_on
-from lfads_nb.queue.home import QueueHome, put_json, read_json_file
+from lfads_nb.queue.home import QueueHome, new_id, put_json, read_json_file
 from lfads_nb.queue.processes import ProcessId, start_detached, stop_process
 from lfads_nb.sweep.folders import CollectionFolder, RunFolder
 
@@ -31,10 +37,12 @@ class TensorBoard:
 
     port: int
     process: ProcessId
+    token: str
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+        """The address on this machine; who knows it may look."""
+        return f"http://127.0.0.1:{self.port}/{self.token}/"
 
     @property
     def is_alive(self) -> bool:
@@ -48,7 +56,7 @@ class TensorBoard:
         return f'<a href="{self.url}" target="_blank" rel="noopener">TensorBoard</a> at {self.url}'
 
     def __repr__(self) -> str:
-        return f"<TensorBoard at {self.url}>"
+        return f"<TensorBoard at http://127.0.0.1:{self.port}/, below a secret path: see its url>"
 
 
 def launch_tensorboard(
@@ -76,16 +84,18 @@ def launch_tensorboard(
     home = home or QueueHome.find()
     folders = [run.folder for run in runs]
     write_script(collection, folders)
-    known = home.path / "tensorboard.json"
-    name = f"{collection.path.absolute()} {logdir_spec(collection, folders)}"
-    found = read_json_file(known)
-    running = _from_json(found.get(name))
-    if running is not None and port in (None, running.port):
-        return running
-    board = _start(collection, folders, port or free_port(), home)
-    alive = {key: value for key, value in found.items() if _from_json(value) is not None}
-    put_json(known, {**alive, name: {"port": board.port, **vars(board.process)}})
-    return board
+    wanted = {
+        "folder": str(collection.path.absolute()),
+        "logdir_spec": logdir_spec(collection, folders),
+    }
+    for path in home.boards.glob("*.json"):
+        content = read_json_file(path)
+        running = _from_json(content)
+        if running is None:
+            path.unlink(missing_ok=True)
+        elif wanted.items() <= content.items() and port in (None, running.port):
+            return running
+    return _start(wanted, port or 0, home)
 
 
 def logdir_spec(collection: CollectionFolder, folders: Sequence[RunFolder]) -> str:
@@ -101,12 +111,14 @@ def logdir_spec(collection: CollectionFolder, folders: Sequence[RunFolder]) -> s
 
 
 def write_script(collection: CollectionFolder, folders: Sequence[RunFolder]) -> Path:
-    """Write the collection's `launch_tensorboard.sh`; its arguments go on to TensorBoard."""
-    spec = shlex.quote(logdir_spec(collection, folders))
+    """Write the collection's `launch_tensorboard.sh`, which takes `--port`."""
+    command = module_command("lfads_nb.queue.tensorboard_server")[1:]
+    python = f"${{LFADS_NB_PYTHON:-{shlex.quote(sys.executable)}}}"
     write_text(
         collection.tensorboard_script,
         '#!/bin/bash\ncd "$(dirname "$0")" || exit 1\n'
-        f'exec python -m tensorboard.main --host=127.0.0.1 --logdir_spec={spec} "$@"\n',
+        f"exec {python} {shlex.join(command)} \"$@\" <<'RUNS'\n"
+        f"{logdir_spec(collection, folders)}\nRUNS\n",
     )
     collection.tensorboard_script.chmod(0o755)
     return collection.tensorboard_script
@@ -119,17 +131,14 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-def _start(
-    collection: CollectionFolder, folders: Sequence[RunFolder], port: int, home: QueueHome
-) -> TensorBoard:
-    log_path = home.path / "tensorboard.log"
-    command = [*module_command("tensorboard.main"), "--host=127.0.0.1", f"--port={port}"]
-    command += [f"--logdir_spec={logdir_spec(collection, folders)}"]
-    log_path.unlink(missing_ok=True)
+def _start(wanted: dict[str, str], port: int, home: QueueHome) -> TensorBoard:
+    request = home.boards / f"{new_id()}.json"
+    log_path = request.with_suffix(".log")
+    put_json(request, {**wanted, "port": port, "token": secrets.token_urlsafe(24)})
     process = start_detached(
-        command,
+        [*module_command("lfads_nb.queue.tensorboard_server"), f"--request={request}"],
         log=log_path,
-        cwd=collection.path,
+        cwd=Path(wanted["folder"]),
         environment={
             **os.environ,
             **passed_on(),
@@ -138,26 +147,25 @@ def _start(
         },
     )
     deadline = time.monotonic() + _START_S
-    while process.poll() is None and time.monotonic() < deadline:
-        if _answers(port):
-            return TensorBoard(port, ProcessId.of(process.pid))
-        time.sleep(0.1)
-    process.kill()
-    process.wait()
-    raise QueueError(f"TensorBoard did not start: {log_path.read_text()[-500:]}")
-
-
-def _answers(port: int) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=0.5):
-            return True
-    except OSError:
-        return False
+        while process.poll() is None and time.monotonic() < deadline:
+            board = _from_json(read_json_file(request))
+            if board is not None:
+                return board
+            time.sleep(0.1)
+        process.kill()
+        process.wait()
+        request.unlink(missing_ok=True)
+        said = log_path.read_text(errors="replace").strip().splitlines()
+        raise QueueError(f"TensorBoard did not start: {said[-1] if said else 'it said nothing'}")
+    finally:
+        log_path.unlink(missing_ok=True)
 
 
-def _from_json(content: Any) -> TensorBoard | None:
-    process = ProcessId.from_json(content)
-    if process is None or type(content.get("port")) is not int:
+def _from_json(content: dict[str, Any]) -> TensorBoard | None:
+    """Return the TensorBoard that a request became, None if it did not or ended."""
+    process, port, token = ProcessId.from_json(content), content.get("port"), content.get("token")
+    if process is None or type(port) is not int or not isinstance(token, str):
         return None
-    board = TensorBoard(content["port"], process)
-    return board if board.is_alive else None
+    board = TensorBoard(port, process, token)
+    return board if process.is_here and board.is_alive else None

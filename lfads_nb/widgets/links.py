@@ -63,5 +63,6 @@ def file_link(text: str, path: Path) -> dict[str, Any]:
 
 
 def page_link(text: str, url: str) -> dict[str, Any]:
-    """Describe a link to a page; only `http(s)` leads anywhere."""
-    return {"text": text, "url": url if url.startswith(("http://", "https://")) else None}
+    """Describe a link to a page; only `http(s)`, or a path on this server, leads anywhere."""
+    leads = url.startswith(("http://", "https://")) or (url[:1] == "/" and url[1:2] not in "/\\")
+    return {"text": text, "url": url if leads else None}

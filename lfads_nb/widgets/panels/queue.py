@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
@@ -16,6 +16,7 @@ from lfads_nb.queue.status import RunState, RunStatus, local_now
 from lfads_nb.sweep import Run
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.bench import Source
+from lfads_nb.widgets.jupyter_place import proxied
 from lfads_nb.widgets.links import Links, page_link
 from lfads_nb.widgets.live_table import LiveTable
 from lfads_nb.widgets.panel import Panel
@@ -27,6 +28,9 @@ from lfads_nb.widgets.panels.run_details import RunDetails
 from lfads_nb.widgets.panels.runs import UNSEEN_S
 from lfads_nb.widgets.run_states import RunStatuses, counts_text
 from lfads_nb.widgets.theme import button, html, plural, row, section, stack, title
+
+if TYPE_CHECKING:
+    from lfads_nb.queue.tensorboard import TensorBoard
 
 FRESH_LOGS_PER_TICK = 25
 _AGAIN = (RunState.FAILED, RunState.INTERRUPTED, RunState.CANCELLED)
@@ -224,10 +228,11 @@ class QueuePanel(Panel):
         if collection is None:
             raise CollectionError("open or make a collection first")
 
-        def show(url: str) -> None:
+        def show(board: TensorBoard) -> None:
+            url = proxied(board.port, f"{board.token}/") or board.url
             self._tensorboard_link.links = [page_link("Open TensorBoard", url)]
 
-        self._start("Starting TensorBoard", lambda _p: collection.launch_tensorboard().url, show)
+        self._start("Starting TensorBoard", lambda _p: collection.launch_tensorboard(), show)
 
     def _start(
         self,

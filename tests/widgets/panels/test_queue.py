@@ -7,6 +7,7 @@ from lfads_nb.queue import Queue
 from lfads_nb.queue.home import QueueHome, put_json
 from lfads_nb.queue.status import RunState, RunStatus, local_now, write_status
 from lfads_nb.sweep import RunCollection
+from lfads_nb.widgets.panels import queue as queue_panel
 from lfads_nb.widgets.panels.loss_history import LossHistory, spark, thin
 from lfads_nb.widgets.panels.queue import QueuePanel
 from lfads_nb.widgets.panels.run_details import log_tail
@@ -213,12 +214,16 @@ def test_a_report_that_jupyter_cannot_show_is_named_by_its_path(panel, collectio
 
 def test_tensorboard_is_started_in_the_background(panel, monkeypatch):
     class Board:
-        url = "http://127.0.0.1:6006/"
+        url, port, token = "http://127.0.0.1:6006/secret/", 6006, "secret"
 
     monkeypatch.setattr(RunCollection, "launch_tensorboard", lambda self: Board())
     panel.tensorboard.click()
     panel.task.join(20)
     assert panel._tensorboard_link.links[0]["url"] == Board.url
+    monkeypatch.setattr(queue_panel, "proxied", lambda port, path: f"/lab/proxy/{port}/{path}")
+    panel.tensorboard.click()
+    panel.task.join(20)
+    assert panel._tensorboard_link.links[0]["url"] == "/lab/proxy/6006/secret/"
 
 
 def test_fit_logs_are_read_again_only_when_they_grow(collection):
