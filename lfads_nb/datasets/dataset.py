@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.info import DatasetInfo
 from lfads_nb.datasets.loaders import Loader, StoredLoader, loader_from_json, loader_to_json
 from lfads_nb.datasets.readers import peek_info, read_counts
-from lfads_nb.errors import CollectionError, DataError, UntrustedCodeError
+from lfads_nb.errors import CollectionError, DataError, LfadsError, UntrustedCodeError
 from lfads_nb.own_code import find_code, hand_over, is_reading, reading_files, unwrapped
 from lfads_nb.plain_text import check_dataset_name, plain_text
 from lfads_nb.references import Kind, check_reference, reference_to
@@ -116,6 +117,14 @@ class Dataset:
             if error.dataset is not None:
                 raise
             raise DataError(str(error), dataset=self.name) from error
+        except LfadsError:
+            raise
+        except Exception as error:
+            raise DataError(
+                f"its loader failed on {self.path.name}: {type(error).__name__}: {error}"
+                f"{_place(error)}.",
+                dataset=self.name,
+            ) from error
         if not isinstance(counts, Counts):
             raise DataError(
                 f"its loader returned a {type(counts).__name__}; it must return Counts.",
@@ -294,3 +303,12 @@ def _class_of(
         return find_code("dataset", reference, folder=folder, base=Dataset)
     except UntrustedCodeError as error:
         return error
+
+
+def _place(error: Exception) -> str:
+    """Where in the loader an error came from: its last line that is not a library's."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    if not own:
+        return ""
+    return f" ({Path(own[-1].filename).name}, line {own[-1].lineno}, in {own[-1].name})"

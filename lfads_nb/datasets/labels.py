@@ -61,7 +61,8 @@ def as_labels(values: Any, *, field: str, dataset: str | None, column: bool = Fa
             return values.reshape(-1)
         if values.dtype.kind == "U":
             values = values.reshape(-1)
-            _refuse_text_of_a_mix(values, fail)
+            if not column:
+                _refuse_text_of_a_mix(values, fail)
             return values
     raw = _items(values)
     empty_text = any(isinstance(item, str | bytes) for item in raw)

@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from lfads_nb.datasets.behavior import Signal, read_signals
+from lfads_nb.datasets.behavior import Signal, read_signals, signal_names
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.hdf5_checks import check_readable
 from lfads_nb.datasets.info import DatasetInfo
@@ -36,7 +36,7 @@ def is_lfads_input(file: h5py.File) -> bool:
 
 
 def read_lfads_input(
-    path: str | os.PathLike[str], *, bin_ms: float | None = None, allow_missing: bool = False
+    path: str | os.PathLike[str], *, bin_ms: float | None = None, allow_missing: bool | None = None
 ) -> Counts:
     """Read the trials of an LFADS input file back into one session.
 
@@ -47,7 +47,8 @@ def read_lfads_input(
     bin_ms : width of its bins in ms, which the file does not tell. When not given: what the run
         manager's `inputInfo_<name>.mat` beside it says, else the file's `dt` (TF1's generators of
         synthetic data write it), else 5 ms (as in lfads-torch's own data), which becomes a note.
-    allow_missing : NaN means "nothing recorded in this bin".
+    allow_missing : whether NaN means "nothing recorded in this bin". When not given it does, and a
+        note says so.
 
     Returns
     -------
@@ -76,6 +77,11 @@ def read_lfads_input(
         if bin_ms is None:
             bin_ms, source = _bin_ms(file, path, counts.shape[1])
             notes = [f"bins of {bin_ms:g} ms {source}"]
+        if allow_missing is None:
+            missing = float(np.isnan(counts).mean()) if counts.dtype.kind == "f" else 0.0
+            allow_missing = missing > 0
+            if missing:
+                notes.append(f"{100 * missing:.3g} % of the bins are NaN and taken as missing")
         return Counts.from_bins(
             counts[order],
             bin_ms,
@@ -90,15 +96,34 @@ def read_lfads_input(
 
 
 def peek_lfads_input(path: Path) -> DatasetInfo:
-    """Describe the input file of an LFADS program."""
-    return DatasetInfo.from_counts(read_lfads_input(path))
+    """Describe the input file of an LFADS program without reading its spikes."""
+    with open_hdf5(path) as file:
+        kind = next(name for name in _DATA if f"train_{name}" in file)
+        parts = [part for part in _PARTS if f"{part}_{kind}" in file]
+        shapes = [file[f"{part}_{kind}"].shape for part in parts]
+        inputs = file.get("train_ext_input")
+        bin_ms, source = _bin_ms(file, path, shapes[0][1])
+        ours = file.get("behavior")
+        has_theirs = f"{parts[0]}_behavior" in file
+        return DatasetInfo(
+            n_trials=sum(shape[0] for shape in shapes),
+            n_channels=shapes[0][2] if len(shapes[0]) == 3 else 1,
+            n_bins=shapes[0][1],
+            bin_ms=bin_ms,
+            ext_input_dim=0 if inputs is None else inputs.shape[2] if inputs.ndim == 3 else 1,
+            has_truth="train_truth" in file,
+            behavior=signal_names(ours)
+            if isinstance(ours, h5py.Group)
+            else ("behavior",) * has_theirs,
+            notes=(f"bins of {bin_ms:g} ms {source}",),
+        )
 
 
 def _bin_ms(file: h5py.File, path: Path, n_bins: int) -> tuple[float, str]:
     """Bin width in ms, and where it comes from."""
     beside = path.with_name(f"inputInfo_{path.stem.removeprefix('lfads_')}.mat")
     if beside.is_file():
-        with open_mat(beside, holding=()) as variables:
+        with reading(beside), open_mat(beside, holding=()) as variables:
             raw_ms = float(np.ravel(variables.read("seq_binSizeMs"))[0])
             n_raw = np.size(variables.read("seq_timeVector"))
         if n_raw >= n_bins and 0 < raw_ms < np.inf:

@@ -62,37 +62,35 @@ def read_nlb_tensors(path: str | os.PathLike[str], *, bin_ms: float | None = Non
             raise DataError("holds no tensors of the benchmark.", dataset=path.stem)
         parts = [part for part in _SPLITS if f"{part}_spikes_heldin" in file]
         blocks = {part: _block(file, part, path) for part in parts}
-    shape = np.max([block.shape[1:] for block in blocks.values()], axis=0)
-    counts = np.concatenate([_padded(blocks[part], tuple(shape)) for part in parts])
-    n_forward = shape[0] - _observed(path)
-    notes = []
-    if bin_ms is None:
-        bin_ms = _FORWARD_MS / n_forward if n_forward else ASSUMED_BIN_MS
-        why = "from the 200 ms after each trial" if n_forward else "assumed, the file does not tell"
-        notes.append(
-            f"bins of {bin_ms:g} ms ({why}); for others, "
-            "loader=functools.partial(read_nlb_tensors, bin_ms=...)"
+        shape = np.max([block.shape[1:] for block in blocks.values()], axis=0)
+        counts = np.concatenate([_padded(blocks[part], tuple(shape)) for part in parts])
+        n_forward = int(shape[0]) - file[f"{parts[0]}_spikes_heldin"].shape[1]
+        notes = []
+        if bin_ms is None:
+            bin_ms = _FORWARD_MS / n_forward if n_forward else ASSUMED_BIN_MS
+            why = (
+                "from the 200 ms after each trial"
+                if n_forward
+                else "assumed, the file does not tell"
+            )
+            notes.append(
+                f"bins of {bin_ms:g} ms ({why}); for others, "
+                "loader=functools.partial(read_nlb_tensors, bin_ms=...)"
+            )
+        n_trials = [len(blocks[part]) for part in parts]
+        return Counts.from_bins(
+            counts,
+            bin_ms,
+            trial_columns={"split": np.repeat([_SPLITS[part] for part in parts], n_trials)},
+            name=path.stem,
+            allow_missing=bool(np.isnan(counts).any()),
+            notes=notes,
         )
-    n_trials = [len(blocks[part]) for part in parts]
-    return Counts.from_bins(
-        counts,
-        bin_ms,
-        trial_columns={"split": np.repeat([_SPLITS[part] for part in parts], n_trials)},
-        name=path.stem,
-        allow_missing=bool(np.isnan(counts).any()),
-        notes=notes,
-    )
 
 
 def peek_nlb_tensors(path: Path) -> DatasetInfo:
     """Describe the benchmark's tensors."""
     return DatasetInfo.from_counts(read_nlb_tensors(path))
-
-
-def _observed(path: Path) -> int:
-    with open_hdf5(path) as file:
-        part = next(part for part in _SPLITS if f"{part}_spikes_heldin" in file)
-        return int(file[f"{part}_spikes_heldin"].shape[1])
 
 
 def _block(file: h5py.File, part: str, path: Path) -> np.ndarray:

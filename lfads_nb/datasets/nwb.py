@@ -179,8 +179,6 @@ def _open(path: Path) -> Any:
         raise DataError(
             "reading NWB files needs pynwb: pip install 'lfads_nb[nwb]'.", dataset=path.stem
         ) from error
-    if not path.exists():
-        raise DataError(f"there is no file {path}.", dataset=path.stem)
     if not h5py.is_hdf5(path):
         raise DataError(
             f"{path.name} is no HDF5 file, as NWB files are, or its beginning is lost.",

@@ -18,7 +18,6 @@ Anything else needs a loader: a function from path to `Counts`, given to the dat
 from __future__ import annotations
 
 import os
-import stat
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +39,7 @@ from lfads_nb.datasets.nlbfiles import (
 )
 from lfads_nb.datasets.npzfiles import peek_npz, read_npz
 from lfads_nb.datasets.nwb import nwb_needs
-from lfads_nb.datasets.reading import reading, reason
+from lfads_nb.datasets.reading import reading
 from lfads_nb.errors import DataError
 from lfads_nb.hdf5_reading import refuse_links_at_top
 from lfads_nb.regular_files import open_regular
@@ -81,12 +80,14 @@ FORMATS = {
     "nlb_nwb": FileFormat("NLB's NWB", _read_nlb_nwb, _peek_nlb_nwb),
     "nwb": FileFormat("NWB", _refuse_nwb, _refuse_nwb),
 }
-_POINTERS = (
-    (b"version https://git-lfs.github.com", "git lfs pull"),
-    (b"/annex/objects/", "datalad get (or git annex get)"),
-    (b"../.git/annex/", "datalad get (or git annex get)"),
-    (b".git/annex/", "datalad get (or git annex get)"),
-)
+# What other files begin with, and what to do about them.
+_OTHERS = {
+    b"PK": " It is an archive or Office document: export tables as CSV.",
+    b"\xd0\xcf\x11\xe0": " It is an Office document: export tables as CSV.",
+    b"\x93NUMPY": " It is a single NumPy array: np.savez(path, counts=array, bin_ms=...) opens.",
+    b"# Created by Octave": " It is Octave's text format: save it with `save -v7`.",
+    b"\x80": " It looks like a pickle, which is never opened: save it as .npz or HDF5.",
+}
 
 
 def recognise_format(path: str | os.PathLike[str]) -> str:
@@ -98,19 +99,11 @@ def recognise_format(path: str | os.PathLike[str]) -> str:
         When there is no such file, it cannot be read, or its format is not known.
     """
     path = Path(path).expanduser()
-    _check_is_there(path)
-    try:
+    with reading(path):
         with open_regular(path) as file:
             start = file.read(512)
-        _check_has_content(path, start)
         name = _by_content(path, start)
         seen = "" if name else _seen(path, start)
-    except DataError:
-        raise
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    except Exception as error:
-        raise DataError(f"{path.name} {reason(error)}", dataset=path.stem) from error
     if name is None:
         raise DataError(
             f"{path.name} is in none of the known formats "
@@ -121,58 +114,15 @@ def recognise_format(path: str | os.PathLike[str]) -> str:
     return name
 
 
-def _unreadable(path: Path, error: OSError) -> DataError:
-    said = error.strerror if error.strerror else None
-    return DataError(
-        f"{path} cannot be read: {said}" if said else f"{path.name} {reason(error)}",
-        dataset=path.stem,
-    )
-
-
-def _check_is_there(path: Path) -> None:
-    """Refuse what is no file with content of its own: broken links, pipes, devices."""
-    if path.is_symlink() and not path.exists():
-        target = os.readlink(path)
-        if "annex/objects" in target:
-            raise _pointer(path, "datalad get (or git annex get)")
-        raise DataError(
-            f"{path.name} is a link to {target}, which is not there.", dataset=path.stem
-        )
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise DataError(f"{path.name} is no file but a pipe or device.", dataset=path.stem)
-
-
-def _check_has_content(path: Path, start: bytes) -> None:
-    if not start:
-        raise DataError(
-            f"{path.name} is empty (0 bytes): copy or download it again.", dataset=path.stem
-        )
-    for mark, command in _POINTERS:
-        if start.startswith(mark):
-            raise _pointer(path, command)
-
-
-def _pointer(path: Path, command: str) -> DataError:
-    return DataError(
-        f"{path.name} is only a pointer to data that were not downloaded: run {command} "
-        f"{path.name} in its folder.",
-        dataset=path.stem,
-    )
-
-
 def _seen(path: Path, start: bytes) -> str:
     """Say what an unknown file seems to be, where its first bytes or its arrays tell."""
     if h5py.is_hdf5(path):
         with h5py.File(path, "r") as file:
             refuse_links_at_top(file)
             return f" It is HDF5 with {contents(file)}; arrays counts and time_ms would open."
-    if start.startswith((b"PK", b"\xd0\xcf\x11\xe0")):
-        return " It is an archive or Office document: export tables as CSV."
-    return ""
+    if start.startswith(b"PK") and not zipfile.is_zipfile(path):
+        return " It is an archive, as .npz files are, whose end is missing: copy it again."
+    return next((said for mark, said in _OTHERS.items() if start.startswith(mark)), "")
 
 
 def _by_content(path: Path, start: bytes) -> str | None:

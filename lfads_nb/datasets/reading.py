@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lfads_nb.datasets.file_presence import check_is_here
 from lfads_nb.errors import DataError
 
 
@@ -16,8 +17,10 @@ def reading(path: Path) -> Iterator[None]:
     Raises
     ------
     DataError
-        For every exception inside.
+        When the file is not here with its content (see `check_is_here`), and for every exception
+        inside.
     """
+    check_is_here(path)
     try:
         yield
     except DataError as error:
@@ -33,7 +36,7 @@ def reason(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "is damaged, or larger than this machine's memory"
     text = f"{error}"
-    if "required filter" in text:
+    if "required filter" in text or "hdf5/lib/plugin" in text:
         return (
             f"is compressed by a filter that is not installed ({_short(text)}): pip install "
             "hdf5plugin and import it in your loader, or save the file with gzip"

@@ -136,3 +136,12 @@ def test_a_subclass_from_a_notebook_is_refused_in_words(file):
 
     with pytest.raises(CollectionError, match="put it into a module"):
         Dataset.from_json(Local(None, file).to_json())
+
+
+def test_a_loader_that_fails_is_named_with_its_place(tmp_path):
+    def load(path):
+        return {}["units"]
+
+    dataset = Dataset(None, tmp_path / "day1.dat", loader=load)
+    with pytest.raises(DataError, match=r"'day1': its loader failed on .*KeyError.*in load"):
+        dataset.load_counts()

@@ -135,3 +135,18 @@ def test_tensors_without_forward_bins(tmp_path):
         file.create_group("train_spikes_heldout")
     with pytest.raises(DataError, match=r"a\.h5.*train_spikes_heldout.*unequal length"):
         read_counts(path)
+
+
+def test_missing_bins_are_said_and_peeking_agrees(tmp_path):
+    data = SPIKES.astype(float)
+    data[2, 5:] = np.nan
+    parts = {f"{part}_data": data[getattr(SPLIT, part)] for part in ("train", "valid")}
+    path = write(tmp_path / "a.h5", **parts)
+    counts = read_counts(path)
+    np.testing.assert_array_equal(counts.counts, data)
+    assert any("3.41 % of the bins are NaN" in note for note in counts.notes)
+    info = peek_info(path)
+    assert (info.n_trials, info.n_bins, info.n_channels) == counts.counts.shape
+    assert (info.bin_ms, info.has_truth, info.ext_input_dim) == (5, True, 0)
+    with pytest.raises(DataError, match="is NaN"):
+        read_lfads_input(path, bin_ms=5, allow_missing=False)

@@ -131,7 +131,7 @@ def test_a_file_without_tables(tmp_path):
         io.write(nwb)
     with pytest.raises(DataError, match="no table of trials"):
         read_nwb(tmp_path / "a.nwb")
-    with pytest.raises(DataError, match="no file"):
+    with pytest.raises(DataError, match="No such file"):
         read_nwb(tmp_path / "b.nwb")
 
 
@@ -232,5 +232,5 @@ def test_a_missing_extension_is_named(tables):
 def test_truncated_files_are_named(tables, share):
     whole = tables.read_bytes()
     tables.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(DataError, match=r"^day2\.nwb is (truncated|no HDF5 file)"):
+    with pytest.raises(DataError, match=r"^day2\.nwb is (truncated|no HDF5 file|empty)"):
         read_nwb(tables, **WINDOW)

@@ -1,4 +1,6 @@
 import os
+import pickle
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -9,6 +11,7 @@ from lfads_nb.datasets import (
     peek_info,
     read_counts,
     read_hdf5,
+    read_mat,
     read_nwb,
     recognise_format,
     write_counts,
@@ -87,7 +90,7 @@ def test_nwb_1_is_named(tmp_path):
 )
 def test_files_whose_content_was_not_downloaded(tmp_path, content, says):
     (tmp_path / "day1.h5").write_bytes(content)
-    for look in (recognise_format, read_counts, peek_info):
+    for look in (recognise_format, read_counts, peek_info, read_mat, read_hdf5, read_nwb):
         with pytest.raises(DataError, match=rf"day1\.h5.*{says}"):
             look(tmp_path / "day1.h5")
 
@@ -226,3 +229,19 @@ def test_the_docs_name_every_format_and_every_name_of_an_array():
     readme = (root / "README.md").read_text()
     for word in ("HDF5", ".npz", "MATLAB", "LFADS input", "NLB tensors", "read_nwb"):
         assert word in readme
+
+
+@pytest.mark.parametrize(
+    ("name", "save", "says"),
+    [
+        ("a.npy", lambda path: np.save(path, np.ones((3, 4, 5))), r"np\.savez"),
+        ("a.pkl", lambda path: path.write_bytes(pickle.dumps({"counts": 1})), "pickle"),
+        ("a.mat", lambda path: path.write_text("# Created by Octave 8.4\n"), "save -v7"),
+        ("a.npz", lambda path: path.write_bytes(b"PK\x03\x04" + bytes(90)), "end is missing"),
+        ("a.xlsx", lambda path: zipfile.ZipFile(path, "w").writestr("xl/a.xml", ""), "CSV"),
+    ],
+)
+def test_other_files_are_named_with_what_to_do(tmp_path, name, save, says):
+    save(tmp_path / name)
+    with pytest.raises(DataError, match=rf"^{name} .*{says}"):
+        read_counts(tmp_path / name)
