@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -73,6 +74,35 @@ def seconds_per_run(statuses: Iterable[RunStatus]) -> float | None:
     done = [status for status in statuses if status.state is RunState.DONE]
     known = [seconds for status in done if (seconds := elapsed_s(status, now=now))]
     return median(known) if known else None
+
+
+# Measured: `python -m benchmarks.step`, 100 bins, batches of 150, 35 channels, 64 units, no
+# controller, on two cores of a usual server.
+_MEASURED_S, _MEASURED_BINS, _MEASURED_BATCH, _MEASURED_CORES = 0.06, 100, 150, 2
+_MEASURED = RunParams(
+    co_dim=0, gen_dim=64, ic_enc_dim=64, ic_dim=64, factors_dim=8, batch_size=_MEASURED_BATCH
+)
+_MEASURED_CHANNELS = 35
+
+
+def seconds_per_epoch(params: RunParams, infos: Sequence[DatasetInfo], n_cores: int) -> float:
+    """Estimate an epoch's time on a machine's processors, before anything has been trained.
+
+    From one measured step, by bins, batch and weights: right to a factor of two or so.
+    """
+    ratio = params.train_to_test_ratio
+    seconds = 0.0
+    weights = n_weights(params, [info.n_channels for info in infos])
+    of_weights = weights / n_weights(_MEASURED, [_MEASURED_CHANNELS])
+    for info in infos:
+        n_train = max(info.n_trials * ratio // (ratio + 1), 1)
+        bins = max(int(info.n_bins * info.bin_ms / params.spike_bin_ms), 1)
+        steps = math.ceil(n_train / params.batch_size)
+        batch = min(params.batch_size, n_train) / _MEASURED_BATCH
+        # small batches leave the processors waiting for each bin
+        step = _MEASURED_S * (bins / _MEASURED_BINS) * max(batch, 0.2) * max(of_weights, 0.3)
+        seconds += steps * step
+    return seconds * _MEASURED_CORES / min(max(n_cores, 1), 4)
 
 
 def bytes_text(n_bytes: float) -> str:

@@ -17,6 +17,7 @@ from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.guard import Notice
 from lfads_nb.widgets.live_table import LiveTable, Row, cell, column
 from lfads_nb.widgets.panel import Panel
+from lfads_nb.widgets.panels.autolfads import AutolfadsForm
 from lfads_nb.widgets.panels.field_values import value_text
 from lfads_nb.widgets.panels.params_form import ParamsForm
 from lfads_nb.widgets.panels.sweep_draft import DraftResult, FieldSweep, SweepDraft, read_draft
@@ -29,6 +30,9 @@ _START_FROM = {
     "the quick Lorenz demo (minutes)": QUICK,
     "the published Lorenz example": PUBLISHED,
 }
+
+
+SETTINGS, SEARCH = "settings", "search"
 
 
 class ParametersPanel(Panel):
@@ -63,6 +67,13 @@ class ParametersPanel(Panel):
             [], "Settings that the form makes", max_height="330px", empty="No settings yet."
         )
         self.settings: list[RunParams] = []
+        self.mode = w.ToggleButtons(
+            options=[("One setting or a sweep", SETTINGS), ("AutoLFADS: find the setting", SEARCH)],
+            style={"button_width": "auto"},
+            tooltips=["Settings that you choose", "A population that searches while it trains"],
+        )  # fmt: skip
+        self.autolfads = AutolfadsForm(self.bench, self.load)
+        self.autolfads.layout.display = "none"
         self._count = html()
         self._checked = html()
         self._problems = Notice()
@@ -92,9 +103,12 @@ class ParametersPanel(Panel):
                 "Parameters",
                 "One setting, or many: press “sweep” beside a field to try several values.",
             ),
+            row(self.mode),
+            self.autolfads,
             row(self.start_from, self.reset),
             columns,
         )
+        self._settings_only = (self._count, self._random, self.add, self.preview)
 
     def _connect(self) -> None:
         changed = self.guard(lambda _change: self.check())
@@ -104,9 +118,17 @@ class ParametersPanel(Panel):
         ):  # fmt: skip
             widget.observe(changed, trait)
         self.start_from.observe(self.guard(self._start), "value")
+        self.mode.observe(self.guard(lambda _change: self._show_mode()), "value")
         self.on_click(self.reset, lambda: self.load(RunParams()))
         self.on_click(self.add, self.add_settings)
         self.bench.on_change(self.refresh)
+
+    def _show_mode(self) -> None:
+        is_search = self.mode.value == SEARCH
+        self.autolfads.layout.display = "" if is_search else "none"
+        for part in self._settings_only:
+            part.layout.display = "none" if is_search else ""
+        self.check()
 
     # ------------------------------------------------------------------------- what is typed
 
@@ -186,6 +208,14 @@ class ParametersPanel(Panel):
                 name: _few_problems(listed) for name, listed in result.problems.items()
             }
             self._show_result(result, about)
+            if self.mode.value == SEARCH:
+                one = result.settings[0] if len(result.settings) == 1 else None
+                why = result.errors or (
+                    ["it starts from one setting: take the sweeps in the form back"]
+                    if one is None
+                    else []
+                )
+                self.autolfads.show(one, why, runs)
 
     def _runs_to_check(self) -> tuple[list[list[tuple[str, DatasetInfo]]], str]:
         """Return the datasets of every model that would be trained, and that in words."""
@@ -223,9 +253,9 @@ class ParametersPanel(Panel):
             f'<div class="lfads-count" role="status">{escape(words)}</div>'
             f'<div class="lfads-dim">{escape(detail)}</div>'
         )
-        self._random.layout.display = (
-            "" if any(s.is_random for s in self.draft.sweeps.values()) else "none"
-        )
+        is_random = any(s.is_random for s in self.draft.sweeps.values())
+        is_search = self.mode.value == SEARCH
+        self._random.layout.display = "" if is_random and not is_search else "none"
         if result.errors:
             self._problems.say("error", "To be mended first:", points=tuple(result.errors[:12]))
         else:
