@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -24,11 +25,13 @@ import psutil
 
 from benchmarks.step_cases import CASES
 from lfads_nb.cores import usable_cores
-from lfads_nb.queue.warm import WarmWorker
+from lfads_nb.queue.devices import run_environment
+from lfads_nb.queue.warm import WarmProcesses
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.turns import TurnRequest, TurnResult
 
+HERE = Path(__file__).parents[1]
 BATCHES = 10
 
 
@@ -70,13 +73,25 @@ def request(
     )
 
 
-def timed(worker: WarmWorker, asked: TurnRequest) -> dict[str, float]:
-    """Take one turn."""
+def timed(processes: WarmProcesses, asked: TurnRequest) -> dict[str, float]:
+    """Have one turn taken."""
     began = time.perf_counter()
-    result: TurnResult = worker.take_turn(asked)
+    asked.save()
+    run = processes.start(
+        "benchmarks.turn_process",
+        [str(asked.folder)],
+        python=sys.executable,
+        environment={},
+        own={**run_environment(None, threads=usable_cores()), "PYTHONPATH": str(HERE)},
+        marks={},
+    )
+    code = run.wait()
     seconds = time.perf_counter() - began
+    result = TurnResult.of(asked)
+    if result is None:
+        raise SystemExit(f"a turn ended with code {code}")
     training = result.seconds - result.overhead_seconds
-    size = psutil.Process(worker.pid).memory_info().rss / 2**20 if worker.pid else 0.0
+    size = psutil.Process(run.pid).memory_info().rss / 2**20
     return {"seconds": seconds, "overhead": seconds - training, "memory_mib": size}
 
 
@@ -90,20 +105,20 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the results here")
     options = parser.parse_args()
 
-    rng, threads = np.random.default_rng(0), usable_cores()
+    rng, processes = np.random.default_rng(0), WarmProcesses()
     cold, warm = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         members = make_members(folder, options.members + options.cold, options.case)
         for i in range(options.cold):
-            with WarmWorker(None, threads=threads, log=folder / "log") as worker:
-                cold.append(
-                    timed(worker, request(members, options.members + i, 0, options.epochs, rng))
-                )
-        with WarmWorker(None, threads=threads, log=folder / "log") as worker:
-            for generation in range(options.generations):
-                for i in range(options.members):
-                    warm.append(timed(worker, request(members, i, generation, options.epochs, rng)))
+            asked = request(members, options.members + i, 0, options.epochs, rng)
+            cold.append(timed(processes, asked))
+            processes.end_idle()
+        for generation in range(options.generations):
+            for i in range(options.members):
+                asked = request(members, i, generation, options.epochs, rng)
+                warm.append(timed(processes, asked))
+        processes.end_idle()
     rest = warm[1:]
     overheads = [turn["overhead"] for turn in rest]
     result = {

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from lfads_nb.cores import usable_cores
 from lfads_nb.python_commands import module_command
-from lfads_nb.queue.devices import list_gpus
+from lfads_nb.queue.devices import find_device, list_gpus, run_environment
 from lfads_nb.queue.processes import end_processes_of, run_marks
 from lfads_nb.queue.stopping import asked_to_stop
+from lfads_nb.queue.warm import STAYS_WARM, WarmRun, warm_processes
 from lfads_nb.sweep.folders import RunFolder
 
 _POLL_S = 0.5
@@ -60,15 +61,7 @@ def execute_task(task: RunTask) -> int:
         return _STOPPED_BEFORE_START
     if not task.device:
         _wait_for_memory(task.memory_mb)
-    process = subprocess.Popen(
-        runner_command(task),
-        env={**os.environ, **task.environment, **run_marks(folder.path, task.attempt)},
-        cwd=task.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    process = _start(task)
     try:
         return _wait(process, task)
     finally:
@@ -79,18 +72,45 @@ def execute_task(task: RunTask) -> int:
             end_processes_of(folder.path, task.attempt)
 
 
+def _start(task: RunTask) -> subprocess.Popen[bytes] | WarmRun:
+    marks, arguments = run_marks(Path(task.folder), task.attempt), _arguments(task)
+    if task.runner in STAYS_WARM:
+        device = find_device(task.device)
+        return warm_processes().start(
+            task.runner,
+            arguments,
+            python=task.python,
+            environment=task.environment,
+            own=run_environment(device, threads=task.threads or _share_of_cores()),
+            marks=marks,
+        )
+    warm_processes().end_idle()
+    return subprocess.Popen(
+        runner_command(task),
+        env={**os.environ, **task.environment, **marks},
+        cwd=task.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
 def runner_command(task: RunTask) -> list[str]:
     """Return the command line of a run's process."""
-    command = [*module_command(task.runner, python=task.python), task.folder]
-    command += [f"--parent={os.getpid()}"]
-    command += [f"--threads={task.threads or _share_of_cores()}", f"--mode={task.mode}"]
+    return [*module_command(task.runner, python=task.python), *_arguments(task)]
+
+
+def _arguments(task: RunTask) -> list[str]:
+    arguments = [task.folder, f"--parent={os.getpid()}"]
+    arguments += [f"--threads={task.threads or _share_of_cores()}", f"--mode={task.mode}"]
     if task.device:
-        command += [f"--device={task.device}"]
+        arguments += [f"--device={task.device}"]
     if task.rerun:
-        command += ["--rerun"]
+        arguments += ["--rerun"]
     if task.template:
-        command += [f"--template={task.template}"]
-    return command
+        arguments += [f"--template={task.template}"]
+    return arguments
 
 
 def _share_of_cores() -> int:
@@ -104,7 +124,7 @@ def _share_of_cores() -> int:
     return max(1, usable_cores() // runs)
 
 
-def _wait(process: subprocess.Popen[bytes], task: RunTask) -> int:
+def _wait(process: subprocess.Popen[bytes] | WarmRun, task: RunTask) -> int:
     folder = RunFolder(Path(task.folder))
     asked_at: float | None = None
     while True:
@@ -118,7 +138,7 @@ def _wait(process: subprocess.Popen[bytes], task: RunTask) -> int:
             end_processes_of(folder.path, task.attempt)
 
 
-def _wait_at_most(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+def _wait_at_most(process: subprocess.Popen[bytes] | WarmRun, seconds: float) -> int | None:
     try:
         return process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:

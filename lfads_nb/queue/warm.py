@@ -1,188 +1,226 @@
-"""A process that stays warm: it has imported and compiled what a member's turn needs.
+"""Processes that stay warm: they have imported and compiled what the next turn needs.
 
-The start of a run takes seconds before its first step; a turn of a population cannot afford them
-each time. One `WarmWorker` for each place where members train; it takes one turn after another.
+The start of a process takes seconds before its first training step, more than a turn of a
+population's member. So a worker keeps the process that took a turn and gives it the next one.
+`lfads_nb.queue.warm_process` is what runs in it. It ends when this process ends, however that
+happens.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
+import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 
-from lfads_nb import errors
-from lfads_nb.errors import LfadsError, QueueError
-from lfads_nb.queue.devices import Device, run_environment
-from lfads_nb.sweep.progress import TrainProgress
-from lfads_nb.sweep.turns import TurnRequest, TurnResult
+from lfads_nb.python_commands import module_command
+
+STAYS_WARM = ("lfads_nb.queue.turn_runner",)
+"""Runners that can be called again and again; each has a function `make_warm`."""
+
+IDLE_S = 300.0
+"""So long a process is kept with nothing to do: memory, a GPU's too, is wanted by others."""
 
 _END_S = 5.0
+_MODULE = "lfads_nb.queue.warm_process"
 
 
-class WarmWorkerEndedError(QueueError):
-    """The process is gone; the turn it was taking can be taken again."""
-
-
-class WarmWorker:
-    """A process on a device that takes turns, started when it is first needed.
-
-    It ends when this process ends, however that happens. One that crashed is started anew for the
-    next turn; one that has grown too large makes way for a new one by itself.
+class WarmProcess:
+    """A process that can be given one thing to do after another.
 
     Parameters
     ----------
-    device : where it computes; None leaves that to the environment.
-    threads : of its numeric libraries.
-    log : gets what it says, of all turns.
-    tries : how often a turn is begun when the process dies in the middle of it.
+    runner : module of what it does.
+    python : its interpreter.
+    environment : its whole environment; device and threads cannot change any more.
     """
 
-    def __init__(self, device: Device | None, *, threads: int, log: Path, tries: int = 2) -> None:
-        self._environment = run_environment(device, threads=threads)
-        self._log, self._tries = log, tries
-        self._process: subprocess.Popen[str] | None = None
-        self._one_at_a_time, self._ended = threading.Lock(), False
+    def __init__(self, runner: str, *, python: str, environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [*module_command(_MODULE, python=python), runner],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            cwd=sys.prefix,
+            env=dict(environment),
+            start_new_session=True,
+        )
+        self.answers: queue.SimpleQueue[dict | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
 
-    def __enter__(self) -> WarmWorker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def _read(self) -> None:
+        if self._process.stdout is not None:
+            with self._process.stdout as lines:
+                for line in lines:
+                    self.answers.put(json.loads(line))
+        self.answers.put(None)
 
     @property
-    def pid(self) -> int | None:
-        """Of the process, while there is one."""
-        process = self._process
-        return process.pid if process is not None and process.poll() is None else None
+    def pid(self) -> int:
+        return self._process.pid
 
-    def start(self) -> None:
-        """Start the process and return; it imports what it needs meanwhile."""
-        if self._ended:
-            raise WarmWorkerEndedError("this worker was closed")
-        if self.pid is not None:
-            return
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)) as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "lfads_nb.model.turn_server"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                encoding="utf-8",
-                # `-m` looks for modules in the working folder first: none of a user's.
-                cwd=sys.prefix,
-                env={**os.environ, **self._environment},
-                start_new_session=True,
-            )
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
 
-    def take_turn(
-        self, request: TurnRequest, *, on_progress: Callable[[TrainProgress], None] | None = None
-    ) -> TurnResult:
-        """Have a turn taken, see `lfads_nb.model.turns.take_turn`, and wait for its result.
+    def ask(self, arguments: Sequence[str], marks: Mapping[str, str]) -> None:
+        """Have it run with these arguments and with the marks of an attempt."""
+        request = {"arguments": list(arguments), "marks": dict(marks)}
+        with suppress(BrokenPipeError):  # its end is noticed where its answer is awaited
+            if self._process.stdin is not None:
+                self._process.stdin.write(json.dumps(request) + "\n")
+                self._process.stdin.flush()
+
+    def send_signal(self, signum: int) -> None:
+        """Send a signal, if it is still there."""
+        self._process.send_signal(signum)
+
+    def end(self) -> int:
+        """Close its pipe, which ends it, and return its exit code."""
+        with suppress(BrokenPipeError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        try:
+            return self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+
+class WarmRun:
+    """One thing that a warm process does, with the face of a process of its own (`Popen`)."""
+
+    def __init__(self, process: WarmProcess, processes: WarmProcesses, key: Hashable) -> None:
+        self._process, self._processes, self._key = process, processes, key
+        self.returncode: int | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def pid(self) -> int:
+        """Of the process that does it."""
+        return self._process.pid
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end and return its exit code.
 
         Raises
         ------
-        LfadsError
-            As `take_turn` does.
-        WarmWorkerEndedError
-            The process died in every attempt, or was closed meanwhile.
+        subprocess.TimeoutExpired
         """
-        with self._one_at_a_time:
-            request.save()
-            for attempt in range(1, self._tries + 1):
+        with self._lock:
+            if self.returncode is None:
                 try:
-                    self._ask(request, on_progress)
-                    break
-                except WarmWorkerEndedError:
-                    if self._ended or attempt == self._tries:
-                        raise
-        result = TurnResult.of(request)
-        if result is None:
-            raise QueueError(f"the turn of {request.folder} ended without a result")
-        return result
+                    answer = self._process.answers.get(timeout=timeout)
+                except queue.Empty:
+                    raise subprocess.TimeoutExpired(_MODULE, timeout or 0.0) from None
+                if answer is None or answer["retires"]:
+                    code = self._process.end()
+                else:
+                    code = 0
+                    self._processes.keep(self._key, self._process)
+                self.returncode = code if answer is None else answer["code"]
+            return self.returncode
 
-    def _ask(
-        self, request: TurnRequest, on_progress: Callable[[TrainProgress], None] | None
-    ) -> None:
-        self.start()
-        process = self._process
-        if process is None or process.stdin is None:
-            raise WarmWorkerEndedError("this worker was closed")
-        try:
-            with contextlib.suppress(BrokenPipeError):  # its end is read instead of an answer
-                process.stdin.write(json.dumps({"folder": str(request.folder.resolve())}) + "\n")
-                process.stdin.flush()
-            answer = _last_answer(process, on_progress)
-        except BaseException:
-            # Nobody will read the answers to come: they must not be taken for those of a next turn.
-            process.kill()
-            self._let_go(process)
-            raise
-        if answer is None or answer["retires"]:
-            self._let_go(process)
-        if answer is None:
-            raise WarmWorkerEndedError(
-                f"the process that trains {request.folder} {_death(process.returncode)}; the end "
-                f"of {self._log} may say why"
-            )
-        if "error" in answer:
-            raise _error(answer)
+    def poll(self) -> int | None:
+        """Return the exit code if it has ended."""
+        with suppress(subprocess.TimeoutExpired):
+            return self.wait(0.0)
+        return None
 
-    def _let_go(self, process: subprocess.Popen[str]) -> None:
-        self._process = None
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-        try:
-            process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    def send_signal(self, signum: int) -> None:
+        """Send a signal unless it has ended."""
+        if self.returncode is None:
+            self._process.send_signal(signum)
 
-    def close(self) -> None:
-        """End the process; whoever waits for a turn of it gets `WarmWorkerEndedError`."""
-        self._ended = True
-        process = self._process
+    def kill(self) -> None:
+        """End it, and the process with it."""
+        if self.returncode is None:
+            self._process.send_signal(9)
+
+
+class WarmProcesses:
+    """The warm processes of this process that have nothing to do.
+
+    Parameters
+    ----------
+    idle_s : how long one is kept.
+    """
+
+    def __init__(self, idle_s: float = IDLE_S) -> None:
+        self._idle_s = idle_s
+        self._idle: list[tuple[Hashable, WarmProcess]] = []
+        self._lock = threading.Lock()
+
+    def start(
+        self,
+        runner: str,
+        arguments: Sequence[str],
+        *,
+        python: str,
+        environment: Mapping[str, str],
+        own: Mapping[str, str],
+        marks: Mapping[str, str],
+    ) -> WarmRun:
+        """Run something in an idle process of the same kind, else in a new one.
+
+        Parameters
+        ----------
+        runner, arguments : what to run.
+        python : the interpreter.
+        environment : of the launch; a process with another one is of another kind.
+        own : device and threads, for a new process. A kept one has those of its start.
+        marks : of the attempt.
+        """
+        key = (runner, python, tuple(sorted(environment.items())), own.get("CUDA_VISIBLE_DEVICES"))
+        process = self._take(key)
         if process is None:
-            return
-        # The pipes belong to whoever waits for an answer: they are closed once nobody does.
-        process.kill()
-        process.wait()
-        with self._one_at_a_time:
-            if self._process is not None:
-                self._let_go(process)
+            whole = {**os.environ, **environment, **own}
+            process = WarmProcess(runner, python=python, environment=whole)
+        process.ask(arguments, marks)
+        return WarmRun(process, self, key)
+
+    def _take(self, key: Hashable) -> WarmProcess | None:
+        with self._lock:
+            self._idle = [entry for entry in self._idle if entry[1].is_alive]
+            for entry in self._idle:
+                if entry[0] == key:
+                    self._idle.remove(entry)
+                    return entry[1]
+        return None
+
+    def keep(self, key: Hashable, process: WarmProcess) -> None:
+        """Take back a process that has nothing to do."""
+        entry = (key, process)
+        with self._lock:
+            self._idle.append(entry)
+        timer = threading.Timer(self._idle_s, self._end_if_idle, [entry])
+        timer.daemon = True
+        timer.start()
+
+    def _end_if_idle(self, entry: tuple[Hashable, WarmProcess]) -> None:
+        with self._lock:
+            # Not one that was given something to do since, and is idle again.
+            is_idle = any(e is entry for e in self._idle)
+            self._idle = [e for e in self._idle if e is not entry]
+        if is_idle:
+            entry[1].end()
+
+    def end_idle(self) -> None:
+        """End all that have nothing to do: something else needs their place."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for _, process in idle:
+            process.end()
 
 
-def _last_answer(
-    process: subprocess.Popen[str], on_progress: Callable[[TrainProgress], None] | None
-) -> dict[str, Any] | None:
-    """Wait for the end of a turn; None if the process ends before."""
-    for line in process.stdout or ():
-        answer: dict[str, Any] = json.loads(line)
-        if "retires" in answer:
-            return answer
-        if "progress" in answer and on_progress is not None:
-            on_progress(TrainProgress(**answer["progress"]))
-    return None
-
-
-def _error(answer: dict[str, Any]) -> LfadsError:
-    """Make the error again that was raised in the other process."""
-    kind = getattr(errors, answer["kind"], None)
-    if isinstance(kind, type) and issubclass(kind, LfadsError):
-        return kind(answer["error"])
-    return QueueError(answer["error"])
-
-
-def _death(exit_code: int) -> str:
-    if exit_code == -9:
-        return "was killed (signal 9; if nobody did that, memory ran out: fewer at once)"
-    return f"died of signal {-exit_code}" if exit_code < 0 else f"ended with code {exit_code}"
+@cache
+def warm_processes() -> WarmProcesses:
+    """Return those of this process."""
+    return WarmProcesses()

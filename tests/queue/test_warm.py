@@ -1,133 +1,131 @@
-"""Turns taken by a process that stays warm; real processes with a tiny model."""
+"""Processes that stay warm, with a runner that only writes down what it was asked."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from lfads_nb.errors import RunFolderError
-from lfads_nb.queue.warm import WarmWorker, WarmWorkerEndedError
-from lfads_nb.sweep.folders import RunFolder
-from lfads_nb.sweep.run_record import RunRecord
-from lfads_nb.sweep.turns import TurnRequest
-from tests.model.small_runs import small_params, write_inputs
+from lfads_nb.queue.warm import WarmProcesses
 
-pytestmark = [pytest.mark.training, pytest.mark.processes]
+pytestmark = pytest.mark.processes
 
-
-def member(path: Path) -> RunFolder:
-    run = write_inputs(path)
-    RunRecord("population", "one", small_params(), ("one",)).save(run)
-    return run
-
-
-def request(run: RunFolder, generation=0, *, epochs=2, **settings) -> TurnRequest:
-    values = {"learning_rate_init": 0.004, "keep_prob": 0.8, **settings}
-    return TurnRequest(run.path, generation, values, generation * epochs, epochs, None, 1)
+ROOT = Path(__file__).parents[2]
+RUNNER = "tests.queue.warm_toy"
 
 
 @pytest.fixture
-def worker(tmp_path, monkeypatch):
-    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=0")
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    with WarmWorker(None, threads=1, log=tmp_path / "worker.log") as worker:
-        yield worker
+def processes():
+    processes = WarmProcesses(idle_s=60)
+    yield processes
+    processes.end_idle()
 
 
-def test_one_process_takes_one_turn_after_another(worker, tmp_path):
-    seen = []
-    run = member(tmp_path / "a")
-    first = worker.take_turn(request(run), on_progress=seen.append)
-    pid = worker.pid
-    second = worker.take_turn(request(run, 1, keep_prob=0.5))
-    assert (first.epoch, second.epoch) == (2, 4)
-    assert [p.epoch for p in seen][-1] == 1
-    assert worker.pid == pid
-    # An error is that of the turn, in its own words, and the next turn goes on.
-    with pytest.raises(RunFolderError, match="no whole checkpoint of the weights after 10 epochs"):
-        worker.take_turn(request(run, 5))
-    assert worker.pid == pid
-    assert worker.take_turn(request(run, 2)).epoch == 6
-    check_that_closing_ends_a_turn_at_once(worker, member(tmp_path / "b"))
+def start(processes, path, what="write", *, environment=None, device="-1"):
+    return processes.start(
+        RUNNER,
+        [str(path), what],
+        python=sys.executable,
+        environment=environment or {},
+        own={"CUDA_VISIBLE_DEVICES": device, "PYTHONPATH": str(ROOT)},
+        marks={"LFADS_NB_RUN": str(path), "LFADS_NB_ATTEMPT": what},
+    )
 
 
-def check_that_closing_ends_a_turn_at_once(worker, run):
-    begun = threading.Event()
-    raised = []
-
-    def take():
-        try:
-            worker.take_turn(request(run, epochs=100_000), on_progress=lambda _: begun.set())
-        except WarmWorkerEndedError as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=take)
-    thread.start()
-    assert begun.wait(120)
-    pid = worker.pid
-    worker.close()
-    thread.join(30)
-    assert raised
-    assert not psutil.pid_exists(pid)
-    with pytest.raises(WarmWorkerEndedError):
-        worker.take_turn(request(run, epochs=100_000))
+def wait_until(condition, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
 
 
-def test_a_turn_whose_process_is_killed_is_taken_by_a_new_one(worker, tmp_path):
-    killed = []
+def is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
-    def kill(_progress):
-        if not killed:
-            killed.append(worker.pid)
-            os.kill(worker.pid, signal.SIGKILL)
 
-    run, other = member(tmp_path / "a"), member(tmp_path / "b")
-    result = worker.take_turn(request(run), on_progress=kill)
-    assert result.epoch == 2
-    assert worker.pid != killed[0]
-    through = worker.take_turn(request(other))
-    assert through.valid == result.valid
-    assert run.fit_log.read_text() == other.fit_log.read_text()
+def test_the_next_turn_is_given_to_the_process_of_the_last(processes, tmp_path):
+    path = tmp_path / "said"
+    first = start(processes, path)
+    assert first.wait(60) == 0
+    second = start(processes, path, "again")
+    assert second.wait(60) == 0
+    assert first.poll() == 0
+    assert path.read_text() == f"{first.pid} 1 write\n{first.pid} 2 again\n"
+    # A GPU of another number, or another environment, is another kind.
+    other = start(processes, path, device="1")
+    assert other.wait(60) == 0
+    assert other.pid != first.pid
+    other = start(processes, path, environment={"A": "b"})
+    assert other.wait(60) == 0
+    assert other.pid != first.pid
+
+
+@pytest.mark.parametrize(("what", "code"), [("fail", 1), ("die", 7)])
+def test_nothing_is_built_upon_a_process_in_which_something_failed(processes, tmp_path, what, code):
+    failed = start(processes, tmp_path / "said", what)
+    assert failed.wait(60) == code
+    assert is_gone(failed.pid)
+    after = start(processes, tmp_path / "said")
+    assert after.wait(60) == 0
+    assert after.pid != failed.pid
+
+
+def test_two_at_once_have_two_processes_and_a_killed_one_says_so(processes, tmp_path):
+    path = tmp_path / "said"
+    sleeping = start(processes, path, "sleep")
+    wait_until(path.exists)
+    with pytest.raises(subprocess.TimeoutExpired):
+        sleeping.wait(0.1)
+    assert sleeping.poll() is None
+    other = start(processes, path)
+    assert other.wait(60) == 0
+    assert other.pid != sleeping.pid
+    sleeping.kill()
+    assert sleeping.wait(30) == -signal.SIGKILL
+    sleeping.send_signal(signal.SIGTERM)  # nobody is hit
+
+
+def test_one_with_nothing_to_do_makes_way(tmp_path):
+    processes = WarmProcesses(idle_s=0.3)
+    run = start(processes, tmp_path / "said")
+    assert run.wait(60) == 0
+    wait_until(lambda: is_gone(run.pid))
+    run = start(processes, tmp_path / "said")
+    assert run.wait(60) == 0
+    processes.end_idle()
+    assert is_gone(run.pid)
 
 
 PARENT = """
 import sys
+sys.path.insert(0, {root!r})
+from lfads_nb.queue.warm import WarmProcesses
+from tests.queue.test_warm import start
 from pathlib import Path
-from lfads_nb.queue.warm import WarmWorker
-from lfads_nb.sweep.turns import TurnRequest
-worker = WarmWorker(None, threads=1, log=Path(sys.argv[2]))
-worker.start()
-print(worker.pid, flush=True)
-request = TurnRequest(Path(sys.argv[1]), 0, {"keep_prob": 0.8}, 0, 100_000, None, 1)
-worker.take_turn(request, on_progress=lambda p: print("epoch", flush=True))
+run = start(WarmProcesses(), Path(sys.argv[1]), "sleep")
+print(run.pid, flush=True)
+run.wait()
 """
 
 
-def test_it_dies_with_its_parent_in_the_middle_of_a_turn(tmp_path):
-    run = member(tmp_path / "a")
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
+def test_it_dies_with_its_parent_whatever_it_is_doing(tmp_path):
+    path = tmp_path / "said"
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(run.path), str(tmp_path / "log")],
+        [sys.executable, "-c", PARENT.format(root=str(ROOT)), str(path)],
         stdout=subprocess.PIPE,
         text=True,
-        env=environment,
+        env=os.environ,
     ) as parent:
         pid = int(parent.stdout.readline())
-        assert parent.stdout.readline().strip() == "epoch"
+        wait_until(path.exists)
         parent.kill()
-    for _ in range(200):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                time.sleep(0.1)
-                continue
-        return
-    pytest.fail("the warm process outlived its parent by 20 s")
+    wait_until(lambda: is_gone(pid))
