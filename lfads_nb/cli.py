@@ -309,6 +309,7 @@ def status(
     from lfads_nb.sweep import RunCollection
 
     collection = RunCollection.load(collection_dir)
+    _judge_what_is_done(collection)
     frame = collection.status_table()
     if as_json:
         sys.stdout.write(frame.reset_index().to_json(orient="records") + "\n")
@@ -325,6 +326,20 @@ def status(
             _minutes(row["eta_s"]),
         )
     console.print(table)
+    for run in collection:
+        verdict = frame.loc[run.name]["verdict"]
+        if verdict:
+            console.print(escape(f"{run.spec.name} {run.params.param_name}: {verdict}"))
+
+
+def _judge_what_is_done(collection: RunCollection) -> None:
+    """Have a verdict on every run that is done, also those of before there were verdicts."""
+    from lfads_nb.results.verdict_report import run_verdict
+    from lfads_nb.sweep.verdict import read_verdict
+
+    for run in collection:
+        if run.is_done and read_verdict(run.folder) is None:
+            run_verdict(run)
 
 
 @command

@@ -43,6 +43,8 @@ class Figure:
         "higher", "lower", or "" where neither is.
     decimals : int or None
         Shown behind the point; None shows four digits.
+    is_detail : bool
+        Left out of tables that have no room for everything.
     """
 
     key: str
@@ -55,6 +57,7 @@ class Figure:
     not_meant: str = ""
     better: Literal["higher", "lower", ""] = ""
     decimals: int | None = None
+    is_detail: bool = False
 
     @property
     def label(self) -> str:
@@ -137,20 +140,24 @@ FIGURES: dict[str, Figure] = {
             "best_kl_valid", "validation KL cost", "KL cost", "nats/trial", "validation",
             BEST_EPOCH, "divergences from the priors times their weights",
             "small where the weights are small: see the KL of g0 and of the inputs", "", 2,
+            is_detail=True,
         ),
         Figure(
             "kl_g0", "KL of g0", "KL g0", "nats/trial", "validation", OUTPUTS,
             "divergence of the initial condition's posterior from its prior, without its weight",
             "near 0 is no collapse by itself: the inferred inputs may carry the trial", "", 2,
+            is_detail=True,
         ),
         Figure(
             "kl_inputs", "KL of the inputs", "KL inputs", "nats/trial", "validation", BEST_EPOCH,
             "divergence of the inferred inputs from their prior, without its weight", "", "", 2,
+            is_detail=True,
         ),
         Figure(
             "rate_spread", "spread of rates across trials", "spread", "", "validation", OUTPUTS,
             "variance of the rates across trials, mean over bins and neurons, over the squared "
             "mean rate", "0 says that every trial gets the same rates", "", 4,
+            is_detail=True,
         ),
         Figure(
             "r2_truth", "R² of the true rates", "R² truth", "", "validation", OUTPUTS,
@@ -159,6 +166,7 @@ FIGURES: dict[str, Figure] = {
         Figure(
             "r2_truth_by_channel", "R² of the true rates, by neuron", "R² truth, neurons", "",
             "validation", OUTPUTS, "mean over neurons", "", "higher", 3,
+            is_detail=True,
         ),
         Figure(
             "r2_psth", "R² of condition averages", "R² averages", "", "all", OUTPUTS,
@@ -169,6 +177,52 @@ FIGURES: dict[str, Figure] = {
         Figure(
             "r2_psth_by_channel", "R² of condition averages, by neuron", "R² averages, neurons",
             "", "all", OUTPUTS, "mean over neurons", "", "higher", 3,
+            is_detail=True,
+        ),
+        Figure(
+            "bits_train", "bits per spike of training trials", "bits/spike, train", "bits/spike",
+            "training", OUTPUTS, _BPS, "it rewards learning noise by heart", "higher", 3,
+            is_detail=True,
+        ),
+        Figure(
+            "bits_truth", "bits per spike of the true rates", "bits/spike, truth", "bits/spike",
+            "validation", "", f"{_BPS}, under the true rates", "", "", 3,
+            is_detail=True,
+        ),
+        Figure(
+            "r2_psth_valid", "R² of held-out condition averages", "R² averages, valid.", "",
+            "validation", OUTPUTS, "condition averages of the rates over validation trials against "
+            "those of the training trials' spikes, pooled", "", "higher", 3,
+            is_detail=True,
+        ),
+        Figure(
+            "r2_psth_smoothed", "the same of smoothed spikes", "R² averages, smoothed", "",
+            "validation", "", "condition averages of the same validation trials' smoothed spikes "
+            "(Gaussian, 50 ms) against those of the training trials' spikes, pooled", "",
+            "higher", 3,
+            is_detail=True,
+        ),
+        Figure(
+            "variability_share", "trial-to-trial variance found", "variance found", "", "all",
+            OUTPUTS, "variance of the rates across trials, over that of the counts beyond Poisson",
+            "", "", 2,
+            is_detail=True,
+        ),
+        Figure(
+            "within_condition_share", "variance within conditions", "within conditions", "", "all",
+            OUTPUTS, "share of the rates' variance across trials", "", "", 3,
+            is_detail=True,
+        ),
+        Figure(
+            "drift_share", "variance by session drift", "drift", "", "all", OUTPUTS,
+            "share of the rates' variance across trials that a cubic in their order tells", "", "",
+            3,
+            is_detail=True,
+        ),
+        Figure(
+            "copied_share", "copied spikes", "copied", "", "training", OUTPUTS,
+            "share of a spike that turns up in the rate of its own bin alone", "", "lower", 3,
+            is_detail=True,
         ),
         Figure(
             "test_bits_per_spike", "bits per spike, test trials", "bits/spike, test", "bits/spike",

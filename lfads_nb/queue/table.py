@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.reading import StatusReader
-from lfads_nb.queue.status import RunStatus, local_now
+from lfads_nb.queue.status import RunState, RunStatus, local_now
+from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.verdict import read_verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,14 +19,15 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "state", "stage", "fraction", "epoch", "total_train", "total_valid", "learning_rate", "eta_s",
-    "elapsed_s", "device", "attempt", "reason",
+    "elapsed_s", "device", "attempt", "reason", "verdict",
 )  # fmt: skip
 
 
 def status_table(runs: Iterable[Run]) -> pd.DataFrame:
     """Return where runs are, one row for each by its name.
 
-    Costs are nats per trial, times seconds; `reason` says why a run failed, or why it waits.
+    Costs are nats per trial, times seconds; `reason` says why a run failed, or why it waits;
+    `verdict` what is to be said of a run that is done, in one to three sentences.
     """
     runs = list(runs)
     reader = StatusReader([run.folder for run in runs], QueueHome.find())
@@ -38,8 +41,8 @@ def make_table(names: Sequence[str], reader: StatusReader) -> pd.DataFrame:
     now = local_now()
     statuses = reader.read()
     rows = [
-        table_row(status, wait, now=now)
-        for status, wait in zip(statuses, reader.waits(), strict=True)
+        {**table_row(status, wait, now=now), "verdict": _verdict(folder, status)}
+        for folder, status, wait in zip(reader.folders, statuses, reader.waits(), strict=True)
     ]
     return pd.DataFrame(rows, index=pd.Index(names, name="run"), columns=list(COLUMNS))
 
@@ -57,6 +60,11 @@ def table_row(status: RunStatus, wait: str, *, now: datetime) -> dict[str, Any]:
         "attempt": status.attempt,
         "reason": wait or status.reason,
     }
+
+
+def _verdict(folder: RunFolder, status: RunStatus) -> str:
+    verdict = read_verdict(folder) if status.state is RunState.DONE else None
+    return "" if verdict is None else verdict.text
 
 
 def elapsed_s(status: RunStatus, *, now: datetime) -> float | None:

@@ -16,6 +16,7 @@ from lfads_nb.results.run_numbers import (
     run_numbers,
 )
 from lfads_nb.results.run_view import RunView
+from lfads_nb.results.verdicts import judge
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ _BENCHMARK = {
     "nlb_co_bps": "co-bps", "nlb_vel_r2": "vel R2", "nlb_psth_r2": "psth R2",
     "nlb_fp_bps": "fp-bps", "nlb_tp_corr": "tp corr",
 }  # fmt: skip
+_OF_VERDICT = ("bits_truth", "kl_inputs", "rate_spread", "r2_psth_valid", "r2_psth_smoothed")
 
 
 def compare(runs: Iterable[Any], *, with_rates: bool = True) -> pd.DataFrame:
@@ -75,15 +77,21 @@ def _state(run: Any, view: RunView) -> str:
 
 
 def _figures(view: RunView, *, with_rates: bool) -> dict[str, Any]:
-    numbers, sessions, problem = RunNumbers(), [], ""
+    numbers, sessions, problem, verdict = RunNumbers(), [], "", None
     try:
         numbers = run_numbers(view)
-        sessions = list(numbers_of_sessions(view)) if with_rates else []
+        if with_rates:
+            sessions = list(numbers_of_sessions(view))
+            verdict = judge(view) if sessions else None
     except LfadsError as error:
         problem = str(error)
     judged = [session for session in sessions if session.split == "valid"]
     tested = [session for session in sessions if session.split == "test"]
+    judged_by = {} if verdict is None else verdict.figures
     return {
+        "verdict": "" if verdict is None else verdict.title,
+        "verdict_level": "" if verdict is None else verdict.level_name,
+        "verdict_text": "" if verdict is None else verdict.text,
         "epochs": numbers.epochs,
         "best_epoch": np.nan if numbers.best_epoch is None else numbers.best_epoch,
         "best_total_valid": numbers.total_valid,
@@ -96,6 +104,7 @@ def _figures(view: RunView, *, with_rates: bool) -> dict[str, Any]:
             if with_rates
         },
         **_benchmark_scores(view),
+        **({name: judged_by.get(name, np.nan) for name in _OF_VERDICT} if with_rates else {}),
         "train_seconds": np.nan if numbers.seconds is None else numbers.seconds,
         "n_parameters": np.nan if numbers.n_parameters is None else numbers.n_parameters,
         "problem": problem,

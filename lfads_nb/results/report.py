@@ -12,8 +12,10 @@ from lfads_nb.results.inputs_figure import inputs_figure
 from lfads_nb.results.loss_figure import loss_figure
 from lfads_nb.results.report_tables import data_summary, numbers_table, settings_table
 from lfads_nb.results.trials_figure import example_trials_figure
+from lfads_nb.results.verdict_report import VerdictPlace, run_verdict
 
 __all__ = [
+    "VerdictPlace",
     "alignment_figure",
     "condition_average_figure",
     "data_summary",
@@ -23,5 +25,6 @@ __all__ = [
     "inputs_figure",
     "loss_figure",
     "numbers_table",
+    "run_verdict",
     "settings_table",
 ]

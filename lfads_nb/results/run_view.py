@@ -78,3 +78,9 @@ class RunView:
         from lfads_nb.queue.reading import current_status
 
         return current_status(self.folder).state.value
+
+    def progress(self) -> dict[str, Any]:
+        """Return what the run's status says of its training; empty where it says nothing."""
+        from lfads_nb.queue.status import read_status
+
+        return dict(read_status(self.folder).progress)

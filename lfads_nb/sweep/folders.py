@@ -70,6 +70,11 @@ class RunFolder:
         return self.path / "lfads.out"
 
     @property
+    def verdict_json(self) -> Path:
+        """What the run's figures say of it, in words."""
+        return self.path / "verdict.json"
+
+    @property
     def done(self) -> Path:
         """There only when every stage has ended well."""
         return self.path / "lfads.done"

@@ -90,7 +90,7 @@ def test_nothing_to_compare_is_an_empty_table():
 
 def test_every_column_that_is_measured_is_declared(make_run):
     run = make_run(PARAMS)
-    known = {"spec", "setting", "state", "problem"}
+    known = {"spec", "setting", "state", "problem", "verdict", "verdict_level", "verdict_text"}
     assert set(compare([run.folder]).columns) - known <= set(FIGURES)
 
 

@@ -23,10 +23,18 @@ from lfads_nb.widgets.panel import Panel
 from lfads_nb.widgets.panels.device_load import DeviceLoad
 from lfads_nb.widgets.panels.loss_curves import LossCurves
 from lfads_nb.widgets.panels.loss_history import LossHistory
-from lfads_nb.widgets.panels.queue_rows import COLUMNS, RunLine, describe_runs, note_of, queue_row
+from lfads_nb.widgets.panels.queue_rows import (
+    COLUMNS,
+    RunLine,
+    best_of_queue,
+    describe_runs,
+    note_of,
+    queue_row,
+)
 from lfads_nb.widgets.panels.run_details import RunDetails
 from lfads_nb.widgets.panels.runs import UNSEEN_S
 from lfads_nb.widgets.run_states import RunStatuses, counts_text
+from lfads_nb.widgets.run_verdicts import RunVerdicts
 from lfads_nb.widgets.theme import button, html, plural, row, section, stack, title
 
 if TYPE_CHECKING:
@@ -47,6 +55,7 @@ class QueuePanel(Panel):
     def __init__(self, source: Source = None) -> None:
         super().__init__(source)
         self._reader, self._history = RunStatuses(), LossHistory()
+        self._verdicts = RunVerdicts()
         self._statuses: dict[str, RunStatus] = {}
         self._described: list[Run] = []
         self._lines: dict[str, RunLine] = {}
@@ -139,14 +148,23 @@ class QueuePanel(Panel):
             self._described, self._lines = runs, describe_runs(runs)
         waits, now = self._reader.waits(runs), local_now()
         before = self._history.n_files_read
-        rows = []
+        verdicts = self._verdicts.read(runs, self._statuses)
+        rows, courses = [], {}
         for name, line in self._lines.items():
             # Many logs are read little by little: the table is there at once.
             may_read = self._history.n_files_read - before < FRESH_LOGS_PER_TICK
             course = self._history.course(line.folder.fit_log, may_read=may_read)
-            status, curve = self._statuses[name], course.spark if course else []
-            note = note_of(status, waits[name])
-            rows.append(queue_row(line, status, spark=curve, note=note, now=now))
+            courses[name] = course
+        best = best_of_queue(self._lines.values(), verdicts, courses)
+        for name, line in self._lines.items():
+            status, course = self._statuses[name], courses[name]
+            rows.append(
+                queue_row(
+                    line, status, spark=course.spark if course else [],
+                    note=note_of(status, waits[name]), now=now, verdict=verdicts.get(name),
+                    best_by=best.get(name),
+                )
+            )  # fmt: skip
         self.table.update_rows(rows)
 
     def _show_counts(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,10 +13,13 @@ from lfads_nb.queue.live import duration_text
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.queue.table import elapsed_s
 from lfads_nb.sweep import Run, RunFolder
-from lfads_nb.vocabulary import curve
+from lfads_nb.sweep.verdict import Verdict
+from lfads_nb.vocabulary import Figure, best_runs, curve
 from lfads_nb.widgets.live_table import Row, Tone, cell, column
+from lfads_nb.widgets.panels.loss_history import Course
 from lfads_nb.widgets.panels.shared_values import own_values_text, shared_values
 from lfads_nb.widgets.run_states import state_cell
+from lfads_nb.widgets.run_verdicts import best_cell, verdict_cell
 
 SILENT_S = 120.0
 
@@ -25,6 +28,7 @@ COLUMNS = [
     column("setting", "Setting", kind="code"),
     column("differs", "Differs in", width="150px"),
     column("state", "State", width="210px"),
+    column("verdict", "Verdict", hint="what its figures say of a run that is done"),
     column("device", "Device"),
     column("progress", "Progress"),
     column("epoch", "Epoch", kind="number"),
@@ -76,8 +80,31 @@ def describe_runs(runs: Sequence[Run]) -> dict[str, RunLine]:
     }
 
 
+def best_of_queue(
+    lines: Collection[RunLine],
+    verdicts: Mapping[str, Verdict],
+    courses: Mapping[str, Course | None],
+) -> dict[str, Figure]:
+    """Return the best run of each run spec, by the same rule as the view of the sweep."""
+    figures = {}
+    for line in lines:
+        verdict, course = verdicts.get(line.name), courses.get(line.name)
+        figures[line.name] = {
+            "best_recon_valid": None if course is None else course.log.recon_valid_lve,
+            **({} if verdict is None else verdict.figures),
+        }
+    return best_runs(figures, {line.name: line.spec for line in lines})
+
+
 def queue_row(
-    line: RunLine, status: RunStatus, *, spark: Sequence[float | None], note: str, now: datetime
+    line: RunLine,
+    status: RunStatus,
+    *,
+    spark: Sequence[float | None],
+    note: str,
+    now: datetime,
+    verdict: Verdict | None = None,
+    best_by: Figure | None = None,
 ) -> Row:
     """Describe a run and where it is.
 
@@ -86,6 +113,8 @@ def queue_row(
     spark : the course of its validation cost.
     note : why it waits, how it failed.
     now : the time, with its offset from UTC.
+    verdict : what its figures say of it, once it is done.
+    best_by : the figure by which it is the best run of its data, if it is.
     """
     progress = status.progress
     seconds = elapsed_s(status, now=now)
@@ -94,10 +123,11 @@ def queue_row(
         "id": line.name,
         "label": line.name,
         "cells": {
-            "run": line.spec,
+            "run": best_cell(line.spec, best_by),
             "setting": line.setting,
             "differs": line.differs,
             "state": state_cell(status.state, title=note or None, sub=note),
+            "verdict": verdict and verdict_cell(verdict.title, verdict.level_name, verdict.text),
             "device": status.device or "",
             "progress": _bar(status),
             "epoch": progress.get("epoch"),

@@ -11,8 +11,10 @@ from lfads_nb.plain_text import plain_text
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.regular_files import read_tail
 from lfads_nb.sweep import Run
+from lfads_nb.sweep.verdict import Verdict, read_verdict
+from lfads_nb.vocabulary import FIGURES
 from lfads_nb.widgets.background import Progress, TaskBar
-from lfads_nb.widgets.guard import notice_html
+from lfads_nb.widgets.guard import Kind, notice_html
 from lfads_nb.widgets.links import Links, file_link
 from lfads_nb.widgets.theme import button, html, plural, stack
 
@@ -57,12 +59,13 @@ class RunDetails(w.VBox):
             return
         tail = log_tail(run)
         page = report_page(run)
-        now = (run.name, status, tail, run.folder.notebook.exists(), page.exists())
+        verdict = read_verdict(run.folder) if is_done else None
+        now = (run.name, status, tail, run.folder.notebook.exists(), page.exists(), verdict)
         if now == self._shown:
             return
         self._shown = now
         self._title.value = f"<b><code>{escape(run.name)}</code></b>"
-        self._state.value = _state_html(status)
+        self._state.value = _state_html(status) if verdict is None else _verdict_html(verdict)
         self._facts.value = _facts_html(run, status)
         self._log.value = (
             f"<details open><summary>End of the log</summary>"
@@ -135,6 +138,25 @@ def _state_html(status: RunStatus) -> str:
             "warning", f"{text}. Retry goes on from the last checkpoint.", details=status.detail
         )
     return ""
+
+
+def _verdict_html(verdict: Verdict) -> str:
+    points = "".join(
+        f"<li><b>{escape(f.title)}</b>: {escape(f.sentence)} {escape(f.change)}</li>"
+        for f in verdict.findings
+    )
+    rows = "".join(
+        f'<dt title="{escape(figure.hint)}">{escape(figure.name)}</dt>'
+        f"<dd>{escape(figure.with_unit(verdict.figures[key]))}</dd>"
+        for key, figure in FIGURES.items()
+        if key in verdict.figures
+    )
+    kinds: dict[str, Kind] = {"good": "success", "warning": "warning", "bad": "error"}
+    return (
+        notice_html(kinds[verdict.level_name], verdict.text)
+        + "<details><summary>The figures behind it</summary>"
+        + f'<ul>{points}</ul><dl class="lfads-facts">{rows}</dl></details>'
+    )
 
 
 def _facts_html(run: Run, status: RunStatus) -> str:

@@ -6,7 +6,8 @@ import pandas as pd
 
 from lfads_nb.vocabulary import FIGURES, JUDGES, Figure, best_runs
 from lfads_nb.widgets.live_table import Cell, LiveTable, Row, cell, column
-from lfads_nb.widgets.viewers.sweep_axes import figures_of, parameters_of, sweep_axes
+from lfads_nb.widgets.run_verdicts import best_cell, verdict_cell
+from lfads_nb.widgets.viewers.sweep_axes import main_figures_of, parameters_of, sweep_axes
 
 
 def make_leaderboard(table: pd.DataFrame, names: dict[str, str]) -> LiveTable:
@@ -18,8 +19,10 @@ def make_leaderboard(table: pd.DataFrame, names: dict[str, str]) -> LiveTable:
     names : run -> what to call it.
     """
     axes = sweep_axes(table)
-    parameters, measured = parameters_of(axes), figures_of(axes)
+    parameters, measured = parameters_of(axes), main_figures_of(axes)
     columns = [column("run", "run", kind="code")]
+    if "verdict" in table:
+        columns.append(column("verdict", "verdict", hint="what its figures say of the run"))
     columns += [column(name, name, kind="number") for name in parameters]
     columns += [
         column(name, FIGURES[name].short, kind="number", hint=FIGURES[name].hint)
@@ -39,6 +42,9 @@ def make_leaderboard(table: pd.DataFrame, names: dict[str, str]) -> LiveTable:
             "run": best_cell(names[str(run)], best.get(str(run))),
             "state": str(values["state"]),
         }
+        if "verdict" in table:
+            said = (values[n] for n in ("verdict", "verdict_level", "verdict_text"))
+            cells["verdict"] = verdict_cell(*map(str, said))
         cells |= {name: _cell(name, values[name]) for name in [*parameters, *measured]}
         rows.append(Row(id=str(run), cells=cells, label=names[str(run)]))
     made.update_rows(rows)
@@ -55,14 +61,6 @@ def best_of(table: pd.DataFrame) -> dict[str, Figure]:
     figures = {str(run): dict(values) for run, values in table.iterrows()}
     groups = {run: values.get("spec", "") for run, values in figures.items()}
     return best_runs(figures, groups)
-
-
-def best_cell(text: str, best_by: Figure | None) -> Cell:
-    """Describe a run's name for a table, with a star if it is the best."""
-    if best_by is None:
-        return text
-    title = f"{text}: the best run of its data, by {best_by.name} ({best_by.split} trials)"
-    return cell(text, icon="★", title=title)
 
 
 def _cell(name: str, value: object) -> Cell:

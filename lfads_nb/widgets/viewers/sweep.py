@@ -20,7 +20,13 @@ from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.linked_view import LinkedView
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.selection import Selection
-from lfads_nb.widgets.viewers.sweep_axes import SweepAxis, figures_of, parameters_of, sweep_axes
+from lfads_nb.widgets.viewers.sweep_axes import (
+    SweepAxis,
+    figures_of,
+    main_figures_of,
+    parameters_of,
+    sweep_axes,
+)
 from lfads_nb.widgets.viewers.sweep_findings import SweepFindings
 from lfads_nb.widgets.viewers.toggle import bar
 from lfads_nb.widgets.viewers.viewed_runs import ViewedRuns
@@ -157,7 +163,7 @@ class SweepViewer(LinkedView):
         )
 
     def _parallel_axes(self) -> list[SweepAxis]:
-        chosen = [*parameters_of(self.axes), *figures_of(self.axes)]
+        chosen = [*parameters_of(self.axes), *main_figures_of(self.axes)]
         return [self.axes[name] for name in chosen]
 
     def _points(self) -> tuple[np.ndarray, np.ndarray]:

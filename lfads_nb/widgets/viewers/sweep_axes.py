@@ -10,7 +10,7 @@ import pandas as pd
 from lfads_nb.vocabulary import FIGURES
 
 _MOST_TICKS = 8
-_NOT_AXES = {"state", "problem"}
+_NOT_AXES = {"state", "problem", "verdict", "verdict_level", "verdict_text"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ def parameters_of(axes: dict[str, SweepAxis]) -> list[str]:
 def figures_of(axes: dict[str, SweepAxis]) -> list[str]:
     """Return the names of the axes that were measured, in the order of the vocabulary."""
     return [name for name in FIGURES if name in axes]
+
+
+def main_figures_of(axes: dict[str, SweepAxis]) -> list[str]:
+    """Return those of them that are not details."""
+    return [name for name in figures_of(axes) if not FIGURES[name].is_detail]
 
 
 def _place(name: str) -> int:
