@@ -12,10 +12,10 @@ from lfads_nb.datasets.conditions import condition_averages
 from lfads_nb.datasets.continuous_signals import ContinuousSignal
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.dataset import Dataset
+from lfads_nb.datasets.demo_datasets import generate_demo_datasets
 from lfads_nb.datasets.hdf5files import read_hdf5
 from lfads_nb.datasets.info import DatasetInfo
 from lfads_nb.datasets.lfadsfiles import read_lfads_input
-from lfads_nb.datasets.lorenz import generate_demo_datasets
 from lfads_nb.datasets.matfiles import read_mat, read_mat_variables
 from lfads_nb.datasets.nlbfiles import read_nlb_tensors
 from lfads_nb.datasets.nwb import read_nwb

@@ -10,23 +10,19 @@ seed 0 gives those of the run manager's documentation (`dataset001`: 1820 trials
 
 from __future__ import annotations
 
-import os
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from lfads_nb.datasets.counts import Counts
-from lfads_nb.datasets.hdf5_layout import read_metadata, write_counts
 from lfads_nb.datasets.rebinning import rebin_ratio
 from lfads_nb.errors import DataError
 
 SIGMA, RHO, BETA = 10.0, 28.0, 8 / 3
 STEP = 0.006  # of the system's own time, per ms
 _BURN_IN_STEPS = 500
-_RECIPE = 1  # raise when the same parameters come to give other data
 _FIRST_DAY = date(2018, 1, 29)
 
 
@@ -59,75 +55,6 @@ class DemoSession(NamedTuple):
     W: np.ndarray  # (channels, 3)
     b: np.ndarray  # (channels,)
     latents: np.ndarray  # (conditions, ms, 3)
-
-
-def generate_demo_datasets(
-    path: str | os.PathLike[str],
-    n_datasets: int = 3,
-    *,
-    seed: int = 0,
-    n_conditions: int = 65,
-    trials_per_condition: tuple[int, int] = (20, 30),
-    channels: tuple[int, int] = (25, 35),
-    bin_ms: float = 1.0,
-    duration_ms: int = 1000,
-    mean_rate_hz: float = 5.0,
-) -> list[Path]:
-    """Write sessions of Lorenz-driven spikes: `dataset001.h5`, `dataset002.h5`, ...
-
-    All sessions share their conditions (initial states of the system) and differ in neurons and
-    trials, so that they can be stitched. Files that are there already and came from the same
-    parameters are left as they are.
-
-    Parameters
-    ----------
-    path : folder, made if it is not there; `~` is expanded.
-    n_datasets : how many sessions; the first ones do not depend on it.
-    seed : the same seed gives the same spikes.
-    n_conditions : initial states; each gives one trajectory.
-    trials_per_condition, channels : lowest and highest, drawn per session.
-    bin_ms : bin width in ms, a whole number; spikes are made at 1 ms, at most one each, and summed.
-    duration_ms : length of a trial in ms.
-    mean_rate_hz : rate of each neuron (spikes/s) at the trajectories' centre, the geometric mean
-        of its rates; their arithmetic mean is about twice as high.
-
-    Returns
-    -------
-    paths : the files.
-
-    Raises
-    ------
-    DataError
-        When a parameter makes no sense.
-    """
-    recipe = DemoRecipe(
-        seed=seed,
-        n_conditions=n_conditions,
-        trials_per_condition=(int(trials_per_condition[0]), int(trials_per_condition[1])),
-        channels=(int(channels[0]), int(channels[1])),
-        bin_ms=float(bin_ms),
-        duration_ms=int(duration_ms),
-        mean_rate_hz=float(mean_rate_hz),
-    )
-    if n_datasets < 1:
-        raise DataError(f"is {n_datasets}; make at least one.", field="n_datasets")
-    folder = Path(path).expanduser()
-    paths = [folder / f"dataset{number:03d}.h5" for number in range(1, n_datasets + 1)]
-    stored = {"generator": "lorenz", "recipe": _RECIPE, **asdict(recipe)}
-    stored = {key: list(v) if isinstance(v, tuple) else v for key, v in stored.items()}
-    missing = [i for i, file in enumerate(paths) if not _comes_from(file, {**stored, "number": i})]
-    if not missing:
-        return paths
-    latents = lorenz_latents(recipe)
-    for i in missing:
-        session = _make_session(recipe, latents, i)
-        metadata = {**session.counts.metadata, "generator": {**stored, "number": i}}
-        write_counts(
-            paths[i],
-            session.counts._with(metadata=metadata),
-            extra={"W": session.W, "b": session.b, "lorenz_trajectories": session.latents},
-        )
-    return paths
 
 
 def make_demo_session(recipe: DemoRecipe, number: int = 0) -> DemoSession:
@@ -204,10 +131,3 @@ def _sizes(recipe: DemoRecipe, number: int) -> tuple[int, int]:
     ranges = np.array([recipe.trials_per_condition, recipe.channels])
     sizes = ranges[:, 0] + np.floor(block * (ranges[:, 1] - ranges[:, 0] + 1))
     return int(sizes[0]), int(sizes[1])
-
-
-def _comes_from(file: Path, generator: dict) -> bool:
-    try:
-        return file.exists() and read_metadata(file).get("generator") == generator
-    except (OSError, KeyError, ValueError):
-        return False

@@ -20,9 +20,11 @@ from lfads_nb.sweep.run_spec import RunSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lfads_nb.datasets import Signal
     from lfads_nb.model.inference import Inference
     from lfads_nb.queue.status import RunStatus
     from lfads_nb.results import FitLog, PosteriorMeans, TrainedParams
+    from lfads_nb.results.decoding import LabelResult, SignalResult
     from lfads_nb.sweep.applying import Applied
 
 
@@ -213,6 +215,42 @@ class Run:
         from lfads_nb.results.export import export_results
 
         return export_results(self, folder)
+
+    def decode(
+        self,
+        target: str | Signal | np.ndarray,
+        *,
+        dataset: str | int | None = None,
+        kind: PosteriorKind | None = None,
+        **options: Any,
+    ) -> SignalResult | LabelResult:
+        """Decode behaviour or conditions from what was inferred, and from the spikes beside it.
+
+        Parameters
+        ----------
+        target : name of a behavioural signal, "condition", the name of a trial column, or an array.
+        dataset : name or index; needed only for a stitched run.
+        kind : which posterior, as for `posterior_means`.
+        options : sources, lag_ms, evaluate, groups, n_permutations, ...; see
+            `lfads_nb.results.decoding.decode_run`.
+
+        Returns
+        -------
+        SignalResult or LabelResult
+            `.table()` has a row per source: R2 or accuracy on trials that nothing was fitted on.
+
+        Raises
+        ------
+        DataError
+            There is no such target, it does not fit, or trials are too few.
+        RunFolderError
+            If the run has not got that far.
+        """
+        from lfads_nb.results.decoding import decode_run
+        from lfads_nb.results.session_files import pick_dataset
+
+        name = pick_dataset(self.spec.dataset_names, dataset)
+        return decode_run(self.posterior_means(name, kind=kind), target, **options)
 
     def infer(
         self,

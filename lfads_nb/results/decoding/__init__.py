@@ -1,0 +1,25 @@
+"""Decoding: what the inferred rates tell about behaviour, beside what the spikes tell.
+
+Everything is nested: lag, smoothing, penalty and weights come from the trials that a decoder is
+fitted on, and every figure from trials that it never saw.
+"""
+
+from lfads_nb.results.decoding.labels import LabelDecoding, LabelResult, decode_labels
+from lfads_nb.results.decoding.run_decoding import decodable, decode_run, describe_result
+from lfads_nb.results.decoding.signals import SignalDecoding, SignalResult, decode_signal
+from lfads_nb.results.decoding.sources import Source, smoothed_spikes, sources_of
+
+__all__ = [
+    "LabelDecoding",
+    "LabelResult",
+    "SignalDecoding",
+    "SignalResult",
+    "Source",
+    "decodable",
+    "decode_labels",
+    "decode_run",
+    "decode_signal",
+    "describe_result",
+    "smoothed_spikes",
+    "sources_of",
+]
