@@ -18,6 +18,7 @@ from lfads_nb.datasets.info import DatasetInfo
 from lfads_nb.datasets.lfadsfiles import read_lfads_input
 from lfads_nb.datasets.matfiles import read_mat, read_mat_variables
 from lfads_nb.datasets.nlbfiles import read_nlb_tensors
+from lfads_nb.datasets.npzfiles import read_npz
 from lfads_nb.datasets.nwb import read_nwb
 from lfads_nb.datasets.readers import peek_info, read_counts, recognise_format, write_counts
 from lfads_nb.datasets.rebinning import rebin_ratio
@@ -52,6 +53,7 @@ __all__ = [
     "read_mat",
     "read_mat_variables",
     "read_nlb_tensors",
+    "read_npz",
     "read_nwb",
     "rebin_ratio",
     "recognise_format",

@@ -10,6 +10,7 @@ import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -132,6 +133,12 @@ class Counts:
         pad_missing : fill shorter trials up with NaN: nothing recorded in these bins.
         fields : as for `Counts`: condition_ids, behavior, metadata, name, ...
         """
+        if not isinstance(bin_ms, Real) or not 0 < bin_ms < float("inf"):
+            raise DataError(
+                f"is {bin_ms!r}: give the bin width in ms.",
+                dataset=fields.get("name"),
+                field="bin_ms",
+            )
         lengths: dict[str, Any] = {
             "bin_ms": bin_ms,
             "length_ms": length_ms,

@@ -15,6 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from lfads_nb.datasets.array_signals import find_signals
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.hdf5_checks import check_readable
 from lfads_nb.datasets.info import DatasetInfo
@@ -40,6 +41,7 @@ def read_hdf5(
     *,
     names: Mapping[str, str] | None = None,
     bin_ms: float | None = None,
+    allow_missing: bool = False,
 ) -> Counts:
     """Read counts from the named arrays of an HDF5 file.
 
@@ -49,6 +51,7 @@ def read_hdf5(
     names : ours (counts, time_ms, bin_ms, condition_ids, truth, external_inputs) -> what the file
         calls it; a path such as `session/spikes` for arrays in groups.
     bin_ms : bin width in ms where the file does not tell.
+    allow_missing : NaN in counts means "nothing recorded in this bin".
 
     Raises
     ------
@@ -56,18 +59,20 @@ def read_hdf5(
         When the file cannot be read or its content does not fit.
     """
     path = Path(path).expanduser()
-    with reading(path), _open(path, names or {}, bin_ms) as arrays:
+    with reading(path), _open(path, names or {}, bin_ms, allow_missing) as arrays:
         return to_counts(arrays)
 
 
 def peek_hdf5(path: Path) -> DatasetInfo:
     """Describe such a file without reading its spikes."""
-    with _open(path, {}, None) as arrays:
+    with _open(path, {}) as arrays:
         return to_info(arrays)
 
 
 @contextmanager
-def _open(path: Path, names: Mapping[str, str], bin_ms: float | None) -> Iterator[SessionArrays]:
+def _open(
+    path: Path, names: Mapping[str, str], bin_ms: float | None = None, allow_missing: bool = False
+) -> Iterator[SessionArrays]:
     with open_hdf5(path) as file:
         found = find_names(file.keys()) | dict(names)
         missing = [name for name in found.values() if not isinstance(file.get(name), h5py.Dataset)]
@@ -78,8 +83,16 @@ def _open(path: Path, names: Mapping[str, str], bin_ms: float | None) -> Iterato
                 dataset=path.stem,
                 field="counts",
             )
+        arrays = _Arrays(file, found.values())
+        at_top = [name for name in file if isinstance(file.get(name), h5py.Dataset)]
         yield SessionArrays(
-            path, _Arrays(file, found.values()), found, TIME_FIRST, default_bin_ms=bin_ms
+            path,
+            arrays,
+            found,
+            TIME_FIRST,
+            default_bin_ms=bin_ms,
+            signals=find_signals(at_top, arrays.read),
+            allow_missing=allow_missing,
         )
 
 
@@ -92,7 +105,7 @@ def contents(file: h5py.File) -> str:
             found.append(f"{name} ({' x '.join(map(str, item.shape))})" if item.shape else name)
 
     file.visititems(look)
-    return ", ".join(found) or "nothing"
+    return ", ".join(found) or "no arrays"
 
 
 class _Arrays:

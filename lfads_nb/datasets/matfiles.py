@@ -49,6 +49,7 @@ def read_mat(
     bin_ms: float | None = None,
     pad_missing: bool = False,
     times_in: str = "s",
+    allow_missing: bool = False,
 ) -> Counts:
     """Read counts from a MATLAB file of any version since 5.
 
@@ -67,6 +68,7 @@ def read_mat(
     bin_ms : bin width in ms, where the file does not tell and 1 ms is wrong.
     pad_missing : keep trials of unequal length whole: bins after a trial's end are missing.
     times_in : unit of spike times, "s" or "ms".
+    allow_missing : NaN in counts means "nothing recorded in this bin".
 
     Raises
     ------
@@ -75,11 +77,11 @@ def read_mat(
         shapes.
     """
     path = Path(path).expanduser()
-    settings = TrialSettings(window_ms, bin_ms, pad_missing, times_in)
+    settings = TrialSettings(window_ms, bin_ms, pad_missing, times_in, allow_missing)
     with reading(path), _open(path, names or {}) as (variables, found):
         if _has_trials(variables, found):
             return trials_to_counts(path, variables, found, settings)
-        return to_counts(_arrays(path, variables, found, bin_ms))
+        return to_counts(_arrays(path, variables, found, bin_ms, allow_missing))
 
 
 def peek_mat(path: Path) -> DatasetInfo:
@@ -114,7 +116,11 @@ def read_mat_variables(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _arrays(
-    path: Path, variables: Variables, found: Mapping[str, str], bin_ms: float | None
+    path: Path,
+    variables: Variables,
+    found: Mapping[str, str],
+    bin_ms: float | None,
+    allow_missing: bool = False,
 ) -> SessionArrays:
     return SessionArrays(
         path,
@@ -123,6 +129,7 @@ def _arrays(
         CHANNELS_FIRST,
         default_bin_ms=bin_ms or 1.0,
         signals=_signals(variables, found),
+        allow_missing=allow_missing,
     )
 
 

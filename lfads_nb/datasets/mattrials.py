@@ -28,6 +28,7 @@ class TrialSettings(NamedTuple):
     bin_ms: float | None = None
     pad_missing: bool = False
     times_in: str = "s"
+    allow_missing: bool = False
 
 
 def listed(variables: Variables) -> str:
@@ -218,7 +219,13 @@ def _of_matrices(
             f"window_ms=({max(starts):g}, {max(starts) + min(lengths) * bin_ms:g})",
         )
     return Counts.from_bins(
-        turned, bin_ms, start_ms=starts[0], pad_missing=settings.pad_missing, notes=notes, **kept
+        turned,
+        bin_ms,
+        start_ms=starts[0],
+        pad_missing=settings.pad_missing,
+        allow_missing=settings.allow_missing,
+        notes=notes,
+        **kept,
     )
 
 

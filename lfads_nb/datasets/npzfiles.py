@@ -9,6 +9,7 @@ as said here.
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ import numpy as np
 from lfads_nb.datasets.array_signals import find_signals
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.info import DatasetInfo
+from lfads_nb.datasets.reading import reading
 from lfads_nb.datasets.session_arrays import (
     TIME_FIRST,
     SessionArrays,
@@ -33,9 +35,21 @@ from lfads_nb.regular_files import check_regular
 _TIGHTEST = 1100  # deflate packs at most so much into a byte
 
 
-def read_npz(path: Path) -> Counts:
-    """Read counts from an `.npz` file; arrays of Python objects (pickles) are refused."""
-    with _open(path) as arrays:
+def read_npz(path: str | os.PathLike[str], *, allow_missing: bool = False) -> Counts:
+    """Read counts from an `.npz` file; arrays of Python objects (pickles) are refused.
+
+    Parameters
+    ----------
+    path : the file.
+    allow_missing : NaN in counts means "nothing recorded in this bin".
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read or its content does not fit.
+    """
+    path = Path(path).expanduser()
+    with reading(path), _open(path, allow_missing) as arrays:
         return to_counts(arrays)
 
 
@@ -46,7 +60,7 @@ def peek_npz(path: Path) -> DatasetInfo:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[SessionArrays]:
+def _open(path: Path, allow_missing: bool = False) -> Iterator[SessionArrays]:
     check_regular(path)
     with np.load(path, allow_pickle=False) as file:
         found = find_names(file.files)
@@ -60,7 +74,9 @@ def _open(path: Path) -> Iterator[SessionArrays]:
             )
         arrays = _Arrays(path, file)
         signals = find_signals(file.files, arrays.read)
-        yield SessionArrays(path, arrays, found, TIME_FIRST, signals=signals)
+        yield SessionArrays(
+            path, arrays, found, TIME_FIRST, signals=signals, allow_missing=allow_missing
+        )
 
 
 class _Arrays:

@@ -38,6 +38,7 @@ NAMES = {
     "save_tags": ("save_tags", "saveTags"),
     "comment": ("comment",),
 }
+_NARROWEST_MS = 0.2  # nobody bins spikes more finely, but 5 to 100 ms in s look so
 METADATA = ("subject", "datetime", "save_tags", "comment")
 TIME_FIRST = (0, 1, 2)
 CHANNELS_FIRST = (0, 2, 1)
@@ -75,6 +76,7 @@ class SessionArrays:
     usual : order of the axes in files of this kind, as arguments of `transpose`.
     default_bin_ms : bin width (ms) where neither a time vector nor a width is given; None refuses.
     signals : behaviour: name -> what reads it, and its unit.
+    allow_missing : NaN in counts means "nothing recorded in this bin".
     """
 
     path: Path
@@ -83,6 +85,7 @@ class SessionArrays:
     usual: tuple[int, int, int]
     default_bin_ms: float | None = None
     signals: Mapping[str, tuple[Callable[[], Any], str]] = field(default_factory=dict)
+    allow_missing: bool = False
 
     def get(self, ours: str) -> Any:
         """Value of a thing that we know, None where the file lacks it."""
@@ -104,8 +107,8 @@ class SessionArrays:
         if (value := self.get("bin_ms")) is None:
             return 0.0
         try:
-            width = float(np.asarray(value, dtype=np.float64).reshape(-1)[0])
-        except (TypeError, ValueError, IndexError):
+            (width,) = np.asarray(value, dtype=np.float64).reshape(-1).tolist()
+        except (TypeError, ValueError):
             width = float("nan")
         if not 0 < width < np.inf:
             raise self.error("must be one number of ms, more than 0.", "bin_ms")
@@ -152,10 +155,11 @@ class SessionArrays:
 
     def times(self, n_bins: int) -> tuple[np.ndarray, str]:
         """Left edges of the bins in ms, and what was assumed about them."""
-        if self.time is not None:
-            return self.time, ""
-        if self.bin_ms:
-            return self.bin_ms * np.arange(n_bins), ""
+        if self.time is not None or self.bin_ms:
+            time = self.time if self.time is not None else self.bin_ms * np.arange(n_bins)
+            width = float(np.median(np.diff(time))) if len(time) > 1 else self.bin_ms
+            said = f"bins of {width:g} ms: if the file's times are in s, they need a factor of 1000"
+            return time, said if 0 < width < _NARROWEST_MS else ""
         if self.default_bin_ms is None:
             raise self.error(
                 "is missing: save the left edges of the bins as time_ms, or the bin width as "
@@ -199,6 +203,7 @@ def to_counts(arrays: SessionArrays) -> Counts:
         metadata=arrays.metadata(),
         name=arrays.path.stem,
         bin_ms=arrays.bin_ms or (arrays.default_bin_ms or 0.0 if len(time) == 1 else 0.0),
+        allow_missing=arrays.allow_missing,
         notes=[note for note in (assumed, about_time) if note],
     )
 

@@ -46,7 +46,8 @@ def bin_spike_times(
     Parameters
     ----------
     spike_times_s : for each unit its spike times in s, in any order: a list, a dict of units, a
-        cell array as scipy reads it, or an array of units x spikes filled up with NaN. Times that
+        cell array as scipy reads it, an array of units x spikes filled up with NaN, or a DataFrame
+        with a column for each unit, filled up likewise. Times that
         carry a unit (Neo, quantities, pynapple, pint, astropy, timedelta) are converted.
     events_s : (trials,) time of each trial's event in s; trials in which it is NaN are left out.
         Windows may overlap.
@@ -126,9 +127,10 @@ def bin_trial_spike_times(
 
 def as_units(values: Any, dataset: str | None, place: str = "spike_times_s") -> list[np.ndarray]:
     """Read the spike times (s) of each unit, whatever they are held in."""
-    named = isinstance(values, Mapping)
-    padded = isinstance(values, np.ndarray) and values.dtype != object
-    units = list(values.values()) if named else _listed(values, dataset, place)
+    is_frame = hasattr(values, "columns") and hasattr(values, "iloc")
+    named = isinstance(values, Mapping) or is_frame
+    padded = is_frame or (isinstance(values, np.ndarray) and values.dtype != object)
+    units = [values[key] for key in values] if named else _listed(values, dataset, place)
     if not units:
         raise DataError("has no unit.", dataset=dataset, field=place)
     if not named and len(units) > 1 and all(map(_is_number, units)):

@@ -145,7 +145,8 @@ def _n_trials(bad: np.ndarray) -> int:
 _ADVICE = {
     "counts": (
         "Counts are whole numbers of spikes per bin, none missing: correct or leave out these "
-        "trials, or pass allow_missing=True for bins that are NaN because nothing was recorded, "
+        "trials, or pass allow_missing=True for bins that are NaN because nothing was recorded "
+        "(a file: loader=functools.partial(read_mat, allow_missing=True), or read_npz, read_hdf5), "
         "or continuous=True for signals that are not spikes."
     )
 }

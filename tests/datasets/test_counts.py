@@ -346,3 +346,9 @@ def test_notes_stay_with_the_counts(tmp_path):
     assert read_counts(tmp_path / "a.h5").notes == ("axes assumed",)
     assert peek_info(tmp_path / "a.h5").notes == ("axes assumed",)
     assert counts.rebin(2.0).select_trials([0, 1]).notes == ("axes assumed",)
+
+
+@pytest.mark.parametrize("bin_ms", ["1", None, 0, -1, float("nan"), float("inf")])
+def test_a_bin_width_that_is_none_is_refused(bin_ms):
+    with pytest.raises(DataError, match="bin_ms"):
+        Counts.from_bins(spikes(), bin_ms)

@@ -6,12 +6,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import scipy.io
 
 from lfads_nb.datasets import (
     peek_info,
     read_counts,
     read_hdf5,
     read_mat,
+    read_npz,
     read_nwb,
     recognise_format,
     write_counts,
@@ -144,6 +146,15 @@ def test_hdf5_files_with_counts_at_the_top_open_by_themselves(tmp_path):
     assert (info.n_conditions, info.subject) == (2, "Ada")
 
 
+def test_behaviour_in_hdf5_is_read(tmp_path):
+    values = np.random.default_rng(0).standard_normal((6, 10, 2))
+    arrays = {"behavior_hand": values, "behavior_hand_unit": "mm/s"}
+    counts = read_counts(write_hdf5(tmp_path / "a.h5", **arrays))
+    np.testing.assert_allclose(counts.behavior["hand"].values, values)
+    assert counts.behavior["hand"].unit == "mm/s"
+    assert peek_info(tmp_path / "a.h5").behavior == ("hand",)
+
+
 def test_conditions_in_hdf5_may_be_bytes_in_latin_1(tmp_path):
     ids = np.array(["m\xfcde".encode("latin-1"), b"wach", b""] * 2)
     counts = read_counts(write_hdf5(tmp_path / "a.h5", condition_ids=ids))
@@ -245,3 +256,23 @@ def test_other_files_are_named_with_what_to_do(tmp_path, name, save, says):
     save(tmp_path / name)
     with pytest.raises(DataError, match=rf"^{name} .*{says}"):
         read_counts(tmp_path / name)
+
+
+def test_files_with_missing_bins_open_when_that_is_meant(tmp_path):
+    counts = session()["counts"].astype(float)
+    counts[1, 7:] = np.nan
+    np.savez(tmp_path / "a.npz", counts=counts, bin_ms=5)
+    write_hdf5(tmp_path / "a.h5", counts=counts)
+    scipy.io.savemat(tmp_path / "a.mat", {"spikes": counts.transpose(0, 2, 1)})
+    for name, read in (("a.npz", read_npz), ("a.h5", read_hdf5), ("a.mat", read_mat)):
+        with pytest.raises(DataError, match=r"^a\..*is NaN.*allow_missing=True"):
+            read_counts(tmp_path / name)
+        read_again = read(tmp_path / name, allow_missing=True)
+        np.testing.assert_array_equal(read_again.counts, counts)
+
+
+def test_a_time_vector_in_s_is_said(tmp_path):
+    counts = read_counts(write_hdf5(tmp_path / "a.h5", time_ms=0.01 * np.arange(10)))
+    assert "if the file's times are in s" in counts.notes[0]
+    with pytest.raises(DataError, match=r"bin_ms.*one number"):
+        read_counts(write_hdf5(tmp_path / "b.h5", time_ms=None, bin_ms=[1.0, 2.0]))

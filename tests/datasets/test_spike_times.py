@@ -1,6 +1,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +98,7 @@ class WithUnit:
         [cell([t[None]], (1, 1)) for t in UNITS],
         {"a": UNITS[0], "b": UNITS[1], "c": UNITS[2]},
         np.stack([np.pad(t, (0, 2500 - len(t)), constant_values=np.nan) for t in UNITS]),
+        pd.DataFrame({i: pd.Series(t) for i, t in enumerate(UNITS)}),
         [WithUnit(t * 1000) for t in UNITS],
         [(t * 1e9).astype("timedelta64[ns]") for t in UNITS],
     ],
