@@ -17,7 +17,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
-from lfads_nb.datasets.conditions import unique_conditions
+from lfads_nb.datasets.conditions import condition_label, unique_conditions
 
 WIDTH_IN = 10.0
 """Width of every figure: fits a laptop's notebook and a printed page."""
@@ -114,9 +114,13 @@ def draw_condition_legend(
     part: Figure | SubFigure, ids: np.ndarray, colors: dict[Any, Any], n_conditions: int
 ) -> None:
     """Name the colours of conditions below a figure, saying so if some are not drawn."""
-    handles = [Line2D([], [], color=colors[i.item()], lw=2, label=_plain(i)) for i in ids]
+    labels = [_plain(condition_label(i)) for i in ids]
+    handles = [
+        Line2D([], [], color=colors[i.item()], lw=2, label=label)
+        for i, label in zip(ids, labels, strict=True)
+    ]
     title = "condition" if len(ids) == n_conditions else f"{len(ids)} of {n_conditions} conditions"
-    longest = max(len(handle.get_label()) for handle in handles)
+    longest = max(map(len, labels))
     columns = int(np.clip(120 // (longest + 8), 1, 12))
     part.legend(handles=handles, title=title, loc="outside lower center",
                 ncols=min(len(ids), columns))  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lfads_nb.datasets.conditions import has_condition
+from lfads_nb.datasets.conditions import condition_label, has_condition
 from lfads_nb.widgets import palette
 
 ALL_TRIALS = "all trials"
@@ -79,7 +79,7 @@ def group_trials(
             return group_trials(None, column=None, n_trials=n_trials)
         labels, centres, group = _ranges(values, cyclic=chosen == "angles")
     else:
-        labels, centres = [_label(value) for value in distinct], distinct
+        labels, centres = [condition_label(value) for value in distinct], distinct
     colours = _colours(centres, chosen, len(labels))
     return Conditions(column, tuple(labels), tuple(colours), group, chosen)
 
@@ -134,7 +134,3 @@ def _colours(centres: np.ndarray, scheme: palette.Scheme, n: int) -> list[str]:
         return palette.cyclic(numbers / turn)
     span = np.ptp(numbers)
     return palette.sequential((numbers - numbers.min()) / span if span else np.full(n, 0.5))
-
-
-def _label(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float | np.floating) else str(value)
