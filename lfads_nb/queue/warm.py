@@ -21,7 +21,7 @@ from functools import cache
 from lfads_nb.python_commands import module_command
 
 STAYS_WARM = ("lfads_nb.queue.turn_runner",)
-"""Runners that can be called again and again; each has a function `make_warm`."""
+"""Runners that can be called again and again, see `warm_process`."""
 
 IDLE_S = 300.0
 """So long a process is kept with nothing to do: memory, a GPU's too, is wanted by others."""
