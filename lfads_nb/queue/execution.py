@@ -26,7 +26,8 @@ _SCHEME = "lfads-whole://"
 class Failure:
     """Why the execution of a notebook ended early.
 
-    `error` is the short cause, `place` the cell, `traceback` the end of the traceback.
+    `error` is the short cause, one line that is never empty, `place` the cell, `traceback` the end
+    of the traceback.
     """
 
     error: str
@@ -141,7 +142,8 @@ class NotebookExecution:
         except DeadKernelError:
             return Failure(_death_in_words(self.kernel_exit_code), "DeadKernelError")
         except (CellTimeoutError, RuntimeError, OSError) as error:
-            return Failure(f"{type(error).__name__}: {error}", type(error).__name__)
+            kind = type(error).__name__
+            return Failure(short_cause(kind, str(error)), kind)
         finally:
             if files.last:
                 self.notebook = nbformat.reads(files.last, as_version=4)
@@ -162,11 +164,37 @@ def _describe(error: Any) -> Failure:
 
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in error.traceback]
     return Failure(
-        error=f"{error.ename}: {error.evalue}",
+        error=short_cause(error.ename, error.evalue),
         kind=error.ename,
         place=f"cell {error.cell_index} of run.ipynb (In [{error.exec_count}])",
         traceback="\n".join("\n".join(lines).splitlines()[-25:]),
     )
+
+
+_KINDS_IN_WORDS = {
+    "AssertionError": "a check inside the code failed",
+    "KeyboardInterrupt": "it was interrupted",
+    "MemoryError": "there was not enough memory",
+    "NotImplementedError": "something that is not there was asked for",
+    "RecursionError": "a function called itself without end",
+    "StopIteration": "a sequence ended too early",
+    "SystemExit": "the code ended its own process",
+    "TimeoutError": "something took too long",
+}
+
+
+def short_cause(kind: str, text: str) -> str:
+    """Return an exception as one line: its kind, and its first line that says anything.
+
+    Parameters
+    ----------
+    kind : the exception's class; it stands alone, in words where it is a usual one, if the
+        exception itself says nothing.
+    text : what it says.
+    """
+    said = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    kind = kind.strip() or "an error without a name"
+    return f"{kind}: {said or _KINDS_IN_WORDS.get(kind, 'it came without a message')}"
 
 
 def _death_in_words(exit_code: int | None) -> str:

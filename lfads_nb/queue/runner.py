@@ -217,7 +217,7 @@ def _outcome(
         return RunState.FAILED, f"the notebook ended without {' and '.join(unfinished)}", ""
     where = f"{failure.place}\n{failure.traceback}".strip() or log_tail(folder)
     stage = status.stage or "start"
-    return RunState.FAILED, f"{stage} failed: {failure.error.splitlines()[0]}", where
+    return RunState.FAILED, f"{stage} failed: {failure.error}", where
 
 
 def log_tail(folder: RunFolder, *, n_lines: int = 15) -> str:

@@ -71,10 +71,13 @@ def _draw_session(part: SubFigure, pm: PosteriorMeans, name: str) -> None:
         panel.set_axis_off()
     for panel in axes[-1]:
         panel.set_xlabel("time (ms)")
-    if pm.n_factors > 1:
+    if pm.n_factors > 1 and mean[..., 0].size > 1:
         _draw_plane(right.subplots(), mean, [colors[c.item()] for c in conditions])
     else:
-        say_why_empty(right, "A single factor\nspans no plane.")
+        few = (
+            "A single factor\nspans" if pm.n_factors == 1 else "A single average of one bin\nspans"
+        )
+        say_why_empty(right, f"{few} no plane.")
     what = "averages by condition (thick)" if known else "the average (thick); no conditions known"
     part.suptitle(
         f"{name}{len(trials)} of {int(present.sum())} trials (thin) and {what}. Factors are in an "

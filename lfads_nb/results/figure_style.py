@@ -53,13 +53,29 @@ _STYLE = {
     "figure.constrained_layout.h_pad": 0.06,
     "figure.constrained_layout.w_pad": 0.06,
     "svg.fonttype": "none",
+    # Names are the user's: a `$` in them is a dollar.
+    "text.parse_math": False,
 }
 
 
 class ReportFigure(Figure):
     """A matplotlib figure that any notebook shows, also without `%matplotlib inline`."""
 
+    _drawn: tuple[bytes, dict[str, int]] | None = None
+
+    def savefig(self, *args: Any, **kwargs: Any) -> None:
+        """Write the figure as matplotlib does, in the style of the reports."""
+        with report_style():
+            super().savefig(*args, **kwargs)
+
+    def draw_ahead(self) -> None:
+        """Draw what will be shown next: an error of the drawing is raised here, not there."""
+        self._drawn = self._repr_png_()
+
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        drawn, self._drawn = self._drawn, None
+        if drawn is not None:
+            return drawn
         buffer = io.BytesIO()
         self.savefig(buffer, format="png", dpi=_DPI)
         width, height = self.get_size_inches() * 96
@@ -69,8 +85,13 @@ class ReportFigure(Figure):
 
 @contextmanager
 def report_style() -> Iterator[None]:
-    """Make figures within this block in the style of the reports."""
-    with mpl.rc_context(_STYLE):
+    """Make figures within this block in the style of the reports.
+
+    A user's own style takes no part: `text.usetex` without LaTeX, or a font that is missing on the
+    machine that runs the queue, would leave a report without its pictures.
+    """
+    own = {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith(("backend", "webagg"))}
+    with mpl.rc_context({**own, **_STYLE}):
         yield
 
 
@@ -78,7 +99,7 @@ def new_figure(height_in: float, title: str = "") -> ReportFigure:
     """Return an empty figure of the usual width."""
     figure = ReportFigure(figsize=(WIDTH_IN, height_in), layout="constrained")
     if title:
-        figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+        figure.suptitle(shown_text(title, most=110), x=0.01, ha="left", fontweight="bold")
     return figure
 
 
@@ -114,7 +135,7 @@ def draw_condition_legend(
     part: Figure | SubFigure, ids: np.ndarray, colors: dict[Any, Any], n_conditions: int
 ) -> None:
     """Name the colours of conditions below a figure, saying so if some are not drawn."""
-    labels = [_plain(condition_label(i)) for i in ids]
+    labels = [shown_text(condition_label(i)) for i in ids]
     handles = [
         Line2D([], [], color=colors[i.item()], lw=2, label=label)
         for i, label in zip(ids, labels, strict=True)
@@ -126,9 +147,13 @@ def draw_condition_legend(
                 ncols=min(len(ids), columns))  # fmt: skip
 
 
-def _plain(text: Any) -> str:
-    """Keep matplotlib from reading a user's text as mathematics, or as a label to hide."""
-    return str(text).replace("$", r"\$").removeprefix("_")
+def shown_text(text: Any, *, most: int = 40) -> str:
+    """Return a user's text as a label: no longer than fits, and none that matplotlib would hide."""
+    text = " ".join(str(text).split())
+    if len(text) > most:
+        text = f"{text[: most // 2]}…{text[-(most // 2 - 1) :]}"
+    # Legends leave out labels that begin with an underscore.
+    return f" {text}" if text.startswith("_") else text
 
 
 def evenly_chosen(items: np.ndarray, n: int) -> np.ndarray:

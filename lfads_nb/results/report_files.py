@@ -10,9 +10,16 @@ from typing import Any
 from lfads_nb.atomic_files import replacing, write_text
 from lfads_nb.errors import DataError, LfadsError, RunFolderError
 from lfads_nb.regular_files import read_bytes
-from lfads_nb.results import report
+from lfads_nb.results.alignment_report import alignment_figure
+from lfads_nb.results.averages_figure import condition_average_figure
+from lfads_nb.results.factors_figure import factors_figure
 from lfads_nb.results.figure_style import ReportFigure
+from lfads_nb.results.inputs_figure import inputs_figure
+from lfads_nb.results.loss_figure import loss_figure
 from lfads_nb.results.run_view import RunView
+from lfads_nb.results.trials_figure import example_trials_figure
+
+log = logging.getLogger(__name__)
 
 FORMATS = ("png", "svg", "pdf")
 _DPI = 200
@@ -23,15 +30,15 @@ def _alignment_of_sessions(run: Any) -> ReportFigure:
     view = RunView.of(run)
     if len(view.datasets) == 1:
         raise RunFolderError(f"{view.name} has one session: there is nothing to align")
-    return report.alignment_figure(view)
+    return alignment_figure(view)
 
 
 FIGURES: dict[str, Callable[[Any], ReportFigure]] = {
-    "losses": report.loss_figure,
-    "example_trials": report.example_trials_figure,
-    "condition_averages": report.condition_average_figure,
-    "factors": report.factors_figure,
-    "inferred_inputs": report.inputs_figure,
+    "losses": loss_figure,
+    "example_trials": example_trials_figure,
+    "condition_averages": condition_average_figure,
+    "factors": factors_figure,
+    "inferred_inputs": inputs_figure,
     "alignment": _alignment_of_sessions,
 }
 """The figures of a report, by the name that their files get."""
@@ -141,8 +148,14 @@ def save_figures(
     for name, draw in FIGURES.items():
         try:
             figure = draw(view)
+            figure.draw_ahead()
         except LfadsError as error:
             problems.append(str(error))
+            continue
+        except Exception as error:
+            # One picture that cannot be drawn takes no other with it.
+            log.exception("no figure %s of %s", name, view.name)
+            problems.append(f"{name} could not be drawn ({type(error).__name__}: {error})")
             continue
         base = Path(folder).expanduser() / f"{view.name}_{name}"
         paths += [save_figure(figure, f"{base}.{kind}") for kind in formats]

@@ -67,15 +67,18 @@ KEYS: dict[str, str] = {
 }
 """The run manager's name of each matrix -> its key in the file, without `LFADS_` and `:0`."""
 
+READOUT_HEADS = ("logrates", "means", "logvars", "logmeans", "logshapes", "zerologits")
+"""What the factors are read out to: log rates of Poisson outputs; means and log variances of
+Gaussian ones; log means, log shapes and logits of a zero of (zero-inflated) Gamma ones."""
+
 KEYS_BY_DATASET: dict[str, str] = {
     "x_to_infac_W": "x_2_infac_{}.h5_W",
     "x_to_infac_b": "x_2_infac_{}.h5_b",
-    "factors_to_logrates_W": "glm_fac_2_logrates_{}.h5_W",
-    "factors_to_logrates_b": "glm_fac_2_logrates_{}.h5_b",
-    "factors_to_means_W": "glm_fac_2_means_{}.h5_W",
-    "factors_to_means_b": "glm_fac_2_means_{}.h5_b",
-    "factors_to_logvars_W": "glm_fac_2_logvars_{}.h5_W",
-    "factors_to_logvars_b": "glm_fac_2_logvars_{}.h5_b",
+    **{
+        f"factors_to_{head}_{part}": f"glm_fac_2_{head}_{{}}.h5_{part}"
+        for head in READOUT_HEADS
+        for part in "Wb"
+    },
 }
 """The same for matrices that every session has of its own."""
 
@@ -191,7 +194,7 @@ class TrainedParams:
         return sum(self.num_channels_by_dataset.values())
 
     def _readouts(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        for head in ("logrates", "means"):
+        for head in READOUT_HEADS:
             weights = self[f"factors_to_{head}_W"]
             if weights:
                 return weights, self[f"factors_to_{head}_b"]

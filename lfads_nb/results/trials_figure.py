@@ -10,7 +10,14 @@ from matplotlib.figure import SubFigure
 from matplotlib.ticker import MaxNLocator
 
 from lfads_nb.results import metrics
-from lfads_nb.results.figure_style import DATA, MODEL, TRUTH, ReportFigure, evenly_chosen
+from lfads_nb.results.figure_style import (
+    DATA,
+    MODEL,
+    TRUTH,
+    ReportFigure,
+    evenly_chosen,
+    shown_text,
+)
 from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.results.run_numbers import SMOOTHING_MS, smoothing_bins
 from lfads_nb.results.session_panels import session_figure
@@ -99,8 +106,10 @@ def _draw_session(
 
 def _title(pm: PosteriorMeans, trial: int) -> str:
     words = {"valid": "validation", "train": "training", "test": "test", "": "not used"}
-    condition = "" if pm.condition_ids is None else f", condition {pm.condition_ids[trial]}"
-    return f"trial {trial} ({words[pm.splits[trial]]}){condition}"
+    title = f"trial {trial} ({words[pm.splits[trial]]})"
+    if pm.condition_ids is None:
+        return title
+    return f"{title}, condition {shown_text(pm.condition_ids[trial], most=16)}"
 
 
 def _draw_raster(axes: Axes, pm: PosteriorMeans, trial: int, order: np.ndarray) -> None:
@@ -137,5 +146,7 @@ def _draw_neuron(
                   label="true")  # fmt: skip
     axes.plot(time, pm.rates[trial, :, neuron], color=MODEL, lw=1.6, label="inferred")
     spikes = np.flatnonzero(pm.field("counts")[trial, :, neuron] > 0)
-    axes.plot(time[spikes], np.zeros(len(spikes)), "|", color="black", ms=5, clip_on=False,
-              transform=axes.get_xaxis_transform())  # fmt: skip
+    ticks = axes.plot(time[spikes], np.zeros(len(spikes)), "|", color="black", ms=5, clip_on=False,
+                      transform=axes.get_xaxis_transform())  # fmt: skip
+    # Of a trial without a spike, the layout would make room for a mark in the figure's corner.
+    ticks[0].set_in_layout(False)

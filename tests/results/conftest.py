@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,7 @@ def fake_session(
     n_conditions: int = 4,
     test: bool = False,
     conditions: str | None = "numbers",
+    condition_names: Sequence[str] = (),
     posterior_sd: bool = False,
     seed: int = 0,
     ratio: int = 2,
@@ -115,6 +116,8 @@ def fake_session(
     ids: Any = condition if conditions == "numbers" else None
     if conditions == "text":
         ids = np.array([f"reach <{c}>" for c in condition])
+    if condition_names:
+        ids = np.array(condition_names)[condition]
     moved = factors[..., :2] + rng.normal(0, 0.1, (n_trials, n_bins, 2)) if behavior else None
     signals = {} if moved is None else {"hand_vel": Signal(moved, "mm/s", ("x", "y"))}
     return FakeSession(

@@ -11,6 +11,7 @@ import pytest
 from lfads_nb.errors import RunFolderError
 from lfads_nb.results import metrics, report
 from lfads_nb.results.posterior_means import PosteriorMeans
+from lfads_nb.results.report_tables import settings_table
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
 
@@ -256,10 +257,9 @@ def test_a_run_that_was_only_prepared_has_numbers_to_show(make_run):
     run = make_run(kinds=())
     run.folder.fit_log.unlink()
     assert dict(report.numbers_table(run.folder).rows) == {"epochs": "none yet"}
-    with pytest.raises(RunFolderError, match="first epoch"):
-        report.loss_figure(run.folder)
+    assert "first epoch" in str(report.loss_figure(run.folder))
 
 
 def test_a_folder_that_is_no_run_is_refused_in_words(tmp_path):
     with pytest.raises(RunFolderError, match=r"run.json is missing"):
-        report.settings_table(RunFolder(tmp_path))
+        settings_table(RunFolder(tmp_path))

@@ -8,6 +8,7 @@ import pytest
 
 from lfads_nb.errors import DataError, RunFolderError
 from lfads_nb.results import report
+from lfads_nb.results.inputs_figure import inputs_figure
 from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.results.report_files import save_figure, save_figures, write_html
 from lfads_nb.sweep.params import RunParams
@@ -88,8 +89,10 @@ def test_inferred_inputs_are_drawn_by_condition(make_run):
     lines = [line.get_ydata() for line in figure.subfigs[0].axes[1].get_lines()]
     for condition in range(4):
         assert any(np.array_equal(line, averages[condition, :, 1]) for line in lines)
+    none = make_run(spec="none").folder
     with pytest.raises(RunFolderError, match="co_dim=0"):
-        report.inputs_figure(make_run(spec="none").folder)
+        inputs_figure(none)
+    assert "co_dim=0" in str(report.inputs_figure(none))
 
 
 def test_a_figure_that_cannot_be_drawn_leaves_its_reason(make_run):

@@ -26,6 +26,11 @@ _MEANINGS = {
     "gen_to_factors_W": "from the generator to the factors",
     "factors_to_logrates_W": "read-out: from the factors to the log rates",
     "factors_to_logrates_b": "read-out: log rates without factors",
+    "factors_to_means_W": "read-out: from the factors to the means",
+    "factors_to_logvars_W": "read-out: from the factors to the log variances",
+    "factors_to_logmeans_W": "read-out: from the factors to the log means",
+    "factors_to_logshapes_W": "read-out: from the factors to the log shapes of Gamma outputs",
+    "factors_to_zerologits_W": "read-out: from the factors to the log odds of a zero",
     "x_to_infac_W": "read-in: from the channels to the input factors",
     "g0_to_gen_ic_W": "from g0 to the generator's first state",
 }
