@@ -212,3 +212,18 @@ def test_times_relative_to_each_trial():
     for none in ([], [[]]):
         with pytest.raises(DataError, match="spike_times_s"):
             Counts.from_trial_spike_times(none, **SETTINGS)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_slow_units_are_no_reason_to_warn(seed):
+    rng = np.random.default_rng(seed)
+    units = [rng.uniform(0, 125, n) for n in (30, 60)]
+    assert Counts.from_spike_times(units, EVENTS, **SETTINGS).notes == ()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_whole_recording_of_few_trials_is_no_reason_to_warn(seed):
+    rng = np.random.default_rng(seed)
+    units = [np.sort(rng.uniform(0, 3600, n)) for n in (9000, 20_000, 400)]
+    events = np.sort(rng.uniform(5, 60, 8))
+    assert Counts.from_spike_times(units, events, **SETTINGS).notes == ()
