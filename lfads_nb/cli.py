@@ -22,6 +22,7 @@ from rich.logging import RichHandler
 from rich.markup import escape as escape_markup
 from rich.table import Table
 
+from lfads_nb.atomic_files import write_text
 from lfads_nb.errors import LfadsError, QueueError, RunFolderError
 from lfads_nb.plain_text import plain_text
 from lfads_nb.python_commands import module_command
@@ -394,6 +395,49 @@ def infer(
         n_samples=samples,
     )  # fmt: skip
     console.print(escape(str(applied.folder.path)), highlight=False, soft_wrap=True)
+
+
+@command
+def decode(
+    run_dir: Annotated[Path, typer.Argument(help="A trained run's folder.")],
+    target: Annotated[
+        str, typer.Argument(help="A behavioural signal, condition, or a trial column.")
+    ],
+    dataset: Annotated[str | None, typer.Option(help="Which session of a stitched run.")] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="What from, such as rates or factors; all by default. Repeatable."),
+    ] = None,
+    lag: Annotated[
+        float | None, typer.Option(help="By how many ms the signal comes later; else searched.")
+    ] = None,
+    judge_by: Annotated[
+        str, typer.Option(help="valid or test trials, or folds of all trials.")
+    ] = "valid",
+    leave_out: Annotated[
+        str | None, typer.Option(help="Leave out each group of a trial column in turn.")
+    ] = None,
+    permutations: Annotated[int, typer.Option(help="How often chance is drawn.", min=0)] = 20,
+    csv: Annotated[Path | None, typer.Option(help="Write the table here, too.")] = None,
+) -> None:
+    """Decode behaviour or conditions from a run's rates, factors, inputs, and its spikes."""
+    from lfads_nb.results.decoding import describe_result
+    from lfads_nb.results.decoding.run_decoding import decode_folder
+
+    result = decode_folder(
+        run_dir, target, dataset=dataset, sources=source, lag_ms="search" if lag is None else lag,
+        evaluate=judge_by, groups=leave_out, n_permutations=permutations,
+    )  # fmt: skip
+    frame = result.table()
+    table = Table("from", *map(str, frame.columns))
+    for name, row in zip(frame.index, frame.itertuples(index=False), strict=True):
+        table.add_row(str(name), *(f"{v:.3f}" if isinstance(v, float) else str(v) for v in row))
+    console.print(table)
+    for note in (describe_result(result), *getattr(result, "notes", ())):
+        console.print(escape(note), highlight=False, soft_wrap=True)
+    if csv is not None:
+        write_text(csv, frame.to_csv())
+        console.print(escape(str(csv)), highlight=False, soft_wrap=True)
 
 
 @command

@@ -197,6 +197,22 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     return array
 
 
+def summary_columns(signals: Signals) -> dict[str, np.ndarray]:
+    """One number per trial and signal, to colour and sort trials by: mean and peak length."""
+    columns: dict[str, Any] = {}
+    for name, signal in signals.items():
+        speed: np.ndarray = signal.speed
+        known = ~np.isnan(speed)
+        n = known.sum(axis=1)
+        total = np.where(known, speed, 0).sum(axis=1, dtype=np.float64)
+        columns[f"mean |{name}|"] = np.divide(
+            total, n, out=np.full(len(n), np.nan), where=n > 0
+        ).round(4)
+        peak = np.where(known, speed, -np.inf).max(axis=1)
+        columns[f"peak |{name}|"] = np.where(n > 0, peak, np.nan).round(4)
+    return columns
+
+
 # ---- files -------------------------------------------------------------------------------------
 
 

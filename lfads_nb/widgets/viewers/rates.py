@@ -9,6 +9,8 @@ import ipywidgets as w
 import numpy as np
 
 from lfads_nb.widgets.viewers import budget
+from lfads_nb.widgets.viewers.behavior_traces import NO_SIGNAL, trace, traces_of
+from lfads_nb.widgets.viewers.choices import choose, offer
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.raster import raster_image
@@ -56,12 +58,21 @@ class RatesViewer(Viewer):
             "", "trials", height=130, margins=(4, 14, 6, 62), y_ticks=False,
             x_scale=self.plot.x_scale,
         )  # fmt: skip
-        controls = bar(self.neuron, *self.bundle.controls, self.show_spikes)
-        return [controls, self.plot, self.raster]
+        self.behavior = Plot(
+            "", "", height=130, margins=(4, 14, 6, 62), x_scale=self.plot.x_scale
+        )  # fmt: skip
+        self.signal = w.Dropdown(
+            description="behaviour", options=[NO_SIGNAL], style={"description_width": "initial"},
+            layout={"width": "auto"},
+        )  # fmt: skip
+        self.signal.observe(self.redraw, "value")
+        self._has_offered = False
+        controls = bar(self.neuron, *self.bundle.controls, self.show_spikes, self.signal)
+        return [controls, self.plot, self.raster, self.behavior]
 
     @property
     def plots(self) -> Sequence[Plot]:
-        return (self.plot, self.raster)
+        return (self.plot, self.raster, self.behavior)
 
     def _choose_neuron(self, change: dict[str, Any]) -> None:
         self.selection.neuron = change["new"]
@@ -91,6 +102,7 @@ class RatesViewer(Viewer):
             overlays=overlays, spread=spread, from_zero=True,
         )  # fmt: skip
         self._draw_raster(neuron, trials)
+        self._draw_behavior(trials)
 
     def _draw_raster(self, neuron: int, trials: np.ndarray) -> None:
         viewed = self.viewed
@@ -111,3 +123,32 @@ class RatesViewer(Viewer):
         some = f"{len(rows):,} of {len(trials):,}" if len(rows) < len(trials) else f"{len(rows):,}"
         self.raster.explain_key(key_html("Spikes", []))
         self.raster.say(f"Recorded spikes of {some} trials, a row each, sorted by condition.")
+
+    def _draw_behavior(self, trials: np.ndarray) -> None:
+        viewed = self.viewed
+        signals = viewed.source.pm.behavior
+        offered = traces_of(signals)
+        self.signal.layout.display = None if offered else "none"
+        chosen = offer(self.signal, (*offered, NO_SIGNAL), self.redraw)
+        if offered and not self._has_offered:  # shown at once where there is some
+            self._has_offered = True
+            chosen = choose(self.signal, next(iter(offered)), self.redraw)
+        self.behavior.layout.display = "none" if chosen == NO_SIGNAL else None
+        if chosen == NO_SIGNAL:
+            return
+        conditions, bins = viewed.conditions, viewed.bins()
+        time, unit = viewed.source.time_ms[bins], signals[offered[chosen][0]].unit
+        drawn = budget.spend(trials, conditions.group[trials], len(time), most_points=15_000)
+        values = trace(signals, offered[chosen])[drawn.trials][:, bins][:, :: drawn.every]
+        self.behavior.layer.show_lines(
+            time[:: drawn.every], values, conditions.group[drawn.trials], list(conditions.colours),
+            names=[viewed.name_of_trial(trial) for trial in drawn.trials.tolist()],
+        )  # fmt: skip
+        known = values[~np.isnan(values)]
+        low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+        extent = (float(time[0]), float(time[-1]) + viewed.source.pm.bin_ms)
+        self.behavior.set_home(extent, (low, high))
+        self.behavior.y_axis.label = unit
+        self.behavior.explain_key(key_html(f"Behaviour: {chosen}", []))
+        self.behavior.say(drawn.sentence() + ".")
+        self.behavior.name(f"{chosen}_{viewed.source.pm.name}", self.call())

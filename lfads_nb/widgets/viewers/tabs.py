@@ -13,6 +13,8 @@ from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.results import PosteriorMeans, TrainedParams
 from lfads_nb.results.run_view import RunView
 from lfads_nb.widgets.viewers.alignment import AlignmentViewer
+from lfads_nb.widgets.viewers.behavior import BehaviorViewer
+from lfads_nb.widgets.viewers.decoding import DecodingViewer
 from lfads_nb.widgets.viewers.factors import FactorsViewer
 from lfads_nb.widgets.viewers.fit import FitViewer
 from lfads_nb.widgets.viewers.initial_conditions import InitialConditionsViewer
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 
 _OF_TRIALS = (
     RatesViewer, NeuronsViewer, FactorsViewer, TrialViewer, InitialConditionsViewer, InputsViewer,
-    TrialsTable,
+    BehaviorViewer, DecodingViewer, TrialsTable,
 )  # fmt: skip
 
 

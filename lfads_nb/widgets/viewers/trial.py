@@ -10,6 +10,7 @@ import numpy as np
 
 from lfads_nb.widgets import palette
 from lfads_nb.widgets.palette import NEUTRAL
+from lfads_nb.widgets.viewers.choices import offer
 from lfads_nb.widgets.viewers.heat_map import colour_bar, heat_image
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.neuron_order import ORDERS, order_neurons
@@ -59,6 +60,12 @@ class TrialViewer(Viewer):
         self.factors = Plot("", "a.u.", height=120, margins=_MARGINS, x_scale=x_scale)
         self.inputs = Plot("", "a.u.", height=110, margins=_MARGINS, x_scale=x_scale)
         self.external = Plot("", "", height=100, margins=_MARGINS, x_scale=x_scale)
+        self.behavior = Plot("", "", height=120, margins=_MARGINS, x_scale=x_scale)
+        self.signal = w.Dropdown(
+            description="behaviour", options=[], style={"description_width": "initial"},
+            layout={"width": "auto"},
+        )  # fmt: skip
+        self.signal.observe(self.redraw, "value")
         self.time = Plot(
             "time (ms)", "", height=46, margins=(0, 14, 40, 62), y_ticks=False, x_scale=x_scale,
             has_tools=False,
@@ -67,14 +74,15 @@ class TrialViewer(Viewer):
             images.layer.on_click(self._choose_neuron)
         self._order = np.zeros(0, dtype=np.int64)
         self._candidates = np.zeros(0, dtype=np.int64)
-        controls = bar(self.trial, self.slider, self.order, self.per_neuron)
+        controls = bar(self.trial, self.slider, self.order, self.per_neuron, self.signal)
         return [
-            controls, self.spikes, self.rates, self.factors, self.inputs, self.external, self.time
+            controls, self.spikes, self.rates, self.factors, self.inputs, self.external,
+            self.behavior, self.time,
         ]  # fmt: skip
 
     @property
     def plots(self) -> Sequence[Plot]:
-        return (self.spikes, self.rates, self.factors, self.inputs, self.external)
+        return (self.spikes, self.rates, self.factors, self.inputs, self.external, self.behavior)
 
     # ------------------------------------------------------------------------------ choosing
 
@@ -109,8 +117,9 @@ class TrialViewer(Viewer):
         trial = min(self.selection.trial, source.n_trials - 1)
         self._offer_trials(trial)
         for what, plot in zip(
-            ("spikes", "rates", "factors", "inputs", "external_inputs"), self.plots, strict=True
-        ):
+            ("spikes", "rates", "factors", "inputs", "external_inputs", "behavior"), self.plots,
+            strict=True,
+        ):  # fmt: skip
             plot.name(f"{what}_trial{trial}_{pm.name}", self.call(trial=trial))
         if not pm.field("factors").present[trial]:
             self.show_only(f"The run has no outputs for {viewed.name_of_trial(trial)}.")
@@ -122,6 +131,7 @@ class TrialViewer(Viewer):
         self._draw_lines(self.factors, "Factors", "factors", trial)
         self._draw_lines(self.inputs, "Inferred inputs", "controller_outputs", trial)
         self._draw_lines(self.external, "External inputs", "external_inputs", trial)
+        self._draw_behavior(trial)
 
     def _extent(self, n_rows: int) -> tuple[float, float, float, float]:
         time = self._time()
@@ -185,6 +195,27 @@ class TrialViewer(Viewer):
         plot.explain_key(key_html(title, kinds))
         self.factors.say("The basis of the factors is arbitrary.")
 
+    def _draw_behavior(self, trial: int) -> None:
+        signals = self.viewed.source.pm.behavior
+        for each in (self.behavior, self.signal):
+            _show(each, bool(signals))
+        if not signals:
+            return
+        name = offer(self.signal, tuple(signals), self.redraw)
+        signal = signals[name]
+        values = signal.values[trial, self.viewed.bins()].T
+        self.behavior.layer.show_lines(
+            self._time(), values, np.arange(len(values)), palette.categorical(len(values)),
+            alpha=0.95, line_width=1.6, names=list(signal.dim_names),
+        )  # fmt: skip
+        known = values[~np.isnan(values)]
+        low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
+        room = 0.06 * (high - low) or 0.5
+        self.behavior.set_home(self._extent(1)[:2], (low - room, high + room))
+        self.behavior.y_axis.label = signal.unit
+        self.behavior.explain_key(key_html(f"Behaviour: {name}", []))
+        self.behavior.explain_emptiness(None if len(known) else "Not known in this trial.")
+
     def _draw_bands(
         self, plot: Plot, field: str, trial: int, values: np.ndarray
     ) -> tuple[float, float, list[str]]:
@@ -208,5 +239,5 @@ class TrialViewer(Viewer):
         return float(np.nanmin(every)), float(np.nanmax(every)), kinds
 
 
-def _show(plot: Plot, is_there: bool) -> None:
-    plot.layout.display = None if is_there else "none"
+def _show(widget: w.DOMWidget, is_there: bool) -> None:
+    widget.layout.display = None if is_there else "none"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lfads_nb.datasets.behavior import summary_columns
 from lfads_nb.errors import RunFolderError
 from lfads_nb.results import PosteriorMeans, TrainedParams, TrialArray
 from lfads_nb.widgets.viewers.conditions import Conditions, group_trials
@@ -40,7 +41,8 @@ class TrialSource:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """One row per trial: split, condition, and whatever else is known of it."""
-        return self.pm.trials_frame()
+        frame = self.pm.trials_frame()
+        return frame.assign(**summary_columns(self.pm.behavior))
 
     @property
     def n_trials(self) -> int:
