@@ -64,7 +64,8 @@ def judge(run: Any, *, save: bool = True) -> Verdict:
         return known
     stamps = stamps_of(view.folder, [view.folder.fit_log.name, *(path.name for path in outputs)])
     verdict = verdict_of(RunFigures.gather(view), stamps=stamps, is_final=bool(outputs))
-    if save and outputs:
+    # Folders of the original program are looked at, never written to.
+    if save and outputs and view.folder.run_json.is_file():
         try:
             verdict.save(view.folder)
         except OSError as error:
