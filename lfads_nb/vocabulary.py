@@ -180,6 +180,14 @@ FIGURES: dict[str, Figure] = {
             is_detail=True,
         ),
         Figure(
+            "r2_psth_nlb", "PSTH R² by NLB's definition", "R² PSTH (NLB)", "", "validation",
+            OUTPUTS, "condition averages of the validation trials' rates alone against those of "
+            "all trials' spikes, smoothed by a Gaussian of 70 ms; mean over neurons",
+            "comparable with a published score only for the benchmark's own datasets, whose score "
+            "`lfads-nb nlb` gives", "higher", 3,
+            is_detail=True,
+        ),
+        Figure(
             "bits_train", "bits per spike of training trials", "bits/spike, train", "bits/spike",
             "training", OUTPUTS, _BPS, "it rewards learning noise by heart", "higher", 3,
             is_detail=True,

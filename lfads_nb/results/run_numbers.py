@@ -21,6 +21,9 @@ SMOOTHING_MS = 50.0
 AVERAGE_SMOOTHING_MS = 20.0
 """Standard deviation of the Gaussian that smooths spikes wherever they are shown or averaged."""
 
+NLB_SMOOTHING_MS = 70.0
+"""What the Neural Latents Benchmark smooths the spikes of its largest dataset by."""
+
 _NAN = float("nan")
 
 
@@ -30,7 +33,8 @@ class SessionNumbers:
 
     Bits per spike as in `metrics.bits_per_spike`; R2 of the rates against the true ones, and of
     condition averages against those of the smoothed spikes (all trials), pooled and as the mean
-    over channels; `kl_g0` in nats per trial.
+    over channels; `psth_r2_nlb` as the Neural Latents Benchmark defines it; `kl_g0` in nats per
+    trial.
     """
 
     dataset: str
@@ -44,6 +48,7 @@ class SessionNumbers:
     truth_r2_by_channel: float = _NAN
     psth_r2: float = _NAN
     psth_r2_by_channel: float = _NAN
+    psth_r2_nlb: float = _NAN
     kl_g0: float = _NAN
 
 
@@ -56,6 +61,7 @@ SESSION_FIGURES = {
     "r2_truth_by_channel": "truth_r2_by_channel",
     "r2_psth": "psth_r2",
     "r2_psth_by_channel": "psth_r2_by_channel",
+    "r2_psth_nlb": "psth_r2_nlb",
 }
 """Key in the vocabulary -> field of `SessionNumbers`."""
 
@@ -168,7 +174,7 @@ def session_numbers(pm: PosteriorMeans, split: Split = "valid") -> SessionNumber
         "split": split,
         "n_trials": len(trials),
         "n_neurons": pm.n_neurons,
-        **_psth(pm),
+        **_psth(pm, trials),
         **_kl(pm, trials),
     }
     if pm.has("true_rates"):
@@ -179,13 +185,20 @@ def session_numbers(pm: PosteriorMeans, split: Split = "valid") -> SessionNumber
     return SessionNumbers(**found)
 
 
-def _psth(pm: PosteriorMeans) -> dict[str, float]:
+def _psth(pm: PosteriorMeans, trials: np.ndarray) -> dict[str, float]:
     if pm.condition_ids is None or not pm.has("counts"):
         return {}
     spikes = pm.counts * pm.counts_to_rates
     sd_bins = smoothing_bins(pm, AVERAGE_SMOOTHING_MS)
     agreement = metrics.psth_r2(spikes, pm.rates, pm.condition_ids, sd_bins=sd_bins)
-    return {"psth_r2": agreement.pooled, "psth_r2_by_channel": agreement.mean_over_channels}
+    of_nlb = metrics.psth_r2_of_evaluation(
+        spikes, pm.rates, pm.condition_ids, trials, sd_bins=NLB_SMOOTHING_MS / pm.bin_ms
+    )
+    return {
+        "psth_r2": agreement.pooled,
+        "psth_r2_by_channel": agreement.mean_over_channels,
+        "psth_r2_nlb": of_nlb.mean_over_channels,
+    }
 
 
 def _kl(pm: PosteriorMeans, trials: np.ndarray) -> dict[str, float]:

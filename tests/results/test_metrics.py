@@ -132,3 +132,25 @@ def test_kl_of_gaussians_is_the_integral(mean, logvar, prior, plv):
     log_ratio = norm(mean, sd).logpdf(x) - norm(prior, np.exp(plv / 2)).logpdf(x)
     integral = (q * log_ratio).sum() * step
     assert metrics.gaussian_kl(mean, logvar, prior, plv) == pytest.approx(integral, abs=1e-6)
+
+
+def test_nlb_s_psth_r2_takes_predictions_from_evaluated_trials_alone():
+    rng = np.random.default_rng(0)
+    ids = np.arange(40) % 4
+    psth = rng.random((4, 30, 5)) * 20
+    counts = psth[ids]
+    rates = counts.copy()
+    evaluated = np.arange(0, 40, 5)
+    rates[np.setdiff1d(np.arange(40), evaluated)] = 7.0  # the others' predictions do not matter
+    found = metrics.psth_r2_of_evaluation(counts, rates, ids, evaluated, sd_bins=0)
+    assert found.mean_over_channels == pytest.approx(1)
+    constant = np.broadcast_to(counts.mean(axis=(0, 1)), counts.shape)
+    flat = metrics.psth_r2_of_evaluation(counts, constant, ids, evaluated, sd_bins=0)
+    np.testing.assert_allclose(flat.per_channel, 0, atol=1e-12)
+    # a condition without an evaluated trial is left out, and changes nothing for the others
+    some = evaluated[ids[evaluated] != 2]
+    other = np.where((ids == 2)[:, None, None], 99.0, counts)
+    found = metrics.psth_r2_of_evaluation(other, rates, ids, some, sd_bins=0)
+    assert found.mean_over_channels == pytest.approx(1)
+    none = metrics.psth_r2_of_evaluation(counts, rates, ids, np.zeros(0, int), sd_bins=0)
+    assert np.isnan(none.mean_over_channels)

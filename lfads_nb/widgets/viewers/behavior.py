@@ -41,13 +41,20 @@ class BehaviorViewer(Viewer):
             layout={"width": "auto"},
         )  # fmt: skip
         self.choice.observe(self.redraw, "value")
+        self.path_of = w.Dropdown(
+            description="path of", options=[], style={"description_width": "initial"},
+            layout={"width": "auto"},
+        )  # fmt: skip
+        self.path_of.observe(self.redraw, "value")
         self.bundle = TrialBundle(self.viewed, "", self.redraw, has_spread=False, height=280)
         self.plot = self.bundle.plot
         self.path = Plot("", "", height=380)
         self.path.layer.on_pick(self._pick)
         self.path.layout.max_width = "470px"
         self._drawn = np.zeros(0, dtype=np.int64)
-        return [bar(self.choice, *self.bundle.controls), self.plot, self.path]
+        return [
+            bar(self.choice, *self.bundle.controls), self.plot, bar(self.path_of), self.path
+        ]  # fmt: skip
 
     @property
     def plots(self) -> Sequence[Plot]:
@@ -67,19 +74,25 @@ class BehaviorViewer(Viewer):
         signal = signals[offered[chosen][0]]
         trials = self.viewed.trials()
         self.plot.name(f"{chosen}_{source.pm.name}", self.call())
-        self.path.name(f"path_{offered[chosen][0]}_{source.pm.name}", self.call())
         if not len(trials):
             self.show_only(self.viewed.why_no_trials())
             return
         values = trace(signals, offered[chosen])
         self.plot.y_axis.label = f"{chosen} ({signal.unit})" if signal.unit else chosen
         self.bundle.draw(values, trials, title=chosen, from_zero=offered[chosen][1] is None)
-        self._draw_path(offered[chosen][0], signal, trials)
+        self._draw_path(signals, trials)
 
-    def _draw_path(self, name: str, signal: Signal, trials: np.ndarray) -> None:
-        self.path.layout.display = None if signal.n_dims >= 2 else "none"
-        if signal.n_dims < 2:
+    def _draw_path(self, signals: dict[str, Signal], trials: np.ndarray) -> None:
+        flat = [name for name, signal in signals.items() if signal.n_dims >= 2]
+        for each in (self.path, self.path_of):
+            each.layout.display = None if flat else "none"
+        if not flat:
             return
+        # Positions first: where the hand went is what a path is for.
+        flat.sort(key=lambda name: "pos" not in name.lower())
+        name = offer(self.path_of, flat, self.redraw)
+        signal = signals[name]
+        self.path.name(f"path_{name}_{self.viewed.source.pm.name}", self.call())
         group = self.viewed.conditions.group
         bins = self.viewed.bins()
         drawn = budget.spend(trials, group[trials], bins.stop - bins.start)

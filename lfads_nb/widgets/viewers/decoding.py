@@ -21,6 +21,7 @@ from lfads_nb.widgets import palette
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.palette import NEUTRAL
 from lfads_nb.widgets.theme import button
+from lfads_nb.widgets.viewers.choices import offer
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.stepper import Stepper
@@ -29,6 +30,7 @@ from lfads_nb.widgets.viewers.viewer import Viewer
 
 _MARGINS = (4, 14, 36, 62)
 _MOST_DIMS = 3
+_NOTHING = "– nothing –"
 _JUDGED_BY = {
     "validation trials": "valid", "test trials": "test", "folds of all trials": "folds",
 }  # fmt: skip
@@ -55,7 +57,7 @@ class DecodingViewer(Viewer):
         self.target = w.Dropdown(description="decode", options=[], **narrow)
         self.judged_by = w.Dropdown(description="judged by", options=list(_JUDGED_BY), **narrow)
         self.groups = w.Dropdown(
-            description="leave out each", options=[("– nothing –", "")],
+            description="leave out each", options=[_NOTHING],
             tooltip="fit on the other groups' trials, and judge by the group's own", **narrow,
         )  # fmt: skip
         self.lag = w.Text(
@@ -102,11 +104,13 @@ class DecodingViewer(Viewer):
         if offered != self._offered:
             self._offered = offered
             self.result = None
-            self.target.options = [*signals, *labels]
-            self.groups.options = [("– nothing –", ""), *((name, name) for name in labels)]
-            self.judged_by.options = [
-                name for name, split in _JUDGED_BY.items() if split != "test" or len(pm.test_inds)
-            ]
+            if signals or labels:
+                offer(self.target, (*signals, *labels))
+            offer(self.groups, (_NOTHING, *labels))
+            offer(
+                self.judged_by,
+                [n for n, split in _JUDGED_BY.items() if split != "test" or len(pm.test_inds)],
+            )
         self.go.disabled = not (signals or labels)
         self._show()
         if not signals and not labels:
@@ -130,7 +134,7 @@ class DecodingViewer(Viewer):
             found["lag_ms"] = lag
         if (judged := _JUDGED_BY[self.judged_by.value]) != "valid":
             found["evaluate"] = judged
-        if self.groups.value:
+        if self.groups.value != _NOTHING:
             found["groups"] = self.groups.value
         return found
 
@@ -143,7 +147,7 @@ class DecodingViewer(Viewer):
 
         def done(result: SignalResult | LabelResult) -> None:
             self.result = result
-            self.source.options = list(result.by_source)
+            offer(self.source, list(result.by_source), self._show)
             self.trial.show([f"trial {trial}" for trial in result.trials.tolist()], 0)
             self.redraw()
 

@@ -24,6 +24,7 @@ def decoded(viewer, target):
 def test_before_anything_was_decoded_it_says_what_to_do(viewer):
     assert "press Decode" in viewer.traces[0].emptiness
     assert viewer.target.options == ("hand_vel", "condition")
+    assert (viewer.target.value, viewer.groups.value) == ("hand_vel", "– nothing –")
     assert "test trials" not in viewer.judged_by.options
 
 
@@ -31,6 +32,7 @@ def test_traces_are_those_of_the_call_that_it_shows(viewer):
     result = decoded(viewer, "hand_vel")
     assert isinstance(result, SignalResult)
     pm = viewer.viewed.source.pm
+    assert viewer.source.value == "rates"
     again = decode_run(pm, "hand_vel", **viewer.options)
     viewer.source.value = "factors"
     viewer.trial.index = 2
