@@ -166,6 +166,7 @@ def queue(
     _ask_for_trust(collection_dir)
     collection = RunCollection.load(collection_dir)
     collection.prepare()
+    _print_advice(collection)
     launched = collection.launch(
         rerun=rerun,
         max_tasks_simultaneously=max_simultaneous,
@@ -187,6 +188,13 @@ def queue(
     show_results(collection)
     if not all(run.is_done for run in collection):
         raise typer.Exit(1)
+
+
+def _print_advice(collection: RunCollection) -> None:
+    """Say what experience says about the settings that are launched, each piece once."""
+    told = {a.sentence: None for advice in collection.advice().values() for a in advice}
+    for sentence in told:
+        console.print(escape(f"Advice: {sentence}."))
 
 
 @command

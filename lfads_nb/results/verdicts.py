@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from typing import Any
 
 from lfads_nb.results.run_figures import RunFigures
@@ -13,6 +14,8 @@ from lfads_nb.results.verdict_checks import CHECKS, bits_text
 from lfads_nb.sweep.verdict import Verdict, read_verdict, stamps_of
 
 log = logging.getLogger(__name__)
+
+_ENDED = {"done", "failed", "cancelled", "interrupted"}
 
 
 def verdict_of(figures: RunFigures, **more: Any) -> Verdict:
@@ -63,7 +66,11 @@ def judge(run: Any, *, save: bool = True) -> Verdict:
     if known is not None and known.is_final == bool(outputs):
         return known
     stamps = stamps_of(view.folder, [view.folder.fit_log.name, *(path.name for path in outputs)])
-    verdict = verdict_of(RunFigures.gather(view), stamps=stamps, is_final=bool(outputs))
+    figures = RunFigures.gather(view)
+    if not outputs and view.state() not in _ENDED:
+        # It is no fault of a training that goes on that its ramps have not ended yet.
+        figures = replace(figures, ramps_ended=math.nan)
+    verdict = verdict_of(figures, stamps=stamps, is_final=bool(outputs))
     # Folders of the original program are looked at, never written to.
     if save and outputs and view.folder.run_json.is_file():
         try:

@@ -17,6 +17,7 @@ from lfads_nb.own_code import hand_over, is_reading, remember_handed_over
 from lfads_nb.plain_text import check_name
 from lfads_nb.references import Kind
 from lfads_nb.sweep import collection_file
+from lfads_nb.sweep.advice import Advice, advise_runs
 from lfads_nb.sweep.folders import CollectionFolder, PosteriorKind
 from lfads_nb.sweep.params import RunParams
 from lfads_nb.sweep.population import Population
@@ -362,6 +363,24 @@ class RunCollection:
             made.add(data)
             if on_progress:
                 on_progress(done, len(wanted))
+
+    def advice(self, runs: Iterable[Run] | None = None) -> dict[str, list[Advice]]:
+        """Return what to think of before runs are trained, by the run's name.
+
+        Steps per epoch against the ramps, trials against the model's size and its KL weights, bins
+        against the controller's lag; `changes` of each piece are values to set.
+
+        Parameters
+        ----------
+        runs : which ones; by default all that are not done.
+
+        Raises
+        ------
+        DataError
+            A dataset cannot be read.
+        """
+        chosen = [run for run in self._runs if not run.is_done] if runs is None else list(runs)
+        return advise_runs(chosen)
 
     def launch(self, runs: Iterable[Run | PopulationRun] | None = None, **options: Any) -> Any:
         """Queue the runs and populations that are not done, and return at once.

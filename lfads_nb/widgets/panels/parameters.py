@@ -13,10 +13,12 @@ from lfads_nb.datasets import DatasetInfo
 from lfads_nb.demo import PUBLISHED, QUICK
 from lfads_nb.errors import LfadsError
 from lfads_nb.sweep import ParamProblem, RunParams
+from lfads_nb.sweep.advice import Advice
 from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.guard import Notice
 from lfads_nb.widgets.live_table import LiveTable, Row, cell, column
 from lfads_nb.widgets.panel import Panel
+from lfads_nb.widgets.panels.advice_box import AdviceBox, advise_all
 from lfads_nb.widgets.panels.autolfads import AutolfadsForm
 from lfads_nb.widgets.panels.field_values import value_text
 from lfads_nb.widgets.panels.params_form import ParamsForm
@@ -77,6 +79,7 @@ class ParametersPanel(Panel):
         self._count = html()
         self._checked = html()
         self._problems = Notice()
+        self.advice = AdviceBox(self.guard(self._take_advice))
         self._random = row(self.n_draws, self.draws, self.seed)
         self._result: DraftResult | None = None
         self._check_lock = threading.Lock()
@@ -92,8 +95,8 @@ class ParametersPanel(Panel):
         left = stack(self.form)
         left.layout = w.Layout(flex="1 1 640px", min_width="0")
         right = stack(
-            self._count, self._random, self._problems, self.add, self.notice, self.preview,
-            self._checked,
+            self._count, self._random, self._problems, self.advice, self.add, self.notice,
+            self.preview, self._checked,
         )  # fmt: skip
         right.layout = w.Layout(flex="0 1 320px", min_width="260px")
         columns = w.HBox([left, right])
@@ -208,6 +211,7 @@ class ParametersPanel(Panel):
                 name: _few_problems(listed) for name, listed in result.problems.items()
             }
             self._show_result(result, about)
+            self.advice.show([] if result.errors else advise_all(result.settings, runs))
             if self.mode.value == SEARCH:
                 one = result.settings[0] if len(result.settings) == 1 else None
                 why = result.errors or (
@@ -303,6 +307,14 @@ class ParametersPanel(Panel):
         self.preview.update_rows(rows)
 
     # --------------------------------------------------------------------------------- doing
+
+    def _take_advice(self, advice: Advice) -> None:
+        """Write what is advised into the form, in place of a sweep of the same field."""
+        values = {name: value_text(value) for name, value in advice.changes.items()}
+        with self.form.hold_sync():
+            self.form.sweeps = {n: s for n, s in self.form.sweeps.items() if n not in values}
+            self.form.values = {**self.form.values, **values}
+        self.check()
 
     def add_settings(self) -> None:
         """Add what the form makes to the collection."""

@@ -17,10 +17,12 @@ from lfads_nb.queue.live import duration_text
 from lfads_nb.queue.plan import gigabytes
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.sweep import Run, RunCollection, RunParams, check_params
+from lfads_nb.sweep.advice import Advice
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.guard import Notice
 from lfads_nb.widgets.panel import Panel
+from lfads_nb.widgets.panels.advice_box import AdviceBox, advise_all
 from lfads_nb.widgets.panels.launch_options import LaunchOptions
 from lfads_nb.widgets.panels.settings_table import SettingsTable
 from lfads_nb.widgets.panels.spec_maker import SpecMaker
@@ -67,6 +69,7 @@ class RunsPanel(Panel):
         self._confirm = w.HBox([self._confirm_text, self.confirm, self.keep])
         self._confirm.add_class("lfads-confirm")
         self._confirm.layout.display = "none"
+        self.advice = AdviceBox(self.guard(self._take_advice), verb="Add settings with")
         self._lay_out()
         self._connect()
         self.refresh()
@@ -81,6 +84,7 @@ class RunsPanel(Panel):
                 self._count,
                 self._costs,
                 self._blockers,
+                self.advice,
                 stack(self.options),
                 row(self.launch, self.prepare, self.delete),
                 self._confirm,
@@ -156,6 +160,7 @@ class RunsPanel(Panel):
             )  # fmt: skip
         else:
             self._blockers.clear()
+        self.advice.show(self._advice(to_launch))
         busy = self.bench.busy
         self.launch.disabled = busy or bool(blockers)
         self.launch.description = (
@@ -202,6 +207,35 @@ class RunsPanel(Panel):
             else f"about {duration_text(per_run * len(runs))} of one device's time"
         )
         return "; ".join(parts)
+
+    def _advice(self, runs: list[Run]) -> list[Advice]:
+        """Return advice on what would be launched."""
+        infos = _infos(runs)
+        groups = [
+            list(zip(run.spec.dataset_names, infos[run.spec.name], strict=True))
+            for run in {run.spec.name: run for run in runs}.values()
+            if run.spec.name in infos
+        ]
+        settings = {run.params.param_hash: run.params for run in runs}
+        return advise_all(list(settings.values()), groups)
+
+    def _take_advice(self, advice: Advice) -> None:
+        """Add the settings of what would be launched, changed as advised, beside them."""
+        runs = self._to_launch(self.chosen_runs(), self.statuses())
+        collection = self._collection()
+        there = {params.param_hash for params in collection.params}
+        advised = {
+            new.param_hash: new
+            for params in {run.params.param_hash: run.params for run in runs}.values()
+            if (new := params.copy(**advice.changes)).param_hash not in there
+        }
+        with self.bench.lock:
+            collection.add_params(list(advised.values()))
+        self.bench.changed()
+        self.notice.say(
+            "success",
+            f"{plural(len(advised), 'setting')} added; select those to launch in the table above.",
+        )
 
     def blockers(self, runs: list[Run], to_launch: list[Run]) -> list[str]:
         """Return every reason why nothing can be launched, in words."""

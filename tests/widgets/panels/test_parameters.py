@@ -119,3 +119,18 @@ def test_the_same_problem_of_many_sessions_is_told_briefly():
         "wrong", "s0 is small", "s1 is small", "and 3 more like these",
     ]  # fmt: skip
     assert [p["severity"] for p in shown] == ["error", *["warning"] * 3]
+
+
+def test_what_is_advised_is_one_click_away(panel):
+    type_in(
+        panel,
+        {"spike_bin_ms": "4", "co_dim": "0", "batch_size": "4", "gen_dim": "8",
+         "kl_ic_weight": "0.05", "max_epochs": "10", "kl_increase_steps": "90",
+         "l2_increase_steps": "90"},
+    )  # fmt: skip
+    (button,) = panel.advice.buttons
+    assert "Ramps of 90 steps need" in panel.advice.children[0].children[0].value
+    button.click()
+    assert int(panel.form.values["max_epochs"]) > 10
+    assert button.description == f"Set max_epochs = {panel.form.values['max_epochs']}"
+    assert not panel.advice.children

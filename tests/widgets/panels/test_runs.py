@@ -192,3 +192,12 @@ def test_bad_options_are_said_in_words(box, text):
     getattr(options, box).value = text
     with pytest.raises(QueueError):
         options.values()
+
+
+def test_settings_as_advised_are_added_by_a_click(panel, collection):
+    before = list(collection.params)
+    assert panel.advice.buttons
+    panel.advice.buttons[0].click()
+    added = [params for params in collection.params if params not in before]
+    assert len(added) == len(before)
+    assert "added" in panel.notice.value
