@@ -316,6 +316,8 @@ def status(
 ) -> None:
     """Say where every run of a collection is."""
     from lfads_nb.sweep import RunCollection
+    from lfads_nb.sweep.verdict import read_verdict
+    from lfads_nb.vocabulary import best_runs
 
     collection = RunCollection.load(collection_dir)
     _judge_what_is_done(collection)
@@ -323,22 +325,27 @@ def status(
     if as_json:
         sys.stdout.write(frame.reset_index().to_json(orient="records") + "\n")
         return
-    table = Table("run", "setting", "state", "epoch", "validation cost", "time left")
+    table = Table("run", "setting", "state", "verdict", "epoch", "validation cost", "time left")
+    table.columns[1].no_wrap = True
+    verdicts = {run.name: read_verdict(run.folder) for run in collection if run.is_done}
+    figures = {name: verdict.figures for name, verdict in verdicts.items() if verdict}
+    best = best_runs(figures, {run.name: run.spec.name for run in collection})
     for run in collection:
-        row = frame.loc[run.name]
+        row, verdict = frame.loc[run.name], verdicts.get(run.name)
         table.add_row(
-            escape(run.spec.name),
+            escape(f"{'★ ' * (run.name in best)}{run.spec.name}"),
             run.params.param_name,
             escape(" ".join(filter(None, (row["state"], _bracketed(row["reason"]))))),
+            verdict.title if verdict else "",
             _number(row["epoch"], "{:.0f}"),
             _number(row["total_valid"], "{:.1f}"),
             _minutes(row["eta_s"]),
         )
     console.print(table)
     for run in collection:
-        verdict = frame.loc[run.name]["verdict"]
-        if verdict:
-            console.print(escape(f"{run.spec.name} {run.params.param_name}: {verdict}"))
+        text = frame.loc[run.name]["verdict"]
+        if text:
+            console.print(escape(f"{run.spec.name} {run.params.param_name}: {text}"))
 
 
 def _judge_what_is_done(collection: RunCollection) -> None:

@@ -173,7 +173,7 @@ def copies_spikes(f: RunFigures) -> Finding | None:
     (the encoders see the very spikes that are predicted). This is what coordinated dropout forbids
     (Keshtkaran & Pandarinath 2019); the limits are our choice.
     """
-    above_truth = f.bits_per_spike > 1.1 * f.bits_truth
+    above_truth = f.bits_truth > 0 and f.bits_per_spike > 1.1 * f.bits_truth
     if not (f.copied_share > 0.2 or above_truth):
         return None
     share = f": {f.copied_share:.0%} of a spike stands in the rate of its own bin" if (
@@ -417,6 +417,21 @@ def silent_neurons(f: RunFigures) -> Finding | None:
     )  # fmt: skip
 
 
+def truth_does_not_fit(f: RunFigures) -> Finding | None:
+    """The true rates that came with the data predict the spikes worse than mean rates do.
+
+    By definition true rates cannot: their unit or their order of trials is another one.
+    """
+    if not f.bits_truth < -0.01:
+        return None
+    return Finding(
+        "truth_does_not_fit", Level.WARNING, "true rates do not fit",
+        f"The true rates that came with the data do not fit the spikes ({f.bits_truth:.2f} "
+        "bits/spike): nothing that is held against them means anything.",
+        "Give them as expected spikes per bin of the file, in the order of its trials.",
+    )  # fmt: skip
+
+
 def few_validation_trials(f: RunFigures) -> Finding | None:
     """So few validation trials that their figures are chance.
 
@@ -433,10 +448,9 @@ def few_validation_trials(f: RunFigures) -> Finding | None:
 
 CHECKS: tuple[Check, ...] = (
     collapse, worse_than_mean_rates, copies_spikes, diverged, ramps_not_ended, cost_rose,
-    varies_too_much,
-    far_apart, little_learned, variability_missed, far_below_truth, below_smoothed_spikes,
-    little_after_ramps, one_step_an_epoch, oscillates, drift_only, silent_neurons,
-    still_improving, rate_never_fell, condition_averages_only, inputs_carry_all, inputs_unused,
-    few_validation_trials,
+    varies_too_much, far_apart, little_learned, variability_missed, far_below_truth,
+    below_smoothed_spikes, little_after_ramps, one_step_an_epoch, truth_does_not_fit,
+    oscillates, drift_only, silent_neurons, still_improving, rate_never_fell,
+    condition_averages_only, inputs_carry_all, inputs_unused, few_validation_trials,
 )  # fmt: skip
 """All checks; where several of one gravity find something, the first stands first."""

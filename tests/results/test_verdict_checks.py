@@ -99,6 +99,7 @@ def test_a_healthy_run_is_sound_and_says_its_bits_first():
         ({"jitter_bits": 0.4}, "oscillates"),
         ({"drift_share": 0.9}, "drift_only"),
         ({"n_silent": 10}, "silent_neurons"),
+        ({"bits_truth": -50.0}, "truth_does_not_fit"),
     ],
 )
 def test_a_run_that_fails_in_one_way_is_called_for_it(changes, check):
