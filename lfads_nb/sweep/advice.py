@@ -93,9 +93,12 @@ def batch_of(n_train: int) -> int:
 
 def advise(params: RunParams, sizes: RunSizes) -> list[Advice]:
     """Return what to think of before a setting is trained on data of such sizes."""
+    batch = _one_step_an_epoch(params, sizes)
+    # Another batch size makes other epochs: their number is advised for both together.
+    with_batch = params if batch is None else params.copy(**batch.changes)
     found = [
-        _one_step_an_epoch(params, sizes),
-        _ramps(params, sizes),
+        batch,
+        _ramps(with_batch, sizes),
         _model_size(params, sizes),
         _lag(params, sizes),
         _collapse(params, sizes),
@@ -130,10 +133,11 @@ def _ramps(params: RunParams, sizes: RunSizes) -> Advice | None:
     total = params.max_epochs * per_epoch
     if total >= end / 0.9:
         return None
+    steps = "1 step" if per_epoch == 1 else f"{per_epoch:,} steps"
     needed, enough = math.ceil(end / per_epoch), epochs_after_ramps(end, per_epoch)
     return Advice(
         "max_epochs",
-        f"Ramps of {end:,} steps need {needed:,} epochs here ({per_epoch:,} steps an epoch), and "
+        f"Ramps of {end:,} steps need {needed:,} epochs here ({steps} an epoch), and "
         f"max_epochs is {params.max_epochs:,}: set {enough:,}",
         {"max_epochs": enough},
     )
@@ -143,12 +147,12 @@ def _model_size(params: RunParams, sizes: RunSizes) -> Advice | None:
     """A generator with more units than there are training trials.
 
     lfads_nb's own rule of thumb: the published models have 64 to 200 units at several hundred to a
-    few thousand trials; the good runs on 112 training trials had 48.
+    few thousand trials; the good runs on 112 training trials had 48, and that ratio is advised.
     """
     n = sum(sizes.n_train)
     if params.gen_dim <= max(n, 16):
         return None
-    size = max(min(48, n // 8 * 8), 16)
+    size = max(min(128, n * 3 // 7 // 8 * 8), 16)
     return Advice(
         "gen_dim",
         f"A generator of {params.gen_dim} units is much for {n} training trials: it will learn "

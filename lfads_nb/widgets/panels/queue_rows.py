@@ -14,7 +14,7 @@ from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.queue.table import elapsed_s
 from lfads_nb.sweep import Run, RunFolder
 from lfads_nb.sweep.verdict import Verdict
-from lfads_nb.vocabulary import Figure, best_runs, curve
+from lfads_nb.vocabulary import FIGURES, Figure, best_runs, curve
 from lfads_nb.widgets.live_table import Row, Tone, cell, column
 from lfads_nb.widgets.panels.loss_history import Course
 from lfads_nb.widgets.panels.shared_values import own_values_text, shared_values
@@ -29,6 +29,9 @@ COLUMNS = [
     column("differs", "Differs in", width="150px"),
     column("state", "State", width="210px"),
     column("verdict", "Verdict", hint="what its figures say of a run that is done"),
+    column(
+        "bits", FIGURES["bits_per_spike"].short, kind="number", hint=FIGURES["bits_per_spike"].hint
+    ),
     column("device", "Device"),
     column("progress", "Progress"),
     column("epoch", "Epoch", kind="number"),
@@ -40,7 +43,6 @@ COLUMNS = [
         "Validation cost",
         hint=f"Last epoch's, and its course. {curve('total_valid').hint}",
     ),
-    column("rate", "Rate", kind="number", hint="learning rate"),
     column("elapsed", "Elapsed", kind="number"),
     column("eta", "Left", kind="number", hint="about; by the stopping rule and the recent pace"),
 ]
@@ -133,7 +135,7 @@ def queue_row(
             "epoch": progress.get("epoch"),
             "train": _number(progress.get("total_train")),
             "valid": _valid(progress.get("total_valid"), spark),
-            "rate": _number(progress.get("learning_rate"), digits=2),
+            "bits": _bits(verdict),
             "elapsed": cell(duration_text(seconds), sort=round(seconds)) if seconds else None,
             "eta": cell(duration_text(eta), sort=eta) if eta else None,
         },
@@ -154,6 +156,11 @@ def _bar(status: RunStatus) -> Any:
     return cell(
         f"{fraction:.0%}", fraction=fraction, sort=fraction, tone=_TONES.get(status.state, "run")
     )
+
+
+def _bits(verdict: Verdict | None) -> Any:
+    value = None if verdict is None else verdict.figures.get("bits_per_spike")
+    return None if value is None else cell(FIGURES["bits_per_spike"].text(value), sort=value)
 
 
 def _valid(value: Any, spark: Sequence[float | None]) -> Any:

@@ -12,7 +12,7 @@ from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.regular_files import read_tail
 from lfads_nb.sweep import Run
 from lfads_nb.sweep.verdict import Verdict, read_verdict
-from lfads_nb.vocabulary import FIGURES
+from lfads_nb.vocabulary import CURVES, FIGURES
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.guard import Kind, notice_html
 from lfads_nb.widgets.links import Links, file_link
@@ -165,6 +165,9 @@ def _facts_html(run: Run, status: RunStatus) -> str:
         facts.append(("Attempt", str(status.attempt)))
     if status.peak_memory_mb:
         facts.append(("Memory", f"{status.peak_memory_mb / 1024:.1f} GB at most"))
+    rate = status.progress.get("learning_rate")
+    if isinstance(rate, int | float):
+        facts.append((CURVES["learning_rate"].name.capitalize(), f"{rate:.2g}"))
     best = status.progress.get("best_epoch")
     if best is not None:
         facts.append(("Best epoch", str(best)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from lfads_nb.vocabulary import FIGURES, JUDGES, Figure, best_runs
@@ -23,11 +25,12 @@ def make_leaderboard(table: pd.DataFrame, names: dict[str, str]) -> LiveTable:
     columns = [column("run", "run", kind="code")]
     if "verdict" in table:
         columns.append(column("verdict", "verdict", hint="what its figures say of the run"))
+    # What judges stands beside the verdict, however many parameters were varied.
+    judging = [name for name in JUDGES if name in measured][:1]
+    rest = [name for name in measured if name not in judging]
+    columns += [_figure_column(name) for name in judging]
     columns += [column(name, name, kind="number") for name in parameters]
-    columns += [
-        column(name, FIGURES[name].short, kind="number", hint=FIGURES[name].hint)
-        for name in measured
-    ]
+    columns += [_figure_column(name) for name in rest]
     columns.append(column("state", "state"))
     made = LiveTable(
         columns, "runs of the sweep", selectable="many", max_height="360px",
@@ -49,6 +52,10 @@ def make_leaderboard(table: pd.DataFrame, names: dict[str, str]) -> LiveTable:
         rows.append(Row(id=str(run), cells=cells, label=names[str(run)]))
     made.update_rows(rows)
     return made
+
+
+def _figure_column(name: str) -> dict[str, Any]:
+    return column(name, FIGURES[name].short, kind="number", hint=FIGURES[name].hint)
 
 
 def best_of(table: pd.DataFrame) -> dict[str, Figure]:
