@@ -577,8 +577,8 @@ def show_results(collection: RunCollection) -> None:
     from lfads_nb.vocabulary import FIGURES, best_runs
 
     frame = compare(collection.runs)
-    shown = ("bits_per_spike", "best_total_valid", "r2_truth")
-    shown = [key for key in shown if key in frame and not frame[key].isna().all()]
+    wanted = ("bits_per_spike", "best_total_valid", "r2_truth")
+    shown = [key for key in wanted if key in frame and not frame[key].isna().all()]
     table = Table("run", "state", *(FIGURES[key].label for key in shown))
     rows = {str(name): dict(values) for name, values in frame.iterrows()}
     best = best_runs(rows, {name: values["spec"] for name, values in rows.items()})

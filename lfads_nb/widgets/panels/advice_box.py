@@ -61,7 +61,8 @@ class AdviceBox(w.VBox):
         if shown == self._shown:
             return
         self._shown = shown
-        old, self.buttons = self.children, []
+        old: tuple[w.Widget, ...] = tuple(self.children)
+        self.buttons = []
         self.children = [self._row(each) for each in advice[:_MOST_SHOWN]]
         for child in old:
             child.close()

@@ -129,7 +129,7 @@ def queue_row(
             "setting": line.setting,
             "differs": line.differs,
             "state": state_cell(status.state, title=note or None, sub=note),
-            "verdict": verdict and verdict_cell(verdict.title, verdict.level_name, verdict.text),
+            "verdict": _verdict(verdict),
             "device": status.device or "",
             "progress": _bar(status),
             "epoch": progress.get("epoch"),
@@ -156,6 +156,12 @@ def _bar(status: RunStatus) -> Any:
     return cell(
         f"{fraction:.0%}", fraction=fraction, sort=fraction, tone=_TONES.get(status.state, "run")
     )
+
+
+def _verdict(verdict: Verdict | None) -> Any:
+    if verdict is None:
+        return None
+    return verdict_cell(verdict.title, verdict.level_name, verdict.text)
 
 
 def _bits(verdict: Verdict | None) -> Any:
