@@ -115,7 +115,7 @@ def _begin_anew(model: Lfads, sessions: Sequence[Session]) -> None:
     for variable, first in zip(_variables(model), _variables(fresh), strict=True):
         variable.assign(first)
     for variable in model.optimizer.variables:
-        variable.assign(ops.zeros_like(variable))
+        variable.assign(ops.zeros(variable.shape, dtype=variable.dtype))
     model.optimizer.learning_rate = model.architecture.params.learning_rate_init
 
 

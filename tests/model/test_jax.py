@@ -26,6 +26,7 @@ TESTS = (
     "tests/model/test_inference.py::test_the_training_files_own_trials_give_its_stored_outputs",
     "tests/model/test_settings.py::test_new_numbers_act_in_a_step_that_is_compiled_already",
     "tests/model/test_turns.py::test_turns_follow_each_other",
+    "tests/model/test_turns.py::test_kept_models_give_what_new_ones_give",
 )
 
 
@@ -41,5 +42,5 @@ def test_old_weights_and_a_training_under_jax():
         timeout=280,
     )
     assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-2000:]
-    assert "11 passed" in ran.stdout
+    assert "12 passed" in ran.stdout
     assert "skipped" not in ran.stdout
