@@ -134,7 +134,7 @@ def run(
 @command
 def queue(
     collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
-    rerun: Annotated[bool, typer.Option(help="Train runs that are done again.")] = False,
+    rerun: Annotated[bool, typer.Option(help="Train runs that are done afresh.")] = False,
     detach: Annotated[bool, typer.Option(help="Do not wait for the end.")] = False,
     max_simultaneous: Annotated[
         int | None, typer.Option(min=1, help="Runs at once at most, over all devices.")

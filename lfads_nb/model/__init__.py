@@ -10,7 +10,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+
+from lfads_nb.model.keras_settings import choose_backend, import_keras
 
 
 @contextmanager
@@ -25,17 +26,7 @@ def _without(*names: str) -> Iterator[None]:
             del sys.modules[name]
 
 
-def _trains_with_jax() -> bool:
-    """Look where Keras looks for its backend."""
-    chosen = os.environ.get("KERAS_BACKEND")
-    if chosen:
-        return chosen == "jax"
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    try:
-        return "jax" in (home / "keras.json").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
+_HIDDEN = ("sklearn", *(("jax",) if choose_backend(os.environ) == "tensorflow" else ()))
 
-
-with _without("sklearn", *(() if _trains_with_jax() else ("jax",))):
-    import keras  # noqa: F401
+with _without(*_HIDDEN):
+    import_keras()

@@ -40,7 +40,8 @@ class LaunchOptions:
         and from earlier runs.
     max_tasks_simultaneously : runs of this launch at once, at most; None for what the machine
         serves.
-    rerun : run what is done again; training goes on from the newest checkpoint.
+    rerun : train what is done afresh; its outputs are kept aside (`lfadsOutput_before`) until the
+        new ones are whole.
     mode : "all", or "posterior_mean_only" to sample again from a trained model.
     priority : higher ones start first; equal ones in the order of the launch.
     retries : how often a failed run is tried again.

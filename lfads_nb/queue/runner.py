@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -112,7 +113,10 @@ def execute_run(folder: RunFolder, options: RunnerOptions) -> RunState:
 def _begin(folder: RunFolder, record: RunRecord, options: RunnerOptions) -> None:
     """Write down that the run starts, and what of it is finished already."""
     before = read_status(folder)
-    finished = tuple(() if options.rerun else before.finished_stages)
+    if options.rerun and folder.done.exists():
+        _set_outputs_aside(folder)
+        before = replace(before, finished_stages=(), training_end="")
+    finished = before.finished_stages
     if options.mode == "posterior_mean_only":
         if not is_trained(folder):
             raise RunFolderError("its training has not ended, so there is nothing to sample from")
@@ -147,6 +151,15 @@ def _begin(folder: RunFolder, record: RunRecord, options: RunnerOptions) -> None
     print_header(record, status, options)
 
 
+def _set_outputs_aside(folder: RunFolder) -> None:
+    """Begin afresh: keep what a run that is done has made until the new outputs are whole."""
+    if folder.output.exists():
+        if folder.earlier_output.exists():
+            shutil.rmtree(folder.earlier_output)
+        folder.output.rename(folder.earlier_output)
+    folder.verdict_json.unlink(missing_ok=True)
+
+
 def print_header(record: RunRecord, status: RunStatus, options: RunnerOptions) -> None:
     """Begin this launch's part of the log."""
     line = "=" * 78
@@ -165,6 +178,8 @@ def _end(
     """Say how the run ended: in the notebook, in the log, in its status, and last by its mark."""
     state, reason, detail = _outcome(folder, failure, watch)
     if state is not RunState.DONE:
+        if folder.earlier_output.exists():
+            reason += f"; what it had made before is in {folder.earlier_output.name}"
         set_banner(execution.notebook, f"This run {_words(state)}.", reason, detail)
         sys.stdout.write(f"{reason}\n{detail}\n")
     try:
@@ -183,6 +198,8 @@ def _end(
         kernel_pid=None,
         peak_memory_mb=watch.peak_memory_mb,
     )
+    if state is RunState.DONE:
+        shutil.rmtree(folder.earlier_output, ignore_errors=True)
     reserve_path(folder).unlink(missing_ok=True)
     forget_stop(folder)
     sys.stdout.write(f"{local_now().isoformat(timespec='seconds')}  {state.value}\n")
@@ -275,7 +292,7 @@ def parse_arguments(arguments: list[str]) -> tuple[RunFolder, RunnerOptions]:
     parser.add_argument("--device", default="", help="'cpu', or a GPU's number or UUID")
     parser.add_argument("--threads", type=int, default=0, help="threads of the numeric libraries")
     parser.add_argument("--mode", choices=MODES, default="all")
-    parser.add_argument("--rerun", action="store_true", help="do finished stages again")
+    parser.add_argument("--rerun", action="store_true", help="train a run that is done afresh")
     parser.add_argument("--template", type=Path, help="another notebook to render")
     parser.add_argument("--parent", type=int, help="stop when this process is no longer parent")
     known = vars(parser.parse_args(arguments))

@@ -36,7 +36,7 @@ from lfads_nb.queue.status import (
 )
 from lfads_nb.regular_files import open_regular
 from lfads_nb.sweep.folders import RunFolder
-from lfads_nb.sweep.progress import TrainProgress
+from lfads_nb.sweep.progress import TrainProgress, TrainSummary
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.stored_params import check_own_code
 
@@ -92,7 +92,10 @@ def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> 
         callbacks = {"on_progress": reporter.report} if takes_progress else {}
         result = function(folder, record.params, record.datasets, **callbacks)
     finished = (*reporter.status.finished_stages, stage)
-    reporter.write(replace(reporter.status, finished_stages=finished, heartbeat=time.time()))
+    ended = {"training_end": result.in_words} if isinstance(result, TrainSummary) else {}
+    reporter.write(
+        replace(reporter.status, finished_stages=finished, heartbeat=time.time(), **ended)
+    )
     return result
 
 

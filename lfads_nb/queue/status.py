@@ -82,7 +82,7 @@ class RunStatus:
     Times are ISO 8601 with the offset from UTC, by the name of the state that began (and `ended`);
     `heartbeat` is seconds since the epoch. `pid` and `pid_started` name the runner's process on
     `host`, `attempt_id` what its processes are marked with; `finished_stages` the stages whose
-    outputs are complete.
+    outputs are complete; `training_end` says in words why training stopped.
     """
 
     state: RunState
@@ -97,6 +97,7 @@ class RunStatus:
     finished_stages: tuple[str, ...] = ()
     reason: str = ""
     detail: str = ""
+    training_end: str = ""
     attempt: int = 0
     attempt_id: str = ""
     mode: str = "all"

@@ -142,6 +142,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "finished_stages": _stages,
     "reason": _text,
     "detail": _text,
+    "training_end": _text,
     "attempt": _count,
     "attempt_id": _text,
     "mode": _text,

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 COLUMNS = (
     "state", "stage", "fraction", "epoch", "total_train", "total_valid", "learning_rate", "eta_s",
-    "elapsed_s", "device", "attempt", "reason", "verdict",
+    "elapsed_s", "device", "attempt", "reason", "training_end",
+    "verdict",
 )  # fmt: skip
 
 
@@ -27,7 +28,8 @@ def status_table(runs: Iterable[Run]) -> pd.DataFrame:
     """Return where runs are, one row for each by its name.
 
     Costs are nats per trial, times seconds; `reason` says why a run failed, or why it waits;
-    `verdict` what is to be said of a run that is done, in one to three sentences.
+    `training_end` why its training stopped; `verdict` what is to be said of a run that is done, in
+    one to three sentences.
     """
     runs = list(runs)
     reader = StatusReader([run.folder for run in runs], QueueHome.find())
@@ -59,6 +61,7 @@ def table_row(status: RunStatus, wait: str, *, now: datetime) -> dict[str, Any]:
         "device": status.device,
         "attempt": status.attempt,
         "reason": wait or status.reason,
+        "training_end": status.training_end,
     }
 
 

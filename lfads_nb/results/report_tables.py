@@ -175,6 +175,7 @@ _TRAINING: tuple[tuple[str, Callable[[RunNumbers], str]], ...] = (
     (FIGURES["best_kl_valid"].name, lambda n: _nats("best_kl_valid", n.kl_valid)),
     (FIGURES["best_epoch"].name, _best_epoch),
     (FIGURES["epochs"].name, _epochs),
+    ("training ended", lambda n: n.training_end),
     (FIGURES["train_seconds"].name, lambda n: duration(n.seconds)),
     (
         FIGURES["n_parameters"].name,

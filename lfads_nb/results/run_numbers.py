@@ -83,6 +83,7 @@ class RunNumbers:
     resumes: int = 0
     seconds: float | None = None
     n_parameters: int | None = None
+    training_end: str = ""
 
 
 def smoothing_bins(pm: PosteriorMeans, sd_ms: float) -> float:
@@ -108,6 +109,7 @@ def run_numbers(run: Any) -> RunNumbers:
         **({} if log is None else _of_log(log)),
         seconds=view.training_seconds(),
         n_parameters=count_parameters(view),
+        training_end=view.training_end(),
     )
 
 

@@ -73,6 +73,12 @@ class RunView:
         ends = [end for end in ends if start is not None and end >= start]
         return (min(ends) - start).total_seconds() if start is not None and ends else None
 
+    def training_end(self) -> str:
+        """Return why training stopped, in words, if the run's status says so."""
+        from lfads_nb.queue.status import read_status
+
+        return read_status(self.folder).training_end
+
     def state(self) -> str:
         """Return where the run is now, in one word; see `lfads_nb.queue.current_status`."""
         from lfads_nb.queue.reading import current_status

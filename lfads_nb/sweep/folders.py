@@ -101,6 +101,11 @@ class RunFolder:
     def output(self) -> Path:
         return self.path / "lfadsOutput"
 
+    @property
+    def earlier_output(self) -> Path:
+        """What the training before left, while a run that was done is trained afresh."""
+        return self.path / "lfadsOutput_before"
+
     def input_file(self, dataset: str) -> Path:
         return self.input / input_file_name(dataset)
 

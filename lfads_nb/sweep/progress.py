@@ -60,3 +60,20 @@ class TrainSummary:
     n_parameters: int
     nan_restarts: int = 0
     resumed_from_step: int | None = None
+
+    @property
+    def in_words(self) -> str:
+        """Why training ended, and whether the validation cost was still falling then.
+
+        It was if the lowest cost is among the last twentieth of the epochs.
+        """
+        if self.best_epoch is None:
+            course = "before the penalties had their full weights, so that no epoch counts as best"
+        elif self.best_epoch >= self.epochs - max(self.epochs / 20, 1) - 1:
+            course = "while the validation cost was still falling"
+        else:
+            course = (
+                f"when the validation cost had not fallen since epoch {self.best_epoch} of "
+                f"{self.epochs}"
+            )
+        return f"{self.stop_reason}, {course}"

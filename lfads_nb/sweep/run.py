@@ -165,6 +165,7 @@ class Run:
                 f"{self.name} is {status.state.value}: cancel it before deleting its outputs"
             )
         shutil.rmtree(self.folder.output, ignore_errors=True)
+        shutil.rmtree(self.folder.earlier_output, ignore_errors=True)
         for path in (
             self.folder.done, self.folder.log, self.folder.notebook, self.folder.status_json,
         ):  # fmt: skip

@@ -51,6 +51,46 @@ def test_a_stage_that_raises_is_named_and_finished_stages_are_not_done_again(fol
     assert folder.log.read_text().count("attempt") == 2
 
 
+def test_training_afresh_what_is_done_keeps_its_outputs_until_the_new_ones_are_whole(
+    folder, tmp_path
+):
+    train = (
+        "from lfads_nb.sweep.progress import TrainSummary\n"
+        "def train(run, params, datasets):\n"
+        "    run.output.mkdir(exist_ok=True)\n"
+        "    note(run, f'{len(list(run.output.iterdir()))} files of an earlier training')\n"
+        "    (run.output / 'checkpoint').write_text(WHICH)\n"
+        "    return TrainSummary(40, 80, 'max_epochs=40 reached', 39, 1.0, 1.0, 10)\n"
+        "run_stage(run_dir, 'training', train)"
+    )
+    broken = (
+        "def bad(run, params, datasets): raise ValueError()\nrun_stage(run_dir, 'sampling', bad)"
+    )
+    first = write_template(tmp_path / "1.ipynb", training=train.replace("WHICH", "'first'"))
+    failing = write_template(
+        tmp_path / "2.ipynb", training=train.replace("WHICH", "'second'"), sampling=broken
+    )
+    assert run(folder, first) == 0
+    assert read_status(folder).training_end == (
+        "max_epochs=40 reached, while the validation cost was still falling"
+    )
+    assert run(folder, failing, "--rerun") == 1
+    status = read_status(folder)
+    assert status.reason == (
+        "sampling failed: ValueError: it came without a message; what it had made before is in "
+        "lfadsOutput_before"
+    )
+    assert (folder.earlier_output / "checkpoint").read_text() == "first"
+    assert (folder.output / "checkpoint").read_text() == "second"
+    # What is not done goes on, and is not trained once more.
+    assert run(folder, first, "--rerun") == 0
+    assert (folder.output / "checkpoint").read_text() == "second"
+    assert not folder.earlier_output.exists()
+    assert (folder.path / "trained.txt").read_text().splitlines() == [
+        "0 files of an earlier training"
+    ] * 2
+
+
 def test_sampling_alone_needs_a_trained_model(folder, template):
     mode = "--mode=posterior_mean_only"
     assert run(folder, template, mode) == 1

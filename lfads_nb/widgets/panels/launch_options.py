@@ -19,7 +19,7 @@ class LaunchOptions(w.VBox):
         self.at_once = text_box("Runs at once", width="190px", hint="as many as fit")
         self.memory = text_box("GPU memory per run (MB)", width="260px", hint="estimated")
         self.shared = _tick("several runs on one GPU, as memory allows")
-        self.rerun = _tick("train again what is done")
+        self.rerun = _tick("train afresh what is done")
         self.sample_only = _tick("only sample and export again, with the trained weights")
         self.retries = w.BoundedIntText(
             0, 0, 20, description="Retries after a failure", layout=w.Layout(width="220px"),

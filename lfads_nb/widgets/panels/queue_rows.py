@@ -128,7 +128,7 @@ def queue_row(
             "run": best_cell(line.spec, best_by),
             "setting": line.setting,
             "differs": line.differs,
-            "state": state_cell(status.state, title=note or None, sub=note),
+            "state": _state(status, note),
             "verdict": _verdict(verdict),
             "device": status.device or "",
             "progress": _bar(status),
@@ -140,6 +140,11 @@ def queue_row(
             "eta": cell(duration_text(eta), sort=eta) if eta else None,
         },
     }
+
+
+def _state(status: RunStatus, note: str) -> dict[str, Any]:
+    ended = f"Training ended: {status.training_end}." if status.training_end else ""
+    return state_cell(status.state, title=note or ended or None, sub=note)
 
 
 _TONES: dict[RunState, Tone] = {
