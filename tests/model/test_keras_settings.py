@@ -13,7 +13,8 @@ from lfads_nb.model.keras_settings import choose_backend
 CODE = """
 from lfads_nb.model import stages
 import keras
-print(keras.config.backend(), keras.config.floatx(), keras.backend.standardize_dtype(keras.ops.ones(1).dtype))
+dtype = keras.backend.standardize_dtype(keras.ops.ones(1).dtype)
+print(keras.config.backend(), keras.config.floatx(), dtype)
 """
 
 
