@@ -127,3 +127,9 @@ def test_a_run_ends_with_the_command_that_started_it(collection):
         command.kill()
     wait_for(lambda: not marked_processes(folder))
     assert collection.runs[0].status().state is RunState.INTERRUPTED
+
+
+def test_decode_says_what_it_cannot_read(tmp_path):
+    result = CliRunner().invoke(program, ["decode", str(tmp_path), "hand_vel"])
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output

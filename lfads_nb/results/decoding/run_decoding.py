@@ -244,5 +244,5 @@ def describe_result(result: SignalResult | LabelResult) -> str:
     how = ", ".join(result.parts) if len(result.parts) < 4 else f"{len(result.parts)} parts"
     return (
         f"{result.target}: fitted on {result.n_fit} trials, judged by {len(result.trials)} others "
-        f"({how}); lag, smoothing and penalty chosen on the trials fitted on."
+        f"({how}); all that was not given (lag, smoothing, penalty) was chosen on the former."
     )

@@ -65,7 +65,11 @@ class DatasetsPanel(Panel):
             filterable=True,
         )  # fmt: skip
         self.remove = button("Remove selected", tip="Takes them out; files stay as they are")
-        self.demo = button("Make demo data", tip="Three made-up sessions of a Lorenz system")
+        self.demo = button("Make demo data", tip="Made-up sessions of the kind beside it")
+        self.demo_kind = w.Dropdown(
+            options=[("Lorenz system", "lorenz"), ("reaching hand", "reaching")],
+            layout={"width": "auto"}, tooltip="reaching has behaviour to decode",
+        )  # fmt: skip
         self.n_demo = w.BoundedIntText(
             3, 1, 50, description="sessions", layout=w.Layout(width="130px"),
             style={"description_width": "initial"},
@@ -82,7 +86,7 @@ class DatasetsPanel(Panel):
     def _lay_out(self) -> None:
         self._body = stack(
             row(self.folder, self.pattern, self.look, html("<span class='lfads-dim'>or</span>"),
-                self.demo, self.n_demo),
+                self.demo, self.demo_kind, self.n_demo),
             self.task,
             self.files,
             row(self.add, self.loader),
@@ -263,12 +267,13 @@ class DatasetsPanel(Panel):
         """Write demo sessions into the folder and tick them."""
         self._datasets()
         folder, n = Path(self.folder.value.strip()).expanduser(), self.n_demo.value
+        kind = self.demo_kind.value
         self.demo.disabled = True
 
         def work(progress: Progress) -> list[Path]:
             for made in range(n):
                 progress(made, n, f"session {made + 1} of {n}")
-                paths = generate_demo_datasets(folder, made + 1)
+                paths = generate_demo_datasets(folder, made + 1, kind=kind)
             return paths
 
         def done(paths: list[Path]) -> None:

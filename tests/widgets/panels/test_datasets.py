@@ -102,8 +102,8 @@ def test_another_file_of_the_same_name_replaces_nothing(panel, tmp_path):
 def test_demo_data_are_made_and_ticked(panel, tmp_path, monkeypatch):
     made = []
 
-    def fake(folder, n):
-        made.append(n)
+    def fake(folder, n, *, kind):
+        made.append((n, kind))
         paths = [folder / f"dataset{i:03d}.h5" for i in range(1, n + 1)]
         for path in paths:
             write_counts(path, small_counts())
@@ -112,9 +112,10 @@ def test_demo_data_are_made_and_ticked(panel, tmp_path, monkeypatch):
     monkeypatch.setattr("lfads_nb.widgets.panels.datasets.generate_demo_datasets", fake)
     panel.folder.value = str(tmp_path / "new")
     panel.n_demo.value = 2
+    panel.demo_kind.value = "reaching"
     panel.demo.click()
     panel.task.join(20)
-    assert made == [1, 2]
+    assert made == [(1, "reaching"), (2, "reaching")]
     assert len(panel.files.selected) == 2
     assert not panel.demo.disabled
 
