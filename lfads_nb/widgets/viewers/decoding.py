@@ -85,6 +85,8 @@ class DecodingViewer(Viewer):
             Plot("time (ms)", "", height=170, margins=_MARGINS, x_scale=first.x_scale)
             for _ in range(_MOST_DIMS - 1)
         ]
+        for plot in self.traces:
+            plot.y_axis.tick_format = "~g"  # else bqplot writes some hundreds as -2e+2
         self.result: SignalResult | LabelResult | None = None
         self._offered: tuple[Any, ...] = ()
         self.more = bar(self.source, self.trial)
