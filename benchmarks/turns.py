@@ -84,6 +84,7 @@ def timed(processes: WarmProcesses, asked: TurnRequest) -> dict[str, float]:
         environment={},
         own={**run_environment(None, threads=usable_cores()), "PYTHONPATH": str(HERE)},
         marks={},
+        log=asked.folder / "log",
     )
     code = run.wait()
     seconds = time.perf_counter() - began

@@ -83,6 +83,7 @@ def _start(task: RunTask) -> subprocess.Popen[bytes] | WarmRun:
             environment=task.environment,
             own=run_environment(device, threads=task.threads or _share_of_cores()),
             marks=marks,
+            log=RunFolder(Path(task.folder)).log,
         )
     warm_processes().end_idle()
     return subprocess.Popen(

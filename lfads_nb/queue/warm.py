@@ -17,6 +17,7 @@ import threading
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 from lfads_nb.python_commands import module_command
 
@@ -38,20 +39,24 @@ class WarmProcess:
     runner : module of what it does.
     python : its interpreter.
     environment : its whole environment; device and threads cannot change any more.
+    log : says why it could not start, if it could not; a run has a log of its own.
     """
 
-    def __init__(self, runner: str, *, python: str, environment: Mapping[str, str]) -> None:
-        self._process = subprocess.Popen(
-            [*module_command(_MODULE, python=python), runner],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
-            cwd=sys.prefix,
-            env=dict(environment),
-            start_new_session=True,
-        )
+    def __init__(
+        self, runner: str, *, python: str, environment: Mapping[str, str], log: Path
+    ) -> None:
+        with log.open("ab") as file:
+            self._process = subprocess.Popen(
+                [*module_command(_MODULE, python=python), runner],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                text=True,
+                encoding="utf-8",
+                cwd=sys.prefix,
+                env=dict(environment),
+                start_new_session=True,
+            )
         self.answers: queue.SimpleQueue[dict | None] = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -167,6 +172,7 @@ class WarmProcesses:
         environment: Mapping[str, str],
         own: Mapping[str, str],
         marks: Mapping[str, str],
+        log: Path,
     ) -> WarmRun:
         """Run something in an idle process of the same kind, else in a new one.
 
@@ -177,12 +183,13 @@ class WarmProcesses:
         environment : of the launch; a process with another one is of another kind.
         own : device and threads, for a new process. A kept one has those of its start.
         marks : of the attempt.
+        log : of a new process, see `WarmProcess`.
         """
         key = (runner, python, tuple(sorted(environment.items())), own.get("CUDA_VISIBLE_DEVICES"))
         process = self._take(key)
         if process is None:
             whole = {**os.environ, **environment, **own}
-            process = WarmProcess(runner, python=python, environment=whole)
+            process = WarmProcess(runner, python=python, environment=whole, log=log)
         process.ask(arguments, marks)
         return WarmRun(process, self, key)
 

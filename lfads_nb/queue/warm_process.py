@@ -49,7 +49,7 @@ def serve(
 def main() -> None:
     """Serve the pipes that this process was started with."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    _print_to_nowhere()
+    os.dup2(2, 1)
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
     def read() -> None:

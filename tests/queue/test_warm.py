@@ -27,14 +27,15 @@ def processes():
     processes.end_idle()
 
 
-def start(processes, path, what="write", *, environment=None, device="-1"):
+def start(processes, path, what="write", *, environment=None, device="-1", runner=RUNNER):
     return processes.start(
-        RUNNER,
+        runner,
         [str(path), what],
         python=sys.executable,
         environment=environment or {},
         own={"CUDA_VISIBLE_DEVICES": device, "PYTHONPATH": str(ROOT)},
         marks={"LFADS_NB_RUN": str(path), "LFADS_NB_ATTEMPT": what},
+        log=path.with_name("log"),
     )
 
 
@@ -77,6 +78,12 @@ def test_nothing_is_built_upon_a_process_in_which_something_failed(processes, tm
     after = start(processes, tmp_path / "said")
     assert after.wait(60) == 0
     assert after.pid != failed.pid
+
+
+def test_a_process_that_cannot_start_says_why_in_the_runs_log(processes, tmp_path):
+    run = start(processes, tmp_path / "said", runner="no.such.runner")
+    assert run.wait(60) == 1
+    assert "No module named 'no'" in (tmp_path / "log").read_text()
 
 
 def test_two_at_once_have_two_processes_and_a_killed_one_says_so(processes, tmp_path):
