@@ -378,6 +378,22 @@ def sample(
 
 
 @command
+def prior(
+    run_dir: Annotated[Path, typer.Argument(help="A trained run's folder.")],
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="How many; by default as many as for posteriors.")
+    ] = None,
+) -> None:
+    """Draw samples from a trained run's prior: what the model makes up without data."""
+    _prepare_tensorflow()
+    run = _run_of_folder(run_dir)
+    drawn = run.prior_samples(samples)
+    for name, array in drawn.items():
+        console.print(f"{name} {array.shape}", highlight=False, soft_wrap=True)
+    console.print(escape(str(run.folder.prior_samples)), highlight=False, soft_wrap=True)
+
+
+@command
 def infer(
     run_dir: Annotated[Path, typer.Argument(help="A trained run's folder.")],
     data: Annotated[

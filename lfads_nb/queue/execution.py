@@ -124,7 +124,8 @@ class NotebookExecution:
         try:
             papermill.execute_notebook(
                 self.notebook,
-                _SCHEME + str(self._path),
+                # Papermill fills parameters into the `{}` of a path; a folder's own stay.
+                _SCHEME + str(self._path).replace("{", "{{").replace("}", "}}"),
                 cwd=str(self._path.parent),
                 progress_bar=False,
                 stdout_file=self._output,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -38,4 +38,24 @@ def as_fields(outputs: Mapping[str, np.ndarray], params: RunParams) -> dict[str,
         elif field.from_output_params:
             values = np.split(values, distribution.n_blocks, axis=-1)[0]
         fields[name] = values * to_rates if field.per_second else values
+    return fields
+
+
+def prior_fields(
+    samples: Mapping[str, np.ndarray], params: RunParams, sessions: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Give samples from the prior the names and units that `PosteriorMeans` has.
+
+    Parameters
+    ----------
+    samples : arrays with samples first, by their keys in `model_runs_prior_sample`.
+    params : the run's setting.
+    sessions : its sessions; the rates of all but the first are called "rates_<session>".
+    """
+    fields = as_fields(samples, params)
+    if "prior_zs_ar_con" in samples:
+        fields["controller_outputs"] = samples["prior_zs_ar_con"]
+    for session in sessions[1:]:
+        outputs = {"output_dist_params": samples[f"output_dist_params_{session}"]}
+        fields[f"rates_{session}"] = as_fields(outputs, params)["rates"]
     return fields

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lfads_nb.datasets import Counts, Dataset
-from lfads_nb.errors import CollectionError
+from lfads_nb.errors import CollectionError, DataError
 from lfads_nb.sweep.folders import CollectionFolder, PosteriorKind, RunFolder
 from lfads_nb.sweep.input_files import InputInfo, read_input_info
 from lfads_nb.sweep.params import RunParams
@@ -293,6 +293,39 @@ class Run:
             n_samples=n_samples,
         )  # fmt: skip
         return as_fields(outputs, self.params)
+
+    def prior_samples(self, n_samples: int | None = None) -> dict[str, np.ndarray]:
+        """Return what the trained model makes up without data: samples from its prior.
+
+        They are drawn anew, written to the run's folder (`model_runs_prior_sample`, as the original
+        does), and always the same for the same number of samples and seed.
+
+        Parameters
+        ----------
+        n_samples : how many; by default `num_samples_posterior`.
+
+        Returns
+        -------
+        dict of arrays, samples first
+            Named and in units as in `posterior_means()`: "rates" in spikes/s of the first
+            session, "factors", "generator_states", ... Rates of further sessions of a stitched run
+            are "rates_<session>"; the sampled inputs "controller_outputs".
+
+        Raises
+        ------
+        RunFolderError, DataError
+            The run is not trained, or its inputs are missing.
+        """
+        from lfads_nb.model import stages
+        from lfads_nb.results.new_trials import prior_fields
+        from lfads_nb.results.trial_arrays import open_hdf5
+
+        if n_samples is not None and n_samples < 1:
+            raise DataError(f"must be 1 or more, not {n_samples}", field="n_samples")
+        stages.sample_prior(self.folder, self.params, self.spec.dataset_names, n_samples=n_samples)
+        with open_hdf5(self.folder.prior_samples) as file:
+            arrays = {key: file[key][()] for key in file}
+        return prior_fields(arrays, self.params, self.spec.dataset_names)
 
     def inference(self) -> Inference:
         """Return the trained model, ready for new trials; kept until it is trained again.

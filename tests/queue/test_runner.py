@@ -7,7 +7,13 @@ import pytest
 
 from lfads_nb.queue.runner import EXIT_TAKEN
 from lfads_nb.queue.status import RunState, read_status
-from tests.queue.tiny_runs import marked_processes, start_runner, wait_for, write_template
+from tests.queue.tiny_runs import (
+    make_run_folder,
+    marked_processes,
+    start_runner,
+    wait_for,
+    write_template,
+)
 
 pytestmark = pytest.mark.processes
 
@@ -89,6 +95,12 @@ def test_training_afresh_what_is_done_keeps_its_outputs_until_the_new_ones_are_w
     assert (folder.path / "trained.txt").read_text().splitlines() == [
         "0 files of an earlier training"
     ] * 2
+
+
+def test_a_folder_with_braces_in_its_name_is_only_a_folder(tmp_path, template):
+    folder = make_run_folder(tmp_path / "runs {} {run_dir} {x")
+    assert run(folder, template) == 0
+    assert nbformat.read(folder.notebook, as_version=4).cells
 
 
 def test_sampling_alone_needs_a_trained_model(folder, template):

@@ -126,3 +126,18 @@ def test_infer_in_a_terminal(run, tmp_path):
         program, ["infer", str(run.folder.path), str(tmp_path / "more.h5"), "--session", "three"]
     )
     assert wrong.exit_code == 1
+
+
+def test_prior_samples_are_what_the_model_makes_up_without_data(run):
+    samples = run.prior_samples(7)
+    assert samples["rates"].shape == (7, 10, 6)
+    assert samples["rates_two"].shape == (7, 10, 7)
+    assert samples["controller_outputs"].shape == (7, 10, 1)
+    # The read-out of the factors is the first session's.
+    imputed = run.trained_params().impute_rates(samples["factors"], 2)[..., :6]
+    np.testing.assert_allclose(samples["rates"], imputed, rtol=1e-4)
+    np.testing.assert_array_equal(run.prior_samples(7)["rates"], samples["rates"])
+    told = CliRunner().invoke(program, ["prior", str(run.folder.path), "--samples", "3"])
+    assert told.exit_code == 0, told.output
+    assert "rates_two (3, 10, 7)" in told.output
+    assert run.folder.prior_samples.is_file()
