@@ -45,6 +45,7 @@ def test_help_names_every_command():
         "pause",
         "resume",
         "sample",
+        "prior",
         "report",
         "lab",
         "app",
