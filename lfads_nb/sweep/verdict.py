@@ -94,11 +94,17 @@ class Verdict:
         return "sound" if self.is_final else "no fault so far"
 
     @property
+    def headline(self) -> str:
+        """Its first sentence."""
+        first = self.problems[0].sentence if self.problems else self.praise
+        return first or f"{self.title.capitalize()}."
+
+    @property
     def text(self) -> str:
         """The verdict in one to three sentences."""
         if not self.problems:
             notes = [note.sentence for note in self.findings[:2]]
-            return " ".join(filter(None, [self.praise or self.title.capitalize() + ".", *notes]))
+            return " ".join(filter(None, [self.headline, *notes]))
         first, *others = self.problems
         also = f"Also: {', '.join(other.title for other in others)}." if others else ""
         return " ".join(filter(None, [first.sentence, first.change, also]))

@@ -12,6 +12,7 @@ import ipywidgets as w
 from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.results import PosteriorMeans, TrainedParams
 from lfads_nb.results.run_view import RunView
+from lfads_nb.results.verdict_report import SIGNS, figures_shown, run_verdict
 from lfads_nb.widgets.viewers.alignment import AlignmentViewer
 from lfads_nb.widgets.viewers.behavior import BehaviorViewer
 from lfads_nb.widgets.viewers.decoding import DecodingViewer
@@ -64,7 +65,9 @@ class Viewers(w.VBox):
         self.add_class("lfads-viewer")
         self.add_class("lfads-viewers")
         row = w.HBox([self.tabs, self._legend], layout={"align_items": "flex-start"})
-        head = w.HBox([self.run] if len(self.runs.names) > 1 else [])
+        self.verdict = w.HTML()
+        self.verdict.add_class("lfads-verdict")
+        head = w.HBox([*([self.run] if len(self.runs.names) > 1 else []), self.verdict])
         self.children = [head, self._trial_bar, row]
         self._makers = self._tab_makers()
         self._built: set[str] = set()
@@ -171,6 +174,7 @@ class Viewers(w.VBox):
 
     def _open_run(self) -> None:
         self._why_no_trials = ""
+        self.verdict.value = _verdict_html(self._view) if self.runs.names else ""
         try:
             if not self.runs.names:
                 raise RunFolderError("There are no runs to look at.")
@@ -181,6 +185,19 @@ class Viewers(w.VBox):
             return
         self._trial_bar.children = [SelectionBar(self._viewed)]
         self._legend.children = [make_legend(self._viewed)]
+
+
+def _verdict_html(view: RunView) -> str:
+    """Return the verdict on a run in a line, its sentences and figures folded behind it."""
+    shown = run_verdict(view)
+    if shown.verdict is None:
+        return ""
+    verdict = shown.verdict
+    points = "; ".join(f"{label} {value}" for label, value in figures_shown(verdict))
+    return (
+        f"<details><summary>{SIGNS[verdict.level]} {html.escape(verdict.headline)}</summary>"
+        f"<div>{html.escape(verdict.text)}</div><div>{html.escape(points)}</div></details>"
+    )
 
 
 def _words(text: str) -> w.HTML:

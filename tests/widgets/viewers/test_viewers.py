@@ -318,3 +318,9 @@ def test_a_trial_is_drawn_with_the_spread_of_its_samples(open_run):
     np.testing.assert_allclose(high - low, 0.06, rtol=1e-3)
     assert "s.d. of samples" in viewer.factors._key.value
     assert "s.d. of samples" not in viewer.inputs._key.value
+
+
+def test_the_verdict_on_the_run_that_is_shown_stands_above_the_tabs(runs):
+    viewers = Viewers(runs)
+    assert "bits/spike on validation trials" in viewers.verdict.value
+    assert "KL of g0" in viewers.verdict.value
