@@ -543,10 +543,12 @@ def lab(
     place = state_home()
     place.mkdir(parents=True, exist_ok=True)
     # Jupyter runs the settings that it finds where it is started: not in a folder of data.
-    code = subprocess.call(
-        [*module_command("jupyter"), "lab", *arguments, str(folder / "quickstart.ipynb")], cwd=place
-    )
-    raise typer.Exit(code)
+    line = [*module_command("jupyter"), "lab", *arguments, str(folder / "quickstart.ipynb")]
+    if os.name == "posix":
+        # This process becomes JupyterLab: whatever ends it leaves no server behind.
+        os.chdir(place)
+        os.execv(line[0], line)
+    raise typer.Exit(subprocess.call(line, cwd=place))
 
 
 @command

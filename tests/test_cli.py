@@ -1,8 +1,10 @@
 import json
+import os
 import subprocess
 import sys
 
 import numpy as np
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -134,3 +136,25 @@ def test_decode_says_what_it_cannot_read(tmp_path):
     result = CliRunner().invoke(program, ["decode", str(tmp_path), "hand_vel"])
     assert result.exit_code == 1
     assert "Traceback" not in result.output
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_a_lab_that_is_told_to_end_leaves_no_jupyterlab_behind(tmp_path):
+    environment = {**os.environ, "BROWSER": "true", "JUPYTER_RUNTIME_DIR": str(tmp_path / "run")}
+    lab = subprocess.Popen(
+        [sys.executable, "-m", "lfads_nb", "lab", str(tmp_path / "work")], env=environment,
+        start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_for(lambda: list((tmp_path / "run").glob("jpserver-*.json")), timeout=60)
+    lab.terminate()
+    assert lab.wait(timeout=30) is not None
+    left = [p for p in psutil.process_iter() if _session_of(p.pid) == lab.pid]
+    assert not left
+
+
+def _session_of(pid):
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
