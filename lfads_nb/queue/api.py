@@ -24,6 +24,7 @@ from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.memory import MemoryBook
 from lfads_nb.queue.outputs import damaged_outputs, is_trained
 from lfads_nb.queue.plan import Wish, never_fits
+from lfads_nb.queue.population_launch import driver_options, is_population
 from lfads_nb.queue.processes import new_attempt, run_marks
 from lfads_nb.queue.progress_view import show_progress
 from lfads_nb.queue.reading import StatusReader, current_status
@@ -33,26 +34,28 @@ from lfads_nb.queue.starting import ServerKeeper, ensure_server
 from lfads_nb.queue.status import RunState, RunStatus, local_now, write_status
 from lfads_nb.queue.stopping import asked_to_stop, forget_stop
 from lfads_nb.queue.table import make_table
-from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.folders import PopulationFolder, RunFolder
+from lfads_nb.sweep.population_record import PopulationRecord
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.stored_params import check_own_code
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lfads_nb.sweep.population_run import PopulationRun
     from lfads_nb.sweep.run import Run
 
 _STOPS_WITHIN_S = 12.0
 
 
 def launch(
-    runs: Iterable[Run],
+    runs: Iterable[Run | PopulationRun],
     *,
     run_idx: Sequence[int] | None = None,
     cluster: Any = None,
     **options: Any,
 ) -> Queue:
-    """Queue runs for execution in the background, and return at once.
+    """Queue runs and populations for execution in the background, and return at once.
 
     Runs that are done are left alone unless `rerun`; runs that are queued or running are not
     queued twice. What is not prepared is prepared.
@@ -120,25 +123,40 @@ class Queue:
             options["gpu_list"] = tuple(int(index) for index in options["gpu_list"])
         described = describe_cluster(cluster, self.home)
         chosen = LaunchOptions(**{"environment": passed_on(), "cluster": described, **options})
+        self.launch_with(chosen, share_gpus="one_task_per_gpu" not in options)
+
+    def launch_with(self, chosen: LaunchOptions, *, share_gpus: bool = False) -> None:
+        """Queue the runs that are not done.
+
+        Parameters
+        ----------
+        chosen : complete options.
+        share_gpus : put several members of a population on one GPU, whatever the options say.
+        """
         wanted = [f for f in self.folders if _is_wanted(f, chosen)]
         if chosen.mode == "posterior_mean_only":
             _refuse_untrained(wanted)
-        if described is None:
+        if chosen.cluster is None:
             self._refuse_what_never_fits(wanted, chosen)
         else:
-            probe_folders(described, wanted)
+            probe_folders(chosen.cluster, wanted)
         _let_stop(wanted)
         with self.home.exclusive("launch"):
-            queued = [folder.path for folder in wanted if _mark_queued(folder, chosen)]
-            if queued:
-                Batch.new(queued, chosen).save(self.home)
+            queued = [folder for folder in wanted if _mark_queued(folder, chosen)]
+            populations = [f.path for f in queued if is_population(f)]
+            if runs := [f.path for f in queued if f.path not in populations]:
+                Batch.new(runs, chosen).save(self.home)
+            if populations:
+                driving = driver_options(chosen, share_gpus=share_gpus)
+                Batch.new(populations, driving).save(self.home)
             if queued or any(s.state.is_active for s in self._reader.read()):
                 ensure_server(self.home)
 
     def _refuse_what_never_fits(self, folders: list[RunFolder], options: LaunchOptions) -> None:
         devices, book = list_devices(), MemoryBook(self.home)
         for folder in folders:
-            run = str(folder.path)
+            first = PopulationFolder(folder.path).member(0) if is_population(folder) else folder
+            run = str(first.path)
             wish = Wish(
                 run,
                 "",
@@ -340,6 +358,8 @@ def _refuse_taken(folder: RunFolder) -> None:
 
 
 def _name(folder: RunFolder) -> str:
+    if is_population(folder):
+        return PopulationRecord.load(PopulationFolder(folder.path)).name
     return RunRecord.load(folder).name
 
 
@@ -351,6 +371,8 @@ def _is_wanted(folder: RunFolder, options: LaunchOptions) -> bool:
     """Whether a launch should queue a run: not done, unless it is to be run again."""
     if not folder.done.exists() or options.rerun or options.mode != "all":
         return True
+    if is_population(folder):
+        return False
     return bool(damaged_outputs(folder, RunRecord.load(folder)))
 
 

@@ -50,6 +50,8 @@ class LaunchOptions:
     resources : dask resources that each run takes there.
     python, environment : the interpreter and the variables to run with.
     runner : the module that executes a run.
+    drives : whether it takes no device but has others do the work: a population's driver.
+    driver : folder of the population whose members these are; "" for ordinary runs.
     """
 
     gpu_list: tuple[int, ...] | None = None
@@ -66,6 +68,8 @@ class LaunchOptions:
     python: str = sys.executable
     environment: dict[str, str] = field(default_factory=dict)
     runner: str = "lfads_nb.queue.runner"
+    drives: bool = False
+    driver: str = ""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

@@ -19,7 +19,7 @@ from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.ledger import Entry, Ledger
 from lfads_nb.queue.memory import MemoryBook
 from lfads_nb.queue.plan import LOOK_AHEAD, Occupant, Wish, make_plan
-from lfads_nb.queue.pool import ForeignPool, LocalPool
+from lfads_nb.queue.pool import DriverPool, ForeignPool, LocalPool
 from lfads_nb.queue.processes import new_attempt
 from lfads_nb.queue.run_lock import is_worked_on, read_holder
 from lfads_nb.queue.runner import EXIT_TAKEN
@@ -37,6 +37,7 @@ CLAIM_S = 60.0
 NOTICE_S = 12.0
 TAKEN_AGAIN_S = 10.0
 CONNECT_AGAIN_S = 1.0
+DRIVE_AGAIN_S = 1.0
 MAX_RESUMES = 3
 MAX_ON_CLUSTER = 1000
 
@@ -69,6 +70,7 @@ class Dispatcher:
         self._memory = MemoryBook(home)
         self._pool: LocalPool | None = None
         self._clusters: dict[str, ForeignPool] = {}
+        self._drivers = DriverPool()
         self._followers: set[asyncio.Task[None]] = set()
         self._looked_at = float("-inf")
         self._closing = False
@@ -84,10 +86,24 @@ class Dispatcher:
             for e in list(islice(self._ledger.waiting(), LOOK_AHEAD))
             if e.not_before <= now and not self._was_done_elsewhere(e)
         ]
+        self._start_drivers(ready)
+        ready = [e for e in ready if not e.options.drives]
         self._start_on_clusters(e for e in ready if e.options.cluster is not None)
         here = [e for e in ready if e.options.cluster is None]
         if here and (not self.waits or now - self._looked_at >= LOOK_AGAIN_S):
             await self._start_here(here)
+
+    def _start_drivers(self, ready: list[Entry]) -> None:
+        """Start the drivers that nothing waits before: a population fills the devices by itself."""
+        for place, entry in enumerate(ready):
+            if not entry.options.drives:
+                continue
+            before = sum(not other.options.drives for other in ready[:place])
+            if before or self._drivers.is_full:
+                entry.not_before = self._clock() + DRIVE_AGAIN_S
+                entry.waits_for = "waits until the devices are free of what is before it"
+            else:
+                self._submit(entry, self._drivers, None)
 
     def _was_done_elsewhere(self, entry: Entry) -> bool:
         """Forget a run that another process worked on and brought to an end."""
@@ -179,7 +195,9 @@ class Dispatcher:
             connecting.add_done_callback(self._followers.discard)
         return name, self._clusters[name]
 
-    def _submit(self, entry: Entry, pool: LocalPool | ForeignPool, device: Device | None) -> None:
+    def _submit(
+        self, entry: Entry, pool: LocalPool | ForeignPool | DriverPool, device: Device | None
+    ) -> None:
         options = entry.options
         if not is_worked_on(entry.folder):
             forget_stop(entry.folder)
@@ -188,8 +206,8 @@ class Dispatcher:
         entry.device, entry.started = device, self._clock()
         task = RunTask(
             folder=entry.run,
-            device=device.key if device else "",
-            threads=self._threads(entry) if device else 0,
+            device=device.key if device else "cpu" if options.drives else "",
+            threads=self._threads(entry) if device else int(options.drives),
             mode=options.mode,
             rerun=options.rerun and entry.tries == 0,
             template=options.template,
@@ -212,7 +230,8 @@ class Dispatcher:
         devices = self._pool.devices
         alone = devices[0].kind == "gpu" and entry.options.one_task_per_gpu
         places = len(devices) if alone else sum(device.slots for device in devices)
-        wanted = self._ledger.n_waiting + len(self._ledger.running())
+        running = [e for e in self._ledger.running() if not e.options.drives]
+        wanted = self._ledger.n_waiting + len(running)
         at_once = min(places, entry.options.max_tasks_simultaneously or places, wanted)
         return max(1, usable_cores() // max(1, at_once))
 
@@ -296,7 +315,12 @@ class Dispatcher:
         elif status.state is RunState.FAILED and entry.failures < entry.options.retries:
             entry.failures += 1
             self._again(entry, why=f"tried again after: {status.reason}")
-        elif status.state is RunState.INTERRUPTED and worker_died and entry.resumes < MAX_RESUMES:
+        elif (
+            status.state is RunState.INTERRUPTED
+            # A driver that died has lost nothing, and its members go on.
+            and (worker_died or entry.options.drives)
+            and entry.resumes < MAX_RESUMES
+        ):
             entry.resumes += 1
             self._again(entry, why="its worker died")
         else:
@@ -316,6 +340,7 @@ class Dispatcher:
             ask_to_stop(entry.folder, RunState.INTERRUPTED, attempt=entry.attempt)
         if self._followers:
             await asyncio.wait(self._followers, timeout=NOTICE_S)
+        self._drivers.close()
         for pool in filter(None, [self._pool, *self._clusters.values()]):
             with suppress(OSError, asyncio.TimeoutError):
                 await pool.close()

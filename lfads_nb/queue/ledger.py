@@ -88,8 +88,7 @@ class Ledger:
         for run in runs:
             there = self._entries.get(run)
             if there is None:
-                self._numbers += 1
-                there = Entry(run, batch.key, batch.options, self._numbers, batch.options.priority)
+                there = self._new_entry(run, batch)
                 self._entries[run] = there
                 self._insert(there)
             elif there.running and there.relaunch is None:
@@ -100,6 +99,14 @@ class Ledger:
             self._left[batch.key] += 1
             added.append(there)
         return added
+
+    def _new_entry(self, run: str, batch: Batch) -> Entry:
+        """Make an entry; a member's turn takes the place and the priority of its population."""
+        driver = self._entries.get(batch.options.driver)
+        if driver is not None:
+            return Entry(run, batch.key, batch.options, driver.number, driver.priority)
+        self._numbers += 1
+        return Entry(run, batch.key, batch.options, self._numbers, batch.options.priority)
 
     def waiting(self) -> Iterator[Entry]:
         """Go through the runs that wait, the next one first; held ones are left out."""
@@ -174,10 +181,13 @@ class Ledger:
         self._insert(entry)
 
     def chosen(self, runs: Iterable[str] | None) -> list[Entry]:
-        """Return the entries of these runs, or all."""
+        """Return the entries of these runs and of the members of these populations, or all."""
         if runs is None:
             return list(self._entries.values())
-        return [self._entries[run] for run in runs if run in self._entries]
+        named = dict.fromkeys(runs)
+        found = [self._entries[run] for run in named if run in self._entries]
+        members = [e for e in self._entries.values() if e.options.driver in named]
+        return found + [entry for entry in members if entry.run not in named]
 
     def _insert(self, entry: Entry) -> None:
         bisect.insort(self._waiting, (entry.rank, entry.run))

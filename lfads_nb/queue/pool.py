@@ -11,7 +11,8 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ _CONFIG = {
 _HEARTBEAT_S = 10
 # So long a cluster is tried to be reached, at first and when its connection is lost.
 _CONNECT_S = 10
+MAX_DRIVERS = 16
 
 
 class SilentScheduler(Scheduler):
@@ -193,6 +195,48 @@ class ForeignPool:
         """Leave the cluster; it goes on without us."""
         if self._client is not None:
             await self._client.close()
+
+
+class DriverPool:
+    """Threads of the server that wait for the drivers of populations, which take no device."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(MAX_DRIVERS, thread_name_prefix="driver")
+        self._n_running = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further driver can be started now."""
+        return self._n_running >= MAX_DRIVERS
+
+    def submit(self, task: RunTask, *, key: str, priority: int) -> Any:  # noqa: ARG002
+        """Start a driver; return a future of its exit code."""
+        self._n_running += 1
+        future = _Future(
+            asyncio.get_running_loop().run_in_executor(self._threads, execute_task, task)
+        )
+        future.running.add_done_callback(lambda _: self._ended())
+        return future
+
+    def _ended(self) -> None:
+        self._n_running -= 1
+
+    def close(self) -> None:
+        """Take no more; the drivers were asked to stop."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class _Future:
+    """A future that can be released as dask's can."""
+
+    def __init__(self, running: asyncio.Future[int]) -> None:
+        self.running = running
+
+    def __await__(self) -> Generator[Any, None, int]:
+        return self.running.__await__()
+
+    def release(self) -> None:
+        """Do nothing: no scheduler keeps the result."""
 
 
 def make_credentials(folder: Path) -> Security:

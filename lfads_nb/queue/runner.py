@@ -183,7 +183,7 @@ def _end(
         set_banner(execution.notebook, f"This run {_words(state)}.", reason, detail)
         sys.stdout.write(f"{reason}\n{detail}\n")
     try:
-        _save_notebook(folder, execution)
+        save_notebook(folder, execution)
     except OSError as error:
         if state is RunState.DONE:
             state, reason = RunState.FAILED, f"the report cannot be saved: {error.strerror}"
@@ -247,7 +247,8 @@ def _words(state: RunState) -> str:
     return "failed" if state is RunState.FAILED else f"was {state.value}"
 
 
-def _save_notebook(folder: RunFolder, execution: NotebookExecution) -> None:
+def save_notebook(folder: RunFolder, execution: NotebookExecution) -> None:
+    """Save a report as far as it was executed."""
     import nbformat
 
     notebook = execution.notebook
@@ -314,15 +315,16 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_TAKEN
     except (LfadsError, OSError) as error:
         sys.stderr.write(f"{error}\n")
-        _try_to_record(folder, f"the run could not start: {error}")
+        record_failure(folder, f"the run could not start: {error}")
         return EXIT_CODES[RunState.FAILED]
     except Exception:  # noqa: BLE001  the outermost frame of a run: whatever it is gets recorded
         sys.stderr.write(traceback.format_exc())
-        _try_to_record(folder, "an error inside lfads_nb; its traceback is in lfads.out")
+        record_failure(folder, "an error inside lfads_nb; its traceback is in lfads.out")
         return EXIT_CODES[RunState.FAILED]
 
 
-def _try_to_record(folder: RunFolder, reason: str) -> None:
+def record_failure(folder: RunFolder, reason: str) -> None:
+    """Write down that a run could not even start, if that can be written."""
     try:
         status = read_status(folder)
         if not status.state.is_active:

@@ -144,7 +144,7 @@ class QueueServer:
         self._batches[batch.key] = batch
         added = self.ledger.add(batch, filter(_is_to_be_done, batch.runs))
         for entry in added:
-            entry.held = entry.held or entry.run in self._held
+            entry.held = entry.held or bool({entry.run, entry.options.driver} & self._held)
         if not added:
             self._forget(batch.key)
         self._dispatcher.look_soon()

@@ -1,0 +1,91 @@
+"""How a population gets into the queue: its driver as one entry, each turn as another.
+
+The driver's entry takes no device; the turns' entries name their driver, so that what is asked of
+the population (pause, cancel, priority) reaches them too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+
+from lfads_nb.queue.batches import LaunchOptions
+from lfads_nb.queue.reading import current_status
+from lfads_nb.queue.status import RunStatus
+from lfads_nb.sweep.folders import PopulationFolder, RunFolder
+
+DRIVER = "lfads_nb.queue.population_runner"
+TURN_RUNNER = "lfads_nb.queue.turn_runner"
+MEMBERS_VARIABLE = "LFADS_NB_MEMBERS"
+"""Environment variable that says how the members' turns are to be launched."""
+
+
+def is_population(folder: RunFolder) -> bool:
+    """Whether a folder is a population's."""
+    return PopulationFolder(folder.path).population_json.exists()
+
+
+def member_options(options: LaunchOptions, *, share_gpus: bool) -> LaunchOptions:
+    """Return how a population's turns are launched, from how the population is."""
+    runner = TURN_RUNNER if options.runner == LaunchOptions.runner else options.runner
+    return replace(
+        options, runner=runner, one_task_per_gpu=options.one_task_per_gpu and not share_gpus
+    )
+
+
+def driver_options(options: LaunchOptions, *, share_gpus: bool) -> LaunchOptions:
+    """Return how a population's driver is launched: here, and without a device."""
+    members = asdict(member_options(options, share_gpus=share_gpus))
+    told = {MEMBERS_VARIABLE: json.dumps(members)}
+    return replace(
+        options, runner=DRIVER, drives=True, cluster=None,
+        environment={**options.environment, **told},
+    )  # fmt: skip
+
+
+class QueuedTurns:
+    """Gives turns to the queue.
+
+    Parameters
+    ----------
+    population : its folder.
+    options : of each launch.
+    """
+
+    def __init__(self, population: PopulationFolder, options: LaunchOptions) -> None:
+        self._options = replace(options, driver=str(population.path), template=None)
+        self._template = options.template
+
+    @classmethod
+    def from_environment(
+        cls, population: PopulationFolder, environment: Mapping[str, str] = os.environ
+    ) -> QueuedTurns:
+        """Launch as the population's launch asked for."""
+        told = json.loads(environment.get(MEMBERS_VARIABLE, "{}"))
+        options = (
+            LaunchOptions.from_json(told)
+            if told
+            else member_options(LaunchOptions(), share_gpus=True)
+        )
+        return cls(population, options)
+
+    def start(self, members: Sequence[RunFolder]) -> None:
+        """Queue the members; each takes the turn that its folder asks for."""
+        self._launch(members, self._options)
+
+    def start_run(self, run: RunFolder) -> None:
+        """Queue the winner as an ordinary run."""
+        self._launch(
+            [run], replace(self._options, runner=LaunchOptions.runner, template=self._template)
+        )
+
+    def _launch(self, folders: Sequence[RunFolder], options: LaunchOptions) -> None:
+        from lfads_nb.queue.api import Queue
+
+        Queue(folders, names=[folder.path.name for folder in folders]).launch_with(options)
+
+    def state(self, member: RunFolder) -> RunStatus:
+        """Return where a member is."""
+        return current_status(member)
