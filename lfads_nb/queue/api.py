@@ -147,7 +147,7 @@ class Queue:
             if runs := [f.path for f in queued if f.path not in populations]:
                 Batch.new(runs, chosen).save(self.home)
             if populations:
-                driving = driver_options(chosen, share_gpus=share_gpus)
+                driving = driver_options(chosen, self.home, share_gpus=share_gpus)
                 Batch.new(populations, driving).save(self.home)
             if queued or any(s.state.is_active for s in self._reader.read()):
                 ensure_server(self.home)

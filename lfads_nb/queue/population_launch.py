@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 from lfads_nb.queue.batches import LaunchOptions
+from lfads_nb.queue.home import HOME_VARIABLE, QueueHome
 from lfads_nb.queue.reading import current_status
 from lfads_nb.queue.status import RunStatus
 from lfads_nb.sweep.folders import PopulationFolder, RunFolder
@@ -35,10 +36,10 @@ def member_options(options: LaunchOptions, *, share_gpus: bool) -> LaunchOptions
     )
 
 
-def driver_options(options: LaunchOptions, *, share_gpus: bool) -> LaunchOptions:
-    """Return how a population's driver is launched: here, and without a device."""
+def driver_options(options: LaunchOptions, home: QueueHome, *, share_gpus: bool) -> LaunchOptions:
+    """Return how a population's driver is launched: here, without a device, for this very queue."""
     members = asdict(member_options(options, share_gpus=share_gpus))
-    told = {MEMBERS_VARIABLE: json.dumps(members)}
+    told = {MEMBERS_VARIABLE: json.dumps(members), HOME_VARIABLE: str(home.path.parent)}
     return replace(
         options, runner=DRIVER, drives=True, cluster=None,
         environment={**options.environment, **told},
