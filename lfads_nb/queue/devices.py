@@ -148,6 +148,8 @@ def run_environment(device: Device | None, *, threads: int) -> dict[str, str]:
         # glibc would give large arrays back after each training step and fault them in again.
         "MALLOC_MMAP_THRESHOLD_": str(2**30),
         "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
+        # As Jupyter has it: matplotlib cannot be imported if the user's names what is not there.
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
     if device is not None:
         environment["CUDA_VISIBLE_DEVICES"] = device.key if device.kind == "gpu" else "-1"

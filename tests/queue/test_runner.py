@@ -97,6 +97,12 @@ def test_training_afresh_what_is_done_keeps_its_outputs_until_the_new_ones_are_w
     ] * 2
 
 
+def test_a_matplotlib_backend_that_is_not_there_leaves_a_run_alone(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "nonsense")
+    drawing = "from lfads_nb.results import report\nrun_stage(run_dir, 'sampling', work)"
+    assert run(folder, write_template(tmp_path / "t.ipynb", sampling=drawing)) == 0
+
+
 def test_a_folder_with_braces_in_its_name_is_only_a_folder(tmp_path, template):
     folder = make_run_folder(tmp_path / "runs {} {run_dir} {x")
     assert run(folder, template) == 0
