@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from lfads_nb.errors import LfadsError, RunFolderError
@@ -152,6 +153,15 @@ def main(
         sys.stderr.write(f"{error}\n")
         record_failure(folder, f"the turn could not start: {error}")
         return EXIT_CODES[RunState.FAILED]
+
+
+def make_warm() -> Callable[[list[str]], int]:
+    """Return `main` with compiled steps that stay from turn to turn, see `warm_process`."""
+    from lfads_nb.model.compiled_models import CompiledModels
+    from lfads_nb.model.turns import take_turn
+
+    take = partial(take_turn, models=CompiledModels())
+    return lambda arguments: main(arguments, take=take)
 
 
 def _model_turn() -> TakeTurn:
