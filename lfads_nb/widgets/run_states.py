@@ -13,6 +13,7 @@ from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.reading import StatusReader
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.sweep import Run
+from lfads_nb.sweep.population_run import PopulationRun
 from lfads_nb.widgets.live_table import Tone, cell
 from lfads_nb.widgets.theme import plural
 
@@ -49,19 +50,19 @@ class RunStatuses:
 
     def __init__(self) -> None:
         self._reader: StatusReader | None = None
-        self._runs: list[Run] = []
+        self._runs: list[Run | PopulationRun] = []
 
-    def read(self, runs: Sequence[Run]) -> dict[str, RunStatus]:
+    def read(self, runs: Sequence[Run | PopulationRun]) -> dict[str, RunStatus]:
         """Return the status of each run, by the run's name."""
         reader = self._reader_of(runs)
         return {run.name: status for run, status in zip(runs, reader.read(), strict=True)}
 
-    def waits(self, runs: Sequence[Run]) -> dict[str, str]:
+    def waits(self, runs: Sequence[Run | PopulationRun]) -> dict[str, str]:
         """Return why each run waits, as far as was last read; "" for one that does not."""
         reader = self._reader_of(runs)
         return {run.name: why for run, why in zip(runs, reader.waits(), strict=True)}
 
-    def _reader_of(self, runs: Sequence[Run]) -> StatusReader:
+    def _reader_of(self, runs: Sequence[Run | PopulationRun]) -> StatusReader:
         if self._reader is None or list(runs) != self._runs:
             self._runs = list(runs)
             self._reader = StatusReader([run.folder for run in runs], QueueHome.find())

@@ -23,6 +23,7 @@ from lfads_nb.widgets.panel import Panel
 from lfads_nb.widgets.panels.device_load import DeviceLoad
 from lfads_nb.widgets.panels.loss_curves import LossCurves
 from lfads_nb.widgets.panels.loss_history import LossHistory
+from lfads_nb.widgets.panels.populations import Populations
 from lfads_nb.widgets.panels.queue_rows import (
     COLUMNS,
     RunLine,
@@ -76,6 +77,7 @@ class QueuePanel(Panel):
         self.task = TaskBar()
         self.curves = LossCurves()
         self.details = RunDetails()
+        self.populations = Populations(self.bench, with_view=True)
         self._count = html()
         self._about = html()
         self._tensorboard_link = Links()
@@ -95,6 +97,7 @@ class QueuePanel(Panel):
             title("Queue", "Runs go on when this page is closed; it finds them again."),
             self._count,
             self.devices,
+            self.populations,
             self.table,
             row(self.pause, self.resume, self.cancel, self.retry, self.first, self.last,
                 self._about),
@@ -133,6 +136,7 @@ class QueuePanel(Panel):
         with self._tick_lock:
             self._statuses = self._reader.read(runs)
             self._show_rows(runs)
+        self.populations.show()
         self._show_counts()
         self._show_selected()
 
@@ -141,7 +145,8 @@ class QueuePanel(Panel):
         if self.table.seconds_unseen < UNSEEN_S:
             self.refresh()
             self.devices.update(self._statuses.values())
-        return any(status.state.is_active for status in self._statuses.values())
+        active = [status.state.is_active for status in self._statuses.values()]
+        return any(active) or self.populations.is_active
 
     def _show_rows(self, runs: list[Run]) -> None:
         if runs != self._described:

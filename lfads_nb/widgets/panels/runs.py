@@ -18,12 +18,14 @@ from lfads_nb.queue.plan import gigabytes
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.sweep import Run, RunCollection, RunParams, check_params
 from lfads_nb.sweep.advice import Advice
+from lfads_nb.sweep.population_run import PopulationRun
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.guard import Notice
 from lfads_nb.widgets.panel import Panel
 from lfads_nb.widgets.panels.advice_box import AdviceBox, advise_all
 from lfads_nb.widgets.panels.launch_options import LaunchOptions
+from lfads_nb.widgets.panels.populations import Populations
 from lfads_nb.widgets.panels.settings_table import SettingsTable
 from lfads_nb.widgets.panels.spec_maker import SpecMaker
 from lfads_nb.widgets.run_states import RunStatuses, progress_sentence
@@ -56,6 +58,7 @@ class RunsPanel(Panel):
         self.specs = SpecMaker(self.bench)
         self.settings = SettingsTable(self.bench, on_edit)
         self.options = LaunchOptions()
+        self.populations = Populations(self.bench, self.launch_populations)
         self.prepare = button("Prepare only", tip="Write the inputs; launch later")
         self.launch = button("Launch", style="primary", tip="Prepare what is missing and queue it")
         self.delete = button("Delete outputs …", style="danger")
@@ -79,6 +82,7 @@ class RunsPanel(Panel):
             title("Runs", "Every run spec is trained with every setting."),
             self.specs,
             self.settings,
+            self.populations,
             section(
                 title("Launch"),
                 self._count,
@@ -117,6 +121,7 @@ class RunsPanel(Panel):
         statuses = self.statuses()
         self.specs.show(statuses)
         self.settings.show(statuses)
+        self.populations.show()
         self._show_launch()
 
     def tick(self) -> bool:
@@ -248,7 +253,11 @@ class RunsPanel(Panel):
         if not collection.run_specs:
             found.append("there are no run specs: make one above")
         if not collection.params:
-            found.append("there are no settings: add them in Parameters")
+            found.append(
+                "there are no settings of your own; AutoLFADS is launched above"
+                if collection.populations
+                else "there are no settings: add them in Parameters"
+            )
         if found:
             return found
         if self.bench.busy:
@@ -272,6 +281,24 @@ class RunsPanel(Panel):
         self.prepare.disabled = self.launch.disabled = True
         runs = self.chosen_runs()
         self._begin("Preparing inputs", lambda progress: _prepare(runs, progress), _prepared_text)
+
+    def launch_populations(self, populations: list[PopulationRun]) -> None:
+        """Prepare populations and queue them."""
+        collection, options = self._collection(), self.options.values()
+
+        def work(progress: Progress) -> int:
+            for done, population in enumerate(populations):
+                progress(done, len(populations), f"{done} of {len(populations)} populations")
+                population.prepare()
+            progress(1, 1, "queueing")
+            collection.launch(populations, **options)
+            return len(populations)
+
+        self._begin(
+            "Preparing and launching AutoLFADS", work,
+            lambda n: f"{plural(n, 'population')} queued. They go on if you close this page.",
+            after=self._on_launched,
+        )  # fmt: skip
 
     def launch_runs(self) -> None:
         """Prepare what is missing, then queue the runs that are not done."""

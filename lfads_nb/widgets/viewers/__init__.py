@@ -12,6 +12,7 @@ from lfads_nb.widgets.viewers.fit import FitViewer
 from lfads_nb.widgets.viewers.initial_conditions import InitialConditionsViewer
 from lfads_nb.widgets.viewers.inputs import InputsViewer
 from lfads_nb.widgets.viewers.neurons import NeuronsViewer
+from lfads_nb.widgets.viewers.population import PopulationViewer
 from lfads_nb.widgets.viewers.rates import RatesViewer
 from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.sweep import SweepViewer
@@ -22,6 +23,7 @@ from lfads_nb.widgets.viewers.weights import WeightsViewer
 
 __all__ = [
     "AlignmentViewer", "FactorsViewer", "FitViewer", "InitialConditionsViewer", "InputsViewer",
-    "NeuronsViewer", "RatesViewer", "Selection", "SweepViewer", "TrialViewer", "TrialsTable",
+    "NeuronsViewer", "PopulationViewer", "RatesViewer", "Selection", "SweepViewer", "TrialViewer",
+    "TrialsTable",
     "Viewers", "WeightsViewer",
 ]  # fmt: skip
