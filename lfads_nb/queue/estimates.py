@@ -76,32 +76,29 @@ def seconds_per_run(statuses: Iterable[RunStatus]) -> float | None:
     return median(known) if known else None
 
 
-# Measured: `python -m benchmarks.step`, 100 bins, batches of 150, 35 channels, 64 units, no
-# controller, on two cores of a usual server.
-_MEASURED_S, _MEASURED_BINS, _MEASURED_BATCH, _MEASURED_CORES = 0.06, 100, 150, 2
-_MEASURED = RunParams(
-    co_dim=0, gen_dim=64, ic_enc_dim=64, ic_dim=64, factors_dim=8, batch_size=_MEASURED_BATCH
-)
-_MEASURED_CHANNELS = 35
+# Milliseconds of a bin of a step on two cores of a usual server, measured: 0.52 with batches of 150,
+# 35 channels, 64 units and no controller (`python -m benchmarks.step`), of which half remains with
+# small batches; 0.8 with a controller and batches of 28 trials of 45 channels.
+_FLOOR_MS, _CONTROLLER_MS, _WORK_MS = 0.25, 0.5, 0.27
+_MEASURED = RunParams(co_dim=0, gen_dim=64, ic_enc_dim=64, ic_dim=64, factors_dim=8)
+_MEASURED_BATCH, _MEASURED_CHANNELS, _MEASURED_CORES = 150, 35, 2
 
 
 def seconds_per_epoch(params: RunParams, infos: Sequence[DatasetInfo], n_cores: int) -> float:
     """Estimate an epoch's time on a machine's processors, before anything has been trained.
 
-    From one measured step, by bins, batch and weights: right to a factor of two or so.
+    By bins, batch and weights, from a few measured steps: right to a factor of two or so.
     """
-    ratio = params.train_to_test_ratio
-    seconds = 0.0
+    ratio, seconds = params.train_to_test_ratio, 0.0
     weights = n_weights(params, [info.n_channels for info in infos])
     of_weights = weights / n_weights(_MEASURED, [_MEASURED_CHANNELS])
     for info in infos:
         n_train = max(info.n_trials * ratio // (ratio + 1), 1)
         bins = max(int(info.n_bins * info.bin_ms / params.spike_bin_ms), 1)
-        steps = math.ceil(n_train / params.batch_size)
         batch = min(params.batch_size, n_train) / _MEASURED_BATCH
-        # small batches leave the processors waiting for each bin
-        step = _MEASURED_S * (bins / _MEASURED_BINS) * max(batch, 0.2) * max(of_weights, 0.3)
-        seconds += steps * step
+        of_bin = _FLOOR_MS + _CONTROLLER_MS * bool(params.co_dim) + _WORK_MS * batch * of_weights
+        seconds += math.ceil(n_train / params.batch_size) * bins * of_bin / 1000
+    # More than a few cores do not help a single model.
     return seconds * _MEASURED_CORES / min(max(n_cores, 1), 4)
 
 
