@@ -76,9 +76,9 @@ def seconds_per_run(statuses: Iterable[RunStatus]) -> float | None:
     return median(known) if known else None
 
 
-# Milliseconds of a bin of a step on two cores of a usual server, measured: 0.52 with batches of 150,
-# 35 channels, 64 units and no controller (`python -m benchmarks.step`), of which half remains with
-# small batches; 0.8 with a controller and batches of 28 trials of 45 channels.
+# Milliseconds of a bin of a step on two cores of a usual server, measured: 0.52 with batches of
+# 150, 35 channels, 64 units and no controller (`python -m benchmarks.step`), of which half remains
+# with small batches; 0.8 with a controller and batches of 28 trials of 45 channels.
 _FLOOR_MS, _CONTROLLER_MS, _WORK_MS = 0.25, 0.5, 0.27
 _MEASURED = RunParams(co_dim=0, gen_dim=64, ic_enc_dim=64, ic_dim=64, factors_dim=8)
 _MEASURED_BATCH, _MEASURED_CHANNELS, _MEASURED_CORES = 150, 35, 2
