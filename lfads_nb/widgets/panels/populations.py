@@ -29,7 +29,7 @@ COLUMNS = [
     column("progress", "Progress"),
     column("best", "Best score", kind="number", hint="smoothed; what members are judged by"),
     column("eta", "Left", kind="number", hint="at most, by the pace of whole generations"),
-    column("what", "What is searched", wrap=True),
+    column("what", "What is searched", width="260px"),
 ]
 
 
@@ -217,6 +217,6 @@ def _row(run: PopulationRun, status: RunStatus, wait: str) -> Row:
             else None,
             "best": cell(f"{best:.5g}", sort=best) if isinstance(best, int | float) else None,
             "eta": cell(duration_text(eta), sort=eta) if isinstance(eta, int | float) else None,
-            "what": run.population.describe(),
+            "what": cell(", ".join(run.population.space), title=run.population.describe()),
         },
     }

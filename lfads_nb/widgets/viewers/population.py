@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import ipywidgets as w
 import numpy as np
+from bqplot import Lines
 
 from lfads_nb.results.population import PopulationResults
 from lfads_nb.widgets.palette import sequential
@@ -22,8 +23,8 @@ from lfads_nb.widgets.viewers.toggle import bar
 
 SCORES, PATHS, VALUES = "scores by epoch", "paths of a parameter", "score against a parameter"
 _UNKNOWN = "#999999"
-_BEST_SHARE = 0.97
-"""Members' first epochs are off the scale: limits leave that share of the values inside."""
+_BEST_SHARE, _SETTLED = 0.98, 0.15
+"""The first epochs are off the scale: limits are those of this share of the values after them."""
 
 
 class PopulationViewer(LinkedView):
@@ -59,6 +60,11 @@ class PopulationViewer(LinkedView):
             control.observe(self.redraw, "value")
         self.plot = Plot("epoch", "", height=340, margins=(8, 14, 44, 78))
         self.plot.layer.on_pick(self._pick)
+        scales = {"x": self.plot.x_scale, "y": self.plot.y_scale}
+        self.leader = Lines(
+            x=[0.0], y=[0.0], scales=scales, colors=["#d62728"], stroke_width=2.5, visible=False
+        )
+        self.plot.figure.marks = [self.leader]
         self._head = w.HTML()
         self._head.add_class("lfads-note")
         self._drawn: list[int] = []
@@ -85,6 +91,7 @@ class PopulationViewer(LinkedView):
         self.plot.name(f"population_{found.record.name}", self._call())
         self.parameter.layout.display = "none" if self.kind.value == SCORES else None
         self._head.value = self._sentence()
+        self.leader.visible = False
         if not found.history:
             self.show_only("The population has not begun: its first generation is still to come.")
             return
@@ -117,24 +124,25 @@ class PopulationViewer(LinkedView):
         found = self.found
         curves = found.curves()
         lineage = self._lineage(curves)
-        longest = max((len(c.epochs) for c in curves), default=0)
-        longest = max(longest, len(lineage[0]), 1)
-        x, y = (
-            np.full((len(curves) + 1, longest), np.nan),
-            np.full((len(curves) + 1, longest), np.nan),
-        )
-        for row, (epochs, values) in enumerate([*((c.epochs, c.values) for c in curves), lineage]):
-            x[row, : len(epochs)], y[row, : len(epochs)] = epochs, values
-        colours = self._colours()
-        leader = [len(curves)] if len(lineage[0]) else []
-        names = [*(_name(c.member) for c in curves), "the leader's weights, through their copies"]
-        self._show(x, y, [*colours, "#d62728"], names, always=leader)
-        low, high = _limits(y, higher_is_better=found.measure.higher_is_better)
-        self.plot.set_home((0, float(np.nanmax(x)) if np.isfinite(x).any() else 1.0), (low, high))
+        longest = max((len(c.epochs) for c in curves), default=1)
+        x = np.full((len(curves), max(longest, 1)), np.nan)
+        y = x.copy()
+        for row, curve in enumerate(curves):
+            x[row, : len(curve.epochs)], y[row, : len(curve.values)] = curve.epochs, curve.values
+        self._show(x, y, self._colours(), [_name(c.member) for c in curves])
+        with self.leader.hold_sync():
+            self.leader.x, self.leader.y = lineage if len(lineage[0]) else ([0.0], [0.0])
+            self.leader.visible = bool(len(lineage[0]))
+        last = float(np.nanmax(x)) if np.isfinite(x).any() else 1.0
+        late = y[np.isfinite(y) & (x >= _SETTLED * last)]
+        self.plot.set_home((0, last), _limits(late, better=found.measure.higher_is_better))
         self.plot.x_axis.label = "epoch"
         self.plot.y_axis.label = f"{found.measure.name} ({found.measure.unit})"
         copies = sum(len(c.copied_at) for c in curves)
-        self._explain("Members", f"{copies} times weights were copied from a better member.")
+        self._explain(
+            "Members",
+            f"Red: the leader's weights. {copies} times weights were copied from a better member.",
+        )
 
     def _lineage(self, curves: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
         """The judged figure of the weights that lead, by epoch."""
@@ -187,17 +195,12 @@ class PopulationViewer(LinkedView):
         self._explain(f"Generation {whole[-1].number + 1}", "One dot for each member.")
 
     def _show(
-        self,
-        x: np.ndarray,
-        y: np.ndarray,
-        colours: Sequence[str],
-        names: Sequence[str],
-        always: Sequence[int] = (),
+        self, x: np.ndarray, y: np.ndarray, colours: Sequence[str], names: Sequence[str]
     ) -> None:
         self._drawn = list(range(self.found.population.members))
         chosen = [m for m in self._drawn if _name(m) in self.selection.runs]
         self.plot.layer.show_lines(
-            x, y, np.arange(len(y)), colours, names=names, highlight=[*chosen, *always],
+            x, y, np.arange(len(y)), colours, names=names, highlight=chosen,
             alpha=0.75, line_width=1.3,
         )  # fmt: skip
 
@@ -241,15 +244,12 @@ def _label(name: str, item: Any) -> str:
     return f"log10 of {shown}" if item.log else shown
 
 
-def _limits(values: np.ndarray, *, higher_is_better: bool) -> tuple[float, float]:
-    """Limits that leave the worst few values out, which are those of the first epochs."""
-    known = values[np.isfinite(values)]
-    if not len(known):
+def _limits(values: np.ndarray, *, better: bool) -> tuple[float, float]:
+    """Limits that leave the worst few values out; `better` says whether higher ones are."""
+    if not len(values):
         return 0.0, 1.0
-    if higher_is_better:
-        low, high = float(np.quantile(known, 1 - _BEST_SHARE)), float(known.max())
-    else:
-        low, high = float(known.min()), float(np.quantile(known, _BEST_SHARE))
+    share = (1 - _BEST_SHARE, 1.0) if better else (0.0, _BEST_SHARE)
+    low, high = (float(q) for q in np.quantile(values, share))
     room = 0.06 * (high - low) or 0.5
     return low - room, high + room
 

@@ -47,10 +47,11 @@ def write_generations(folder, n, *, whole=True):
 def test_every_member_and_the_leaders_weights_are_drawn(folder):
     write_generations(folder, 3)
     viewer = PopulationViewer(folder)
-    y = np.frombuffer(viewer.plot.layer.y, "<f4").reshape(MEMBERS + 1, -1)
+    y = np.frombuffer(viewer.plot.layer.y, "<f4").reshape(MEMBERS, -1)
     found = PopulationResults.open(folder)
     np.testing.assert_allclose(y[0][: len(found.curve(0).values)], found.curve(0).values)
-    assert viewer.plot.layer.highlight == [MEMBERS]
+    assert viewer.leader.visible
+    np.testing.assert_allclose(viewer.leader.y, found.curve(0).values)
     assert "generation 3 of at most 4" in viewer._head.value
     assert "2 times weights were copied" in viewer.plot._note.value
 
