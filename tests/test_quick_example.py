@@ -65,6 +65,10 @@ def test_the_executed_notebook_is_a_report(collection):
     assert not [output for output in outputs if output.output_type == "error"]
     pictures = [o for o in outputs if "image/png" in o.get("data", {})]
     assert len(pictures) >= 4
+    # The verdict stands first, in the place that was kept for it before there was one.
+    shown = [output for cell in code[:3] for output in cell.outputs]
+    assert "bits/spike" in shown[-1]["data"]["text/html"]
+    assert "will stand here" not in json.dumps(shown)
     text = json.dumps(notebook)
     assert "param_" in text
     assert "Traceback" not in text

@@ -1,16 +1,20 @@
 import json
 import time
 
+import pandas as pd
 import pytest
 
 from lfads_nb.queue import Queue
 from lfads_nb.queue.home import QueueHome, put_json
 from lfads_nb.queue.status import RunState, RunStatus, local_now, write_status
 from lfads_nb.sweep import RunCollection
+from lfads_nb.sweep.verdict import Verdict
 from lfads_nb.widgets.panels import queue as queue_panel
 from lfads_nb.widgets.panels.loss_history import LossHistory, spark, thin
 from lfads_nb.widgets.panels.queue import QueuePanel
+from lfads_nb.widgets.panels.queue_rows import RunLine, best_of_queue
 from lfads_nb.widgets.panels.run_details import log_tail
+from lfads_nb.widgets.viewers.leaderboard import best_of
 
 PROGRESS = {
     "epoch": 12, "fraction": 0.4, "eta_s": 90.0, "learning_rate": 0.005, "total_train": 301.5,
@@ -247,3 +251,14 @@ def test_long_curves_are_thinned_and_keep_their_end():
     assert len(thin(values, 50)) == 50
     assert thin(values, 50)[-1] == 999
     assert spark(np.array([np.nan, 1.0, 2.0]))[0] is None
+
+
+def test_queue_and_sweep_view_agree_on_which_run_is_best():
+    bits = {"a": 0.2, "b": 0.5, "c": 0.4}
+    lines = [RunLine(name, None, "spec", {"text": name}, "") for name in bits]
+    verdicts = {name: Verdict(figures={"bits_per_spike": value}) for name, value in bits.items()}
+    table = pd.DataFrame(
+        {"spec": "spec", "bits_per_spike": bits, "best_recon_valid": {"a": 1.0, "b": 3.0, "c": 2.0}}
+    )
+    assert best_of_queue(lines, verdicts, {}) == best_of(table)
+    assert list(best_of(table)) == ["b"]
