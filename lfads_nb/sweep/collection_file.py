@@ -147,10 +147,22 @@ def _in_words(error: Exception) -> str:
 def _load_datasets(content: dict[str, Any], folder: CollectionFolder) -> DatasetCollection:
     relative = content.get("relative_path", ".")
     if isinstance(relative, str) and "\0" not in relative and isinstance(content["path"], str):
+        stored = Path(os.path.expanduser(content["path"]))
         moved = (folder.path / relative).resolve()
-        if not os.path.exists(os.path.expanduser(content["path"])) and moved.exists():
+        # A copied collection has its own datasets beside it, though the old ones are still there.
+        if moved.exists() and (not stored.exists() or _has_all_of(moved, content)):
             content = {**content, "path": str(moved)}
     return DatasetCollection.from_json(content, folder=folder.path)
+
+
+def _has_all_of(folder: Path, content: dict[str, Any]) -> bool:
+    """Whether a folder has every file of a stored collection of datasets that lies below it."""
+    datasets = content.get("datasets")
+    if not isinstance(datasets, list):
+        return False
+    paths = [item.get("path") for item in datasets if isinstance(item, dict)]
+    names = [path for path in paths if isinstance(path, str) and not os.path.isabs(path)]
+    return bool(names) and all((folder / name).exists() for name in names)
 
 
 def _spec_to_json(spec: RunSpec) -> dict[str, Any]:

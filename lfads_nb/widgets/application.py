@@ -21,7 +21,7 @@ from lfads_nb.widgets.panels.parameters import ParametersPanel
 from lfads_nb.widgets.panels.queue import QueuePanel
 from lfads_nb.widgets.panels.results import ResultsPanel
 from lfads_nb.widgets.panels.runs import RunsPanel
-from lfads_nb.widgets.recent import recent_collections
+from lfads_nb.widgets.recent import collections_below, open_any, recent_collections
 
 TABS = ("Datasets", "Parameters", "Runs", "Queue", "Results")
 
@@ -118,9 +118,15 @@ def app(
         folder = Path(source).expanduser().absolute()
         if CollectionFolder(folder).json.exists():
             return App(Bench(RunCollection.load(folder), params_class=params_class))
+        below = collections_below(folder) if folder.is_dir() else []
+        is_old = not below and folder.is_dir() and any(folder.glob("param_*"))
+        if below or is_old:
+            # the latest; the others are one click away under Open
+            opened = open_any(below[0] if below else folder)
+            return App(Bench(opened, params_class=params_class), folder=folder)
         return App(Bench(params_class=params_class), folder=folder / "runs")
     bench, failure = Bench(params_class=params_class), None
-    for path in recent_collections()[:1]:
+    for path in (recent_collections() or collections_below(Path.cwd()))[:1]:
         try:
             bench = Bench(RunCollection.load(path), params_class=params_class)
         except LfadsError as error:

@@ -18,9 +18,11 @@ from lfads_nb.datasets import DatasetCollection
 from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.own_code import NamedCode, hand_over, trust
 from lfads_nb.regular_files import read_json
+from lfads_nb.results.matlab import OldCollection
 from lfads_nb.sweep import RunCollection, RunParams
 from lfads_nb.sweep.collection_file import code_named_in
 from lfads_nb.sweep.stored_params import StoredParams
+from lfads_nb.widgets.recent import open_any
 from lfads_nb.widgets.ticker import Ticker
 
 log = logging.getLogger(__name__)
@@ -115,8 +117,14 @@ class Bench:
         self._draft = draft
 
     def open(self, path: str | Path) -> None:
-        """Open a collection's folder instead of the present one."""
-        self.show(RunCollection.load(path))
+        """Open a collection's folder instead of the present one, ours or the run manager's.
+
+        Raises
+        ------
+        RunFolderError
+            It is neither, or cannot be read.
+        """
+        self.show(open_any(path))
 
     def create(self, root: str | Path, name: str, datasets: str | Path) -> None:
         """Make a new collection and save it.
@@ -232,7 +240,9 @@ class Bench:
 
     @property
     def _draft_file(self) -> Path | None:
-        return self.collection.path / ".bench.json" if self.collection is not None else None
+        if self.collection is None or isinstance(self.collection, OldCollection):
+            return None  # folders of the original program are never written to
+        return self.collection.path / ".bench.json"
 
     def _read_draft(self) -> dict[str, Any]:
         path = self._draft_file

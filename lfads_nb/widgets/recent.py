@@ -6,12 +6,15 @@ import logging
 from pathlib import Path
 
 from lfads_nb.atomic_files import write_json
+from lfads_nb.errors import RunFolderError
 from lfads_nb.regular_files import read_json
 from lfads_nb.state_home import state_home
-from lfads_nb.sweep import CollectionFolder
+from lfads_nb.sweep import CollectionFolder, RunCollection
 
 log = logging.getLogger(__name__)
 MAX_KEPT = 12
+_DEPTH = 3
+_MOST_FOLDERS = 2000
 
 
 def recent_file() -> Path:
@@ -39,3 +42,54 @@ def remember(path: Path) -> None:
         write_json(recent_file(), [str(path), *others][:MAX_KEPT])
     except OSError as error:
         log.warning("the list of recent collections was not kept: %s", error)
+
+
+def collections_below(folder: Path) -> list[Path]:
+    """Find collections in a folder, up to three levels down, the latest first.
+
+    A folder with very many others is searched in part only: this is an offer, not an inventory.
+    """
+    found: list[tuple[float, Path]] = []
+    level, seen = [folder], 0
+    for _ in range(_DEPTH + 1):
+        below = []
+        for each in level:
+            try:
+                json = CollectionFolder(each).json
+                if json.is_file():
+                    found.append((json.stat().st_mtime, each))
+                    continue
+                below += sorted(p for p in each.iterdir() if _is_plain_folder(p))
+            except OSError:
+                continue
+        seen += len(below)
+        if seen > _MOST_FOLDERS:
+            break
+        level = below
+    return [path for _, path in sorted(found, key=lambda item: -item[0])]
+
+
+def _is_plain_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink() and not path.name.startswith(".")
+
+
+def open_any(path: str | Path) -> RunCollection:
+    """Open a collection: ours, the only one below a folder, or one of the Matlab run manager.
+
+    Raises
+    ------
+    RunFolderError
+        There is none, or several; the message lists those.
+    """
+    folder = Path(path).expanduser().absolute()
+    if CollectionFolder(folder).json.exists():
+        return RunCollection.load(folder)
+    below = collections_below(folder) if folder.is_dir() else []
+    if len(below) == 1:
+        return RunCollection.load(below[0])
+    if below:
+        names = ", ".join(str(p.relative_to(folder)) for p in below[:12])
+        raise RunFolderError(f"{folder} holds several collections: open one of {names}")
+    if folder.is_dir() and any(folder.glob("param_*")):
+        return RunCollection.from_matlab(folder)
+    return RunCollection.load(folder)

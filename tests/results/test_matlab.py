@@ -13,11 +13,12 @@ import scipy.io
 
 from lfads_nb.errors import CollectionError, ParamsError, RunFolderError
 from lfads_nb.results.compare import compare
-from lfads_nb.results.matlab import open_collection
+from lfads_nb.results.matlab import OldCollection, open_collection
 from lfads_nb.results.matlab.settings_files import read_summary
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
 from lfads_nb.sweep.run_collection import RunCollection
+from lfads_nb.widgets.bench import Bench
 
 ORIGINAL = Path(__file__).parents[1] / "model" / "parity" / "single_controller"
 # The setting of the published example: param_YOs74u, data_4MaTKO.
@@ -380,3 +381,16 @@ def test_folders_that_hold_no_run_are_refused(tmp_path):
         open_collection(tmp_path)
     with pytest.raises(ParamsError, match="unknown hyperparameter"):
         open_collection(tmp_path, spikeBin=3)
+
+
+def test_the_benchs_open_takes_such_a_folder_and_never_writes_to_it(old):
+    folder, _ = old()
+    collection = folder.path.parent.parent
+    before = _contents(collection)
+    bench = Bench()
+    bench.open(collection)
+    assert isinstance(bench.collection, OldCollection)
+    bench.keep_draft("parameters", {"values": {}})
+    with pytest.raises(CollectionError):
+        bench.changed()
+    assert _contents(collection) == before

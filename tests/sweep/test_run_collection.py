@@ -105,6 +105,28 @@ def test_loading_gives_the_same_collection_back(collection, datasets):
     assert again.find_run("all", 0).is_prepared
 
 
+def test_a_copied_collection_has_its_own_datasets(collection, tmp_path):
+    collection.save()
+    copy = tmp_path / "for a colleague"
+    for name in ("runs", "datasets"):
+        shutil.copytree(tmp_path / name, copy / name)
+    again = RunCollection.load(copy / "runs" / "example")
+    assert again.dataset_collection.path == copy / "datasets"
+    # copied alone, it keeps those that it had
+    shutil.copytree(tmp_path / "runs", tmp_path / "alone" / "runs")
+    assert (
+        RunCollection.load(tmp_path / "alone" / "runs" / "example").dataset_collection.path
+        == collection.dataset_collection.path
+    )
+    # beside a folder of the same name that holds other data, too
+    (tmp_path / "alone" / "datasets").mkdir()
+    (tmp_path / "alone" / "datasets" / "other.h5").touch()
+    assert (
+        RunCollection.load(tmp_path / "alone" / "runs" / "example").dataset_collection.path
+        == collection.dataset_collection.path
+    )
+
+
 def test_a_collection_moved_with_its_datasets_opens(collection, tmp_path):
     collection.prepare()
     moved = tmp_path / "elsewhere"
