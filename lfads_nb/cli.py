@@ -30,7 +30,8 @@ from lfads_nb.state_home import state_home
 
 if TYPE_CHECKING:
     from lfads_nb.queue import Queue
-    from lfads_nb.sweep import Run, RunCollection
+    from lfads_nb.sweep import Run, RunCollection, RunSpec
+    from lfads_nb.sweep.population import Population
 
 
 def escape(text: str) -> str:
@@ -195,6 +196,95 @@ def _print_advice(collection: RunCollection) -> None:
     told = {a.sentence: None for advice in collection.advice().values() for a in advice}
     for sentence in told:
         console.print(escape(f"Advice: {sentence}."))
+
+
+@command
+def autolfads(
+    collection_dir: Annotated[
+        Path, typer.Argument(help="A collection's folder; each of its run specs gets a population.")
+    ],
+    bin_ms: Annotated[
+        float | None, typer.Option(help="Bin width; by default the data's, but at least 5 ms.")
+    ] = None,
+    controller: Annotated[
+        bool, typer.Option(help="With inferred inputs (a controller) or without.")
+    ] = True,
+    members: Annotated[int, typer.Option(min=2, help="Models side by side.")] = 20,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of a generation.")] = 25,
+    generations: Annotated[int, typer.Option(min=1, help="At most.")] = 50,
+    patience: Annotated[
+        int, typer.Option(min=2, help="Generations without progress that end the search.")
+    ] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Of all draws.")] = 0,
+    score: Annotated[
+        str, typer.Option(help="What members are judged by: recon, co_bps, fp_bps, ...")
+    ] = "recon",
+    rule: Annotated[str, typer.Option(help="one_way (AutoLFADS) or pairs (lfads-torch).")] = (
+        "one_way"
+    ),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be searched, and do nothing.")
+    ] = False,
+    detach: Annotated[bool, typer.Option(help="Do not wait for the end.")] = False,
+) -> None:
+    """Find the setting: train a population whose members learn from each other (AutoLFADS).
+
+    What is not searched (factors, units, batch, ramps) starts from the data. Called again, it goes
+    on where it was.
+    """
+    from lfads_nb.sweep import RunCollection
+    from lfads_nb.sweep.population import Population
+    from lfads_nb.sweep.starting_points import starting_point
+
+    _ask_for_trust(collection_dir)
+    collection = RunCollection.load(collection_dir)
+    if not collection.run_specs:
+        raise RunFolderError(f"{collection_dir} has no run specs: make one in the bench's Runs tab")
+    chosen: dict[str, Any] = {} if controller else {"co_dim": 0}
+    base, reasons = starting_point(
+        [dataset.info for dataset in collection.run_specs[0].datasets],
+        spike_bin_ms=bin_ms,
+        **chosen,
+    )
+    population = Population(
+        base, members=members, seed=seed, epochs=epochs, generations=generations,
+        patience=patience, rule=rule, score=score,  # type: ignore[arg-type]
+    )  # fmt: skip
+    console.print(escape(population.describe()), soft_wrap=True)
+    for name, why in reasons.items():
+        console.print(f"  {name} {getattr(base, name):g}: {escape(why)}", soft_wrap=True)
+    for spec in collection.run_specs:
+        console.print(escape(f"  {spec.name}: {_population_cost(population, spec)}"))
+    if dry_run:
+        return
+    collection.add_population(population)
+    collection.save()
+    runs = [run for run in collection.population_runs if run.population.hash == population.hash]
+    launched = collection.launch(runs)
+    if detach:
+        console.print(f"{len(runs)} queued; see `lfads-nb status {escape(str(collection_dir))}`.")
+        return
+    launched.wait()
+    for run in runs:
+        winner = run.winner
+        if winner is not None:
+            console.print(escape(f"{run.spec.name}: {winner.params.differences_text()}"))
+            console.print(f"  {escape(str(run.folder.best.path))}", soft_wrap=True)
+
+
+def _population_cost(population: Population, spec: RunSpec) -> str:
+    """Say about how long a population trains at most on this machine's processors."""
+    from lfads_nb.cores import usable_cores
+    from lfads_nb.queue.estimates import seconds_per_epoch
+    from lfads_nb.queue.live import duration_text
+    from lfads_nb.sweep.population import ramp_epochs
+
+    infos, cores = [dataset.info for dataset in spec.datasets], usable_cores()
+    ratio = population.base.train_to_test_ratio
+    ramps = ramp_epochs(population.base, [i.n_trials * ratio // (ratio + 1) for i in infos])
+    each = seconds_per_epoch(population.base, infos, cores)
+    seconds = population.members * population.epochs_at_most(ramps) * each
+    return f"at most about {duration_text(seconds)} on {cores} cores"
 
 
 @command

@@ -15,6 +15,7 @@ from lfads_nb.queue.status import RunState, move_status, read_status
 from lfads_nb.shipped_files import copy_notebooks, shipped_folder
 from lfads_nb.sweep import RunCollection, RunParams, RunSpec
 from tests.queue.tiny_runs import marked_processes, wait_for
+from tests.widgets.conftest import small_counts
 
 
 @pytest.fixture
@@ -48,6 +49,7 @@ def test_help_names_every_command():
         "resume",
         "sample",
         "prior",
+        "autolfads",
         "report",
         "lab",
         "app",
@@ -158,3 +160,26 @@ def _session_of(pid):
         return os.getsid(pid)
     except OSError:
         return None
+
+
+def test_autolfads_says_what_it_would_search_and_does_nothing(tmp_path):
+    datasets = DatasetCollection(tmp_path / "data")
+    write_counts(tmp_path / "data" / "one.h5", small_counts(100, 200, 20))
+    datasets.add("one.h5")
+    rc = RunCollection(tmp_path / "runs", "auto", datasets)
+    rc.save()
+    without = CliRunner().invoke(program, ["autolfads", str(rc.path), "--dry-run"])
+    assert without.exit_code == 1
+    assert "has no run specs" in without.output
+    rc.add_run_spec(RunSpec("one", datasets, [0]))
+    rc.save()
+    answer = CliRunner().invoke(
+        program, ["autolfads", str(rc.path), "--dry-run", "--members", "6", "--no-controller"]
+    )
+    assert answer.exit_code == 0, answer.output
+    assert "6 members x up to 50 generations" in answer.output
+    assert "batch_size 16: 80 training trials" in answer.output
+    assert "at most about" in answer.output
+    assert RunCollection.load(rc.path).populations == []
+    wrong = CliRunner().invoke(program, ["autolfads", str(rc.path), "--score", "luck"])
+    assert wrong.exit_code == 1
