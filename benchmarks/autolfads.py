@@ -1,6 +1,6 @@
 """Does the search find what a hand-set run reaches, from a base setting that is bad on purpose?
 
-    python -m benchmarks.autolfads [--members 6 --generations 8 --epochs 8]
+    python -m benchmarks.autolfads [--members 6 --generations 12 --epochs 15]
 
 A small Lorenz recording. Three ways, with the same total number of epochs for the last two:
 the demo's own setting (one run), a population whose base setting has KL weights 100 times too
@@ -36,7 +36,7 @@ from lfads_nb.sweep import RunCollection, RunFolder, RunSpec
 from lfads_nb.sweep.population import Population, ramp_epochs
 from lfads_nb.sweep.turns import TurnRequest
 
-TOO_HIGH = 100.0
+TOO_HIGH, BATCH = 100.0, 32
 
 
 class TurnsHere:
@@ -65,8 +65,8 @@ def judged(folder: RunFolder, names: Sequence[str], params: Any) -> dict[str, fl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--members", type=int, default=6)
-    parser.add_argument("--generations", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--generations", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -80,9 +80,9 @@ def compare(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     datasets = DatasetCollection(folder / "datasets")
     spec = RunSpec("one", datasets, [datasets.add("dataset001.h5")])
     n_train = [320]
-    steps = -(-n_train[0] // QUICK.batch_size)
+    steps = -(-n_train[0] // BATCH)
     good = QUICK.copy(
-        factors_dim=8, kl_increase_steps=20 * steps, l2_increase_steps=20 * steps,
+        factors_dim=8, batch_size=BATCH, kl_increase_steps=20 * steps, l2_increase_steps=20 * steps,
         seed=options.seed, learning_rate_init=0.01,
     )  # fmt: skip
     bad = good.copy(
