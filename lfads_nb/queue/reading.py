@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from lfads_nb.queue.ends import find_dead, record_dead
 from lfads_nb.queue.home import QueueHome, read_json_file
@@ -11,6 +12,9 @@ from lfads_nb.queue.status import RunState, RunStatus, read_status
 from lfads_nb.sweep.folders import RunFolder
 
 _Stamp = tuple[int, int, int] | None
+
+STARTS_WITHIN_S = 12.0
+"""A server that is being started is there by then, on a busy machine too."""
 
 
 def current_status(folder: RunFolder) -> RunStatus:
@@ -30,14 +34,22 @@ class StatusReader:
     ----------
     folders : the runs, in the order in which they are shown.
     home : the queue's folder, for why runs wait.
+    clock : the time, as files have it.
     """
 
-    def __init__(self, folders: Sequence[RunFolder], home: QueueHome | None = None) -> None:
-        self.folders, self._home = list(folders), home
+    def __init__(
+        self,
+        folders: Sequence[RunFolder],
+        home: QueueHome | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.folders, self._home, self._clock = list(folders), home, clock
         self._paths = [str(folder.status_json) for folder in self.folders]
         self._stamps: list[_Stamp] = [(-1, -1, -1)] * len(self.folders)
         self._read: list[RunStatus] = [RunStatus(RunState.NEW)] * len(self.folders)
         self.n_files_read = 0
+        self._has_server = True
 
     def read(self) -> list[RunStatus]:
         """Return every run's status, in the order of the folders.
@@ -69,16 +81,33 @@ class StatusReader:
         if not any(status.state is RunState.QUEUED for status in self._read):
             return [""] * len(self._read)
         news = read_json_file(home.news_json) if home else {}
-        server = home.server_process() if home else None
+        has_server = home is not None and home.server_process() is not None
+        self._has_server = has_server
         return [
-            self._wait(folder, news, has_server=server is not None)
+            self._wait(folder, news, has_server=has_server)
             if status.state is RunState.QUEUED
             else ""
             for folder, status in zip(self.folders, self._read, strict=True)
         ]
 
+    @property
+    def is_stalled(self) -> bool:
+        """Whether runs wait, and no server came in the time that one takes to start."""
+        queued_at = [
+            stamp[0] / 1e9
+            for stamp, status in zip(self._stamps, self._read, strict=True)
+            if stamp is not None and status.state is RunState.QUEUED
+        ]
+        return (
+            bool(queued_at)
+            and not self._has_server
+            and self._clock() - max(queued_at) > STARTS_WITHIN_S
+        )
+
     def _wait(self, folder: RunFolder, news: dict, *, has_server: bool) -> str:
         if not has_server:
+            if not self.is_stalled:
+                return "the queue is starting"
             return "the queue is not running: launch again to go on"
         if news.get("problem"):
             return str(news["problem"])

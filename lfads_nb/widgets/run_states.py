@@ -62,6 +62,11 @@ class RunStatuses:
         reader = self._reader_of(runs)
         return {run.name: why for run, why in zip(runs, reader.waits(), strict=True)}
 
+    @property
+    def is_stalled(self) -> bool:
+        """Whether runs wait and nobody is going to start them, as far as was last read."""
+        return self._reader is not None and self._reader.is_stalled
+
     def _reader_of(self, runs: Sequence[Run | PopulationRun]) -> StatusReader:
         if self._reader is None or list(runs) != self._runs:
             self._runs = list(runs)

@@ -9,10 +9,11 @@ from lfads_nb import queue
 from lfads_nb.queue import ends
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.processes import ProcessId
-from lfads_nb.queue.reading import StatusReader, current_status
+from lfads_nb.queue.reading import STARTS_WITHIN_S, StatusReader, current_status
 from lfads_nb.queue.status import RunState, RunStatus, read_status, write_status
 from lfads_nb.results.compare import compare
 from lfads_nb.results.run_view import RunView
+from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run import Run
 from tests.queue.tiny_runs import make_run_folder
 
@@ -90,3 +91,20 @@ def test_a_launch_while_a_dead_run_is_written_down_is_kept(folder, monkeypatch):
     write_running(folder, NOBODY)
     ends.record_dead(folder)
     assert read_status(folder).state is RunState.QUEUED
+
+
+def test_just_after_a_launch_the_queue_is_starting_and_only_later_not_running(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    write_status(folder, RunStatus(RunState.QUEUED))
+    now = [(folder.status_json).stat().st_mtime + 1]
+    home = QueueHome.find({"LFADS_NB_HOME": str(tmp_path / "home")})
+    reader = StatusReader([folder], home, clock=lambda: now[0])
+    reader.read()
+    assert reader.waits() == ["the queue is starting"]
+    assert not reader.is_stalled
+    now[0] += 5
+    assert reader.waits() == ["the queue is starting"]
+    now[0] += STARTS_WITHIN_S
+    assert reader.waits() == ["the queue is not running: launch again to go on"]
+    assert reader.is_stalled

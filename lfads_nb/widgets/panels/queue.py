@@ -11,7 +11,6 @@ import ipywidgets as w
 
 from lfads_nb.errors import CollectionError
 from lfads_nb.queue import Queue
-from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.status import RunState, RunStatus, local_now
 from lfads_nb.sweep import Run
 from lfads_nb.widgets.background import Progress, TaskBar
@@ -182,7 +181,7 @@ class QueuePanel(Panel):
             f"Retry all {len(badly)} that failed" if badly else "Retry all failed"
         )
         self.tensorboard.disabled = not states
-        stalled = bool(self._queued()) and QueueHome.find().server_process() is None
+        stalled = self._reader.is_stalled
         self._stalled.layout.display = "" if stalled else "none"
 
     def _show_selected(self) -> None:

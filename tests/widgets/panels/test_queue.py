@@ -93,6 +93,10 @@ def test_the_reason_of_a_failure_is_in_the_row_and_in_words_below(panel, collect
 
 def test_a_waiting_run_says_why(panel, collection):
     waiting = collection.runs[2]
+    assert "queue is starting" in cells(panel, waiting)["state"]["sub"]
+    assert panel._stalled.layout.display == "none"
+    os.utime(waiting.folder.status_json, (1e9, 1e9))
+    panel.tick()
     assert "queue is not running" in cells(panel, waiting)["state"]["sub"]
     assert panel._stalled.layout.display == ""
     home = QueueHome.find()
