@@ -24,7 +24,7 @@ from rich.table import Table
 
 from lfads_nb.atomic_files import write_text
 from lfads_nb.errors import LfadsError, QueueError, RunFolderError
-from lfads_nb.plain_text import plain_text
+from lfads_nb.plain_text import PlainFormatter, plain_text
 from lfads_nb.python_commands import module_command
 from lfads_nb.state_home import state_home
 
@@ -37,13 +37,6 @@ if TYPE_CHECKING:
 def escape(text: str) -> str:
     """Return text as it is to be shown: neither markup nor anything that a terminal obeys."""
     return escape_markup(plain_text(text))
-
-
-class PlainFormatter(logging.Formatter):
-    """Logs quote files, and files may hold what a terminal obeys."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return plain_text(super().format(record))
 
 
 program = typer.Typer(
@@ -320,7 +313,9 @@ def _ask_for_trust(folder: Path, *, yes: bool = False, is_asked: bool = False) -
     from lfads_nb.sweep import CollectionFolder
     from lfads_nb.sweep.collection_file import code_named_in
 
-    codes = [code for code in code_named_in(CollectionFolder(folder)) if code.problem]
+    codes = [
+        code for code in code_named_in(CollectionFolder(folder), all_runs=True) if code.problem
+    ]
     if not codes:
         if is_asked:
             console.print("Nothing to ask: all code that it names may run.")

@@ -6,6 +6,7 @@ look like another: neither has a place in a reason, a comment or a name.
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
@@ -34,6 +35,13 @@ def plain_text(text: Any) -> str:
     Line ends and tabs stay.
     """
     return _UNSHOWN.sub("", _ESCAPES.sub("", str(text).replace("\r\n", "\n")))
+
+
+class PlainFormatter(logging.Formatter):
+    """Logs quote files, and files may hold what a terminal obeys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain_text(super().format(record))
 
 
 def problem_of_name(name: Any, *, longest: int) -> str:

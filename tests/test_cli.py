@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lfads_nb.cli import program
+from lfads_nb.consent import consents
 from lfads_nb.datasets import Counts, DatasetCollection, write_counts
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.status import RunState, move_status, read_status
@@ -51,6 +52,7 @@ def test_help_names_every_command():
         "prior",
         "autolfads",
         "report",
+        "trust",
         "lab",
         "app",
     ):
@@ -183,3 +185,44 @@ def test_autolfads_says_what_it_would_search_and_does_nothing(tmp_path):
     assert RunCollection.load(rc.path).populations == []
     wrong = CliRunner().invoke(program, ["autolfads", str(rc.path), "--score", "luck"])
     assert wrong.exit_code == 1
+
+
+def test_trust_shows_the_code_asks_and_can_be_taken_back(collection, tmp_path, monkeypatch):
+    (tmp_path / "site").mkdir()
+    module = tmp_path / "site" / "their_lab.py"
+    module.write_text("def load(path): raise RuntimeError('ran')\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    content = json.loads(collection.folder.json.read_text())
+    stored = {"function": "their_lab:load", "keywords": {}, "was": "load"}
+    content["dataset_collection"]["datasets"][0]["loader"] = stored
+    collection.folder.json.write_text(json.dumps(content))
+
+    asked = CliRunner().invoke(program, ["trust", str(collection.path)], input="n\n")
+    assert asked.exit_code == 1
+    assert f"their_lab:load in {module}" in asked.stdout
+    assert not consents(collection.path)
+    answered = CliRunner().invoke(program, ["trust", str(collection.path)], input="y\n")
+    assert answered.exit_code == 0
+    assert [c.reference for c in consents(collection.path)] == ["their_lab:load"]
+    assert "Nothing to ask" in call("trust", collection.path).stdout
+    assert call("trust", collection.path, "--forget").exit_code == 0
+    assert not consents(collection.path)
+
+
+def test_nothing_that_a_terminal_obeys_reaches_it(collection):
+    """Reasons, names and messages come from files that anybody may have written."""
+    evil = "\x1b]0;owned\x07\x1b[31mred\u202e\x9b2J"
+    run = collection.runs[0]
+    move_status(run.folder, RunState.QUEUED)
+    status = json.loads(run.folder.status_json.read_text())
+    status |= {"state": "failed", "reason": evil, "stage": evil, "device": evil}
+    run.folder.status_json.write_text(json.dumps(status))
+    stray = collection.path / "param_ABCDEF" / "stray"
+    stray.mkdir(parents=True)
+    (stray / "run.json").write_text(json.dumps({"schema": evil}))
+    for command in (["status"], ["status", "--json"], ["-v", "status"], ["cancel"], ["report"]):
+        done = call(*command, stray if command == ["report"] else collection.path)
+        shown = done.stdout + done.stderr
+        assert not {"\x07", "\x9b", "\u202e"} & set(shown)
+        assert "\x1b]" not in shown
+        assert "\x1b[31mred" not in shown

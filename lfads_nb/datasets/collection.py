@@ -355,7 +355,7 @@ class DatasetCollection:
             f"  {len(self)} dataset{'' if len(self) == 1 else 's'} in {self.path}",
             *(f"  [{i:2d}] {dataset!r}" for i, dataset in enumerate(self._datasets)),
         ]
-        return "\n".join(lines)
+        return plain_text("\n".join(lines))
 
     def _repr_html_(self) -> str:
         from lfads_nb.datasets.info_table import info_table

@@ -249,7 +249,7 @@ class Dataset:
             return found(collection, path, name=name, loader=loader, comment=comment)
 
     def __repr__(self) -> str:
-        return f'{type(self).__name__} "{self.name}" ({self.rel_path})'
+        return plain_text(f'{type(self).__name__} "{self.name}" ({self.rel_path})')
 
 
 class StoredDataset(Dataset):

@@ -37,6 +37,7 @@ from lfads_nb.model.training_setup import set_up
 from lfads_nb.model.training_state import TrainingState, TurnState
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
+from lfads_nb.sweep.stored_params import check_own_code
 from lfads_nb.sweep.turns import TurnRequest, TurnResult, smoothed_score
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ def take_turn(
         return known
     run = RunFolder(request.folder)
     record = RunRecord.load(run)
+    check_own_code(record.params)
     params = request.params(record.params)
     sessions = read_sessions(run, params, record.datasets)
     with on_device(params):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lfads_nb.errors import LfadsError
+from lfads_nb.plain_text import PlainFormatter
 from lfads_nb.queue.batches import Batch
 from lfads_nb.queue.dispatch import Dispatcher
 from lfads_nb.queue.home import QueueHome, put_json, read_json_file
@@ -219,11 +220,9 @@ def _is_to_be_done(run: str) -> bool:
 
 def main() -> None:
     home = QueueHome.find()
-    logging.basicConfig(
-        level=logging.WARNING,
-        format="%(asctime)s %(name)s %(levelname)s %(message)s",
-        stream=sys.stderr,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter("%(asctime)s %(name)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("distributed").setLevel(logging.WARNING)
     deadline = time.monotonic() + TAKES_OVER_WITHIN_S
     while not _serve_alone(home) and home.server_process() is None:

@@ -228,10 +228,15 @@ def _take_in_other_runs(
 # -------------------------------------------------------------------------------------- own code
 
 
-def code_named_in(folder: CollectionFolder) -> list[NamedCode]:
+def code_named_in(folder: CollectionFolder, *, all_runs: bool = False) -> list[NamedCode]:
     """List the loaders and classes of a user's own that a collection's files name.
 
     Nothing is run or imported. What cannot be a reference is left out: it never runs.
+
+    Parameters
+    ----------
+    folder : the collection's.
+    all_runs : look into the record of every run too, also of those that are not in the collection.
 
     Raises
     ------
@@ -253,7 +258,8 @@ def code_named_in(folder: CollectionFolder) -> list[NamedCode]:
         name("params", item.get("params_class"))
     for item in _tables(content.get("run_specs")):
         name("run", item.get("run_class"))
-    for path in sorted(folder.path.glob("param_*/*/run.json")):
+    records = ("param_*/*/run.json", "pbt_*/*/*/run.json") if all_runs else ()
+    for path in sorted(path for pattern in records for path in folder.path.glob(pattern)):
         with suppress(LfadsError):
             record = read_json(path, RUN_SCHEMA, hint="")
             name("params", record.get("params_class"))

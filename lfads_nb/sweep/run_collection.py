@@ -174,6 +174,8 @@ class RunCollection:
         for item in [population] if isinstance(population, Population) else list(population):
             if not isinstance(item, Population):
                 raise CollectionError(f"add_population takes Populations, got {item!r}")
+            if type(item.base) is not RunParams:
+                self._note_use("params", type(item.base))
             _put(self.populations, item, key=lambda p: p.hash)
 
     def clear_populations(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from lfads_nb.plain_text import plain_text
 from lfads_nb.sweep.param_info import GROUPS
 from lfads_nb.sweep.params import RunParams, format_value
 
@@ -44,7 +45,7 @@ def summary_text(collection: RunCollection, *, brief: bool = False) -> str:
     for i, spec in enumerate(collection.run_specs):
         names = ", ".join(spec.dataset_names)
         lines.append(f"  [{i} {spec.name}] {_count(len(spec.datasets), 'dataset')}: {names}")
-    return "\n".join(lines) + ("" if brief else "\n")
+    return plain_text("\n".join(lines)) + ("" if brief else "\n")
 
 
 def params_text(params: RunParams) -> list[str]:
