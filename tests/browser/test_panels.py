@@ -339,7 +339,7 @@ def test_five_hundred_runs_stay_usable(lab, page, home, data):
         "aria-sort", "descending"
     )
     expect(rows.filter(visible=True).first).to_contain_text("499")
-    page.get_by_label("Select all shown rows").check()
+    page.get_by_role("checkbox", name="Select all shown rows").check()
     expect(page.get_by_text("125 runs selected")).to_be_visible()
     expect(page.get_by_role("button", name="Retry", exact=True)).to_be_enabled()
     lab.screenshot("queue_500")
