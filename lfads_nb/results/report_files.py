@@ -76,7 +76,10 @@ def write_html(
     try:
         content = nbformat.reads(read_bytes(notebook, at_most=_MAX_BYTES).decode(), as_version=4)
         content = content if trusted else safe_notebook(content)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
+        nbformat.ValidationError,
+    ) as error:  # fmt: skip
         raise RunFolderError(
             f"{notebook} cannot be read ({error}). While the run is being executed it is "
             "rewritten all the time: try again when the run has ended."

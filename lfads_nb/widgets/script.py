@@ -7,15 +7,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from lfads_nb.datasets import Dataset, DatasetCollection
+from lfads_nb.datasets.dataset import StoredDataset
 from lfads_nb.datasets.loaders import loader_to_json
 from lfads_nb.references import reference_to
 from lfads_nb.sweep import RunCollection, RunParams, RunSpec, grid
+from lfads_nb.sweep.stored_params import StoredParams
+from lfads_nb.sweep.stored_run import StoredRun
 
 _WIDTH = 96
 
 
 def script_of(collection: RunCollection) -> str:
-    """Return Python code that makes the same collection, prepares and launches it."""
+    """Return Python code that makes the same collection, prepares and launches it.
+
+    Where its own code is not trusted here, it is a comment that says so: what that code would be
+    called with is not known without it.
+    """
+    if _has_untrusted_code(collection):
+        return "# It names Python code that is not trusted here: the script follows once it is.\n"
     lines = _dataset_lines(collection.dataset_collection)
     lines += [
         "",
@@ -28,6 +37,17 @@ def script_of(collection: RunCollection) -> str:
         "queue.wait()",
     ]
     return "\n".join([*_import_lines(collection), "", *lines]) + "\n"
+
+
+def _has_untrusted_code(collection: RunCollection) -> bool:
+    return (
+        any(isinstance(params, StoredParams) for params in collection.params)
+        or any(isinstance(dataset, StoredDataset) for dataset in collection.dataset_collection)
+        or any(
+            spec.run_class is not None and issubclass(spec.run_class, StoredRun)
+            for spec in collection.run_specs
+        )
+    )
 
 
 def _import_lines(collection: RunCollection) -> list[str]:

@@ -48,7 +48,7 @@ def home(tmp_path_factory):
 
 def kernel_of(folder):
     return next(
-        p for p in marked_processes(folder) if "lfads_nb.queue.kernel" in p.cmdline()
+        p for p in marked_processes(folder) if "lfads_nb.queue.kernel" in " ".join(p.cmdline())
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """A collection that names code of its own, as somebody sees it who received it."""
 
 import json
+import sys
 
 import pytest
 
@@ -93,9 +94,15 @@ def test_code_whose_file_is_not_found_cannot_be_trusted_by_a_click(received, tmp
     assert question.yes.disabled
 
 
-def test_the_script_of_a_collection_that_is_not_trusted_is_python(received):
+def test_the_script_follows_once_its_code_is_trusted(received, monkeypatch):
+    monkeypatch.delitem(sys.modules, "their_lab", raising=False)
     code = script_of(RunCollection.load(received))
+    compile(code, "script", "exec")
+    assert "not trusted" in code
+    assert "their_lab" not in code
+    bench = Bench(RunCollection.load(received))
+    bench.trust(bench.untrusted_code())
+    code = script_of(bench.collection)
     compile(code, "script", "exec")
     assert "from their_lab import OwnParams" in code
     assert "from their_lab import load" in code
-    assert "Stored" not in code
