@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from lfads_nb.datasets import Dataset, DatasetCollection
@@ -29,7 +30,7 @@ def script_of(collection: RunCollection) -> str:
     lines += [
         "",
         f"rc = RunCollection({str(collection.root)!r}, {collection.name!r}, dc)",
-        *_params_lines(collection.params),
+        *(line for _, own in groupby(collection.params, type) for line in _params_lines(list(own))),
         *_spec_lines(collection),
         "",
         "rc.prepare()",
@@ -105,9 +106,7 @@ def _dataset_line(dataset: Dataset) -> str:
 
 
 def _params_lines(settings: Sequence[RunParams]) -> list[str]:
-    """Write settings as one sweep where they are a full grid, else one by one."""
-    if not settings:
-        return []
+    """Write settings of one class as one sweep where they are a full grid, else one by one."""
     cls = type(settings[0]).__name__
     own = [params.non_defaults() for params in settings]
     shared = {k: v for k, v in own[0].items() if all(k in o and o[k] == v for o in own)}
