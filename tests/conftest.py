@@ -16,6 +16,26 @@ settings.register_profile(
 settings.load_profile("lfads_nb")
 
 
+_TAKES_LONG = ("training", "processes", "browser")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Put what trains, starts processes or drives a browser into the slow tier.
+
+    Where tests run side by side, those of a file stay together (they share what was expensive to
+    make), and there is one browser.
+    """
+    side_by_side = config.pluginmanager.hasplugin("xdist")
+    for item in items:
+        if any(item.get_closest_marker(name) for name in _TAKES_LONG):
+            item.add_marker(pytest.mark.slow)
+        if side_by_side:
+            in_browser = item.get_closest_marker("browser")
+            group = "browser" if in_browser else item.nodeid.split("::")[0]
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def own_home(tmp_path_factory):
     """Keep what is remembered for a user out of the home of whoever runs the tests."""

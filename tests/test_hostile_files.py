@@ -150,6 +150,7 @@ look = settings(
 )
 
 
+@pytest.mark.slow
 @look
 @given(data=st.data())
 def test_a_status_of_any_content_is_a_row_and_no_other_run_is_touched(original, data):
@@ -165,6 +166,7 @@ def test_a_status_of_any_content_is_a_row_and_no_other_run_is_touched(original, 
         RunView.of(first.folder).training_seconds()
 
 
+@pytest.mark.slow
 @look
 @given(data=st.data())
 def test_a_run_json_of_any_content_leaves_the_rest_of_the_collection_alone(original, data):
@@ -183,6 +185,7 @@ def test_a_run_json_of_any_content_leaves_the_rest_of_the_collection_alone(origi
     assert {path.name for path in original.root.iterdir()} <= {"example", "pictures"}
 
 
+@pytest.mark.slow
 @look
 @given(data=st.data())
 def test_a_collection_of_any_content_opens_or_says_why_not(original, data):

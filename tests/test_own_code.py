@@ -94,6 +94,7 @@ def test_a_class_of_parameters_in_a_collection_runs_no_command(collection, witne
     assert stored[1] == {"params_class": reference, "params": {"command": command}}
 
 
+@pytest.mark.slow
 def test_a_stray_run_json_runs_no_command_on_status_and_report(collection, witness):
     stray = collection.path / "param_ABCDEF" / "single_a"
     stray.mkdir(parents=True)

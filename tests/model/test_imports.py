@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 CHECK = """
 import sys
 import lfads_nb.model.stages
@@ -14,6 +16,7 @@ print(Ridge.__name__, jax.__name__)
 """
 
 
+@pytest.mark.slow
 def test_the_model_imports_no_wrappers_and_leaves_them_to_others():
     environment = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
     said = subprocess.run(

@@ -157,6 +157,7 @@ def test_what_sample_validation_keeps_stands_for_the_whole():
     assert kept == pytest.approx(whole, rel=0.05)
 
 
+@pytest.mark.slow
 def test_hidden_samples_are_neither_seen_nor_learned_but_logged():
     model = Lfads(small_architecture(sample_validation_rate=0.5, keep_prob=1.0))
     data = trials(30, 7, 6)

@@ -46,6 +46,7 @@ def test_push_mean_of_old_weights_equals_that_of_tf1(case, tmp_path):
                 np.testing.assert_allclose(ours[split][name], array, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_sample_command_says_what_it_wrote(tmp_path):
     command = [sys.executable, "-m", "lfads_nb", "sample", str(TF1 / CASES[0])]
     done = subprocess.run(
@@ -71,6 +72,7 @@ def test_push_mean_costs_are_each_trials_share_of_tf1s_batch_cost(tmp_path):
         assert ours[name][:10].mean() == pytest.approx(theirs[name][0], rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_sample_averages_of_old_weights_equal_those_of_tf1_within_sampling_error(case, tmp_path):
     stages.sample_folder(TF1 / case, AVERAGE, 256, tmp_path)

@@ -94,6 +94,7 @@ def gru_arrays(rng, T, D, B, H, *, constant=False):
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(
     T=st.integers(1, 7), D=st.integers(1, 2), B=SIZES, H=SIZES, clip=CLIPS, constant=st.booleans()
@@ -129,6 +130,7 @@ def slow_encoder_scan(x, w_x, b, h0, w_ru, w_c, *, clip, last_only):
     return states[-1] if last_only else states
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(
     T=st.integers(1, 6),
@@ -172,6 +174,7 @@ def assert_parts_equal_the_whole(call, arrays, weights, begin_to_cut):
         assert_all_close([parts[1][i]], [whole[1][i]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("constant", [True, False])
 def test_a_cut_batch_of_the_generator_equals_the_whole(three_loops, constant):
     rng = np.random.default_rng(5)
@@ -183,6 +186,7 @@ def test_a_cut_batch_of_the_generator_equals_the_whole(three_loops, constant):
     assert_parts_equal_the_whole(call, arrays, [normal(rng, 4, 1, 7, 3)], three_loops)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last_only", [True, False])
 def test_a_cut_batch_of_the_encoders_equals_the_whole(three_loops, last_only):
     rng = np.random.default_rng(6)
@@ -264,6 +268,7 @@ def gradients_that_flow(inputs, weights, gradients):
     return [g for n, g in zip(named, gradients, strict=True) if n not in constants]
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(
     sizes=st.fixed_dictionaries(
@@ -291,6 +296,7 @@ def test_controlled_scan_equals_the_plain_loop(sizes, clip, **options):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("constant", [True, False])
 def test_a_cut_batch_of_the_controller_equals_the_whole(three_loops, constant):
     rng = np.random.default_rng(8)

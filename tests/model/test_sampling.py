@@ -29,6 +29,7 @@ def test_passes_keep_within_their_memory():
     assert pass_size(long, 10, 512) == PassSize(1, 167)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("co_dim", [0, 2])
 def test_averages_do_not_depend_on_how_the_samples_are_cut(co_dim, monkeypatch):
     model = Lfads(small_architecture(co_dim=co_dim, ext_input_dim=1, inject_ext_input_to_gen=True))
@@ -75,6 +76,7 @@ def test_standard_deviations_come_on_request():
     assert not any(name.endswith("_sd") for name in pushed)
 
 
+@pytest.mark.slow
 def test_standard_deviation_is_that_of_the_samples(monkeypatch):
     monkeypatch.undo()  # Many passes of one size are faster with a graph.
     model, data = Lfads(small_architecture(co_dim=1)), trials(1, 7, 6)

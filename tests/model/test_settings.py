@@ -71,6 +71,7 @@ def variables_of(model: Lfads) -> list:
     return [*model.trainable_variables, *model.optimizer.variables]
 
 
+@pytest.mark.slow
 def test_what_is_off_and_not_searched_draws_nothing():
     plain, searched = (Lfads(architecture(names, **OFF)) for names in ((), CHANGED))
     batch = make_batch(plain.architecture, trials(8, 7, 6), 0)

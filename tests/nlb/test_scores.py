@@ -159,6 +159,7 @@ def test_one_file_collects_several_datasets(tmp_path):
         read_groups(path)
 
 
+@pytest.mark.slow
 def test_no_part_of_it_needs_more_than_scikit_learn():
     later = "{'tensorflow', 'pynwb', 'sklearn'}"
     code = f"import sys, lfads_nb.nlb; assert not {later} & set(sys.modules)"

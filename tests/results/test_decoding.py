@@ -77,6 +77,7 @@ def test_the_penalties_score_is_scikit_learn_s_cross_validation():
         assert found == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_decodes_nothing_however_many_candidates_lags_and_penalties(seed):
     # What was chosen on the judged trials would show here: 6 candidates x 13 lags x 17 penalties.
@@ -196,6 +197,7 @@ def test_labels_are_told_apart_and_confused_by_name():
     assert result.labels == ("left", "middle", "right")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_noise_labels_are_at_chance(seed):
     x, labels = labelled(160, signal=0.0, seed=seed)
@@ -208,6 +210,7 @@ def test_noise_labels_are_at_chance(seed):
     assert abs(result.by_source["x"].accuracy - 1 / 3) < 4 * 0.037
 
 
+@pytest.mark.slow
 def test_rare_labels_are_left_out_by_name():
     x, labels = labelled()
     labels = labels.astype("<U12")

@@ -12,6 +12,7 @@ def sweep(n=80, seed=0):
     return frame.assign(cost=3 * frame["a"] + frame["b"])
 
 
+@pytest.mark.slow
 def test_shares_are_those_of_the_variances():
     table = parameter_importance(sweep(200), ["a", "b", "c"], "cost")
     assert table.index.tolist()[:2] == ["a", "b"]
@@ -20,6 +21,7 @@ def test_shares_are_those_of_the_variances():
     assert table["matters"].to_dict() == {"a": True, "b": True, "c": False}
 
 
+@pytest.mark.slow
 def test_figures_shuffled_among_the_runs_leave_no_parameter_above_noise():
     frame = sweep()
     frame["cost"] = np.random.default_rng(5).permutation(frame["cost"])

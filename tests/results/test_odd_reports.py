@@ -43,7 +43,13 @@ def _words(shown: object) -> str:
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")
-@pytest.mark.parametrize("odd", ODD_RUNS)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        odd if odd == "one of everything" else pytest.param(odd, marks=pytest.mark.slow)
+        for odd in ODD_RUNS
+    ],
+)
 def test_every_part_of_the_report_of_an_odd_run_is_drawn(make_run, odd):
     run = make_run(PARAMS, **ODD_RUNS[odd])
     for name in PARTS:
@@ -71,6 +77,7 @@ def test_what_cannot_be_drawn_is_a_sentence_in_its_place():
     assert "ValueError" in str(or_reason(undrawable_figure)("run"))
 
 
+@pytest.mark.slow
 def test_a_style_of_the_user_s_own_leaves_the_pictures_alone(make_run, tmp_path):
     (tmp_path / "matplotlibrc").write_text(
         "text.usetex: True\nfont.family: No Such Font\nbackend: TkAgg\nsavefig.format: ps\n"

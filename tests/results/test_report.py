@@ -156,6 +156,7 @@ STITCHED = {"a_$x$": {"n_neurons": 5, "n_trials": 20}, "_b": {"conditions": None
 ONE_FACTOR = RunParams(spike_bin_ms=10, co_dim=1, factors_dim=1, gen_dim=4, ic_dim=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("figure_of", "odd"),
     [
@@ -185,6 +186,7 @@ def test_an_empty_picture_says_why(make_run):
     assert "no conditions to average" in _texts(figure)
 
 
+@pytest.mark.slow
 def test_only_some_of_many_sessions_are_drawn_and_the_title_says_so(make_run):
     run = make_run(datasets={f"s{i}": {"n_trials": 10} for i in range(7)})
     assert "(6 of 7 sessions)" in _texts(report.factors_figure(run.folder))

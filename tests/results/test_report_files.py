@@ -61,6 +61,7 @@ def test_a_report_that_is_not_there_or_half_written_says_so(make_run):
         write_html(run.folder)
 
 
+@pytest.mark.slow
 def test_figures_are_saved_under_telling_names(make_run, tmp_path):
     run = make_run(conditions=None, n_bins=8, n_neurons=4)
     paths = save_figures(run.folder, tmp_path / "pictures", ["svg"])

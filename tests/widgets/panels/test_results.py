@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from lfads_nb.datasets import DatasetCollection, write_counts
 from lfads_nb.sweep import RunCollection, RunParams, RunSpec
 from lfads_nb.widgets.bench import Bench
@@ -73,6 +75,7 @@ def test_data_are_offered_with_the_sessions_that_they_fit(tmp_path):
     assert "<b>" not in box._fits.value
 
 
+@pytest.mark.slow
 def test_what_went_wrong_in_the_process_is_said(tmp_path):
     rc = make_collection(tmp_path, "wrong")
     box = ApplyRun(lambda: rc.runs[0], lambda: list(rc.dataset_collection))

@@ -46,6 +46,7 @@ def test_traces_are_those_of_the_call_that_it_shows(viewer):
     assert "lag_ms=0.0" in viewer._code()
 
 
+@pytest.mark.slow
 def test_conditions_show_who_was_taken_for_whom(viewer):
     result = decoded(viewer, "condition")
     assert isinstance(result, LabelResult)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from lfads_nb.widgets.viewers.sweep_findings import SweepFindings, importance_html, seeds_html
 
@@ -29,6 +30,7 @@ def test_settings_are_shown_over_their_seeds_with_the_best_first():
     assert "bits/spike, mean" in text
 
 
+@pytest.mark.slow
 def test_what_mattered_is_told_from_what_did_not():
     text = importance_html(table())
     assert text.index("gen_dim") < text.index("keep_prob")

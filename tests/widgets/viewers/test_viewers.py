@@ -289,6 +289,7 @@ def test_tabs_are_built_when_they_are_shown(runs):
     assert isinstance(viewers.show("Sweep"), SweepViewer)
 
 
+@pytest.mark.slow
 def test_another_run_is_shown_when_it_is_chosen(runs):
     viewers = Viewers(runs)
     sweep = viewers.show("Sweep")
