@@ -187,7 +187,7 @@ class Stopper(EpochEnd):
         patience = t.state.patience
         if patience.patience and t.ramps_done and patience.update(figures.recon[1]):
             t.stop(f"no better validation likelihood for {patience.waited} epochs")
-        reason = end_reached(t.params, epoch=t.state.epoch, rate=t.learning_rate)
+        reason = end_reached(t.params, epoch=t.state.epoch, rate=t.learning_rate, more=t.more)
         if reason:
             t.stop(reason)
 
@@ -256,8 +256,9 @@ def progress_of(training: Training, figures: EpochFigures, extra: Logs) -> Train
     left = 0.0
     if not t.stop_reason:
         left = epochs_left(
-            t.params, epochs_done=t.state.epoch, rate=t.learning_rate, recent_rates=t.rates
-        )
+            t.params, epochs_done=t.state.epoch, rate=t.learning_rate, recent_rates=t.rates,
+            more=t.more,
+        )  # fmt: skip
     return TrainProgress(
         epoch=f.epoch,
         step=f.step,

@@ -8,6 +8,7 @@ from typing import Any
 
 from keras import ops
 
+from lfads_nb.sweep.more_epochs import MoreEpochs
 from lfads_nb.sweep.params import RampSteps, RunParams
 
 
@@ -82,8 +83,17 @@ class EarlyStopping:
         return 0 < self.patience <= self.waited
 
 
-def end_reached(params: RunParams, *, epoch: int, rate: float) -> str:
-    """Say by which rule training has ended after `epoch` epochs, "" if by none."""
+def end_reached(
+    params: RunParams, *, epoch: int, rate: float, more: MoreEpochs | None = None
+) -> str:
+    """Say by which rule training has ended after `epoch` epochs, "" if by none.
+
+    Parameters
+    ----------
+    more : what was asked for beyond the setting's own end, which counts no more then.
+    """
+    if more is not None:
+        return f"{more.epochs} more epochs done ({more.end} in all)" if epoch >= more.end else ""
     if rate < params.learning_rate_stop:
         return f"learning rate {rate:.3g} is below learning_rate_stop"
     if 0 < params.max_epochs <= epoch:
@@ -92,7 +102,12 @@ def end_reached(params: RunParams, *, epoch: int, rate: float) -> str:
 
 
 def epochs_left(
-    params: RunParams, *, epochs_done: int, rate: float, recent_rates: list[float]
+    params: RunParams,
+    *,
+    epochs_done: int,
+    rate: float,
+    recent_rates: list[float],
+    more: MoreEpochs | None = None,
 ) -> float:
     """Estimate the epochs until the rule that ends training first.
 
@@ -103,12 +118,16 @@ def epochs_left(
         Learning rate now.
     recent_rates : list of float
         Learning rates of recent epochs, oldest first: how fast they fell is how fast they will.
+    more : MoreEpochs, optional
+        As for `end_reached`.
 
     Returns
     -------
     float
         0 or more.
     """
+    if more is not None:
+        return float(max(0, more.end - epochs_done))
     p = params
     log_decay = -math.log(p.learning_rate_decay_factor)
     decays = max(0.0, math.log(rate / p.learning_rate_stop) / log_decay)

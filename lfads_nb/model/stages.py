@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lfads_nb.errors import RunFolderError
 from lfads_nb.model import weights
 from lfads_nb.model.checkpoints import LOWEST_VALID, ROLLING, Checkpoints
 from lfads_nb.model.devices import on_device
@@ -27,6 +28,7 @@ from lfads_nb.model.schedule import end_reached
 from lfads_nb.model.training import Progress, Training
 from lfads_nb.model.training_setup import set_up
 from lfads_nb.sweep.folders import PosteriorKind, RunFolder
+from lfads_nb.sweep.more_epochs import MoreEpochs
 from lfads_nb.sweep.params import RunParams
 from lfads_nb.sweep.progress import TrainSummary
 
@@ -80,7 +82,10 @@ def _run(training: Training) -> TrainSummary:
             training.learning_rate = params.learning_rate_init
     elif training.run.fit_log.exists():
         training.run.fit_log.unlink()
-    reason = end_reached(params, epoch=training.state.epoch, rate=training.learning_rate)
+    training.more = _more_epochs(training)
+    reason = end_reached(
+        params, epoch=training.state.epoch, rate=training.learning_rate, more=training.more
+    )
     write_hyperparameters(training.run, model.architecture, step=training.state.step, kind="train")
     n_parameters = int(sum(np.prod(v.shape) for v in model.trainable_variables))
     log.info("Training %d parameters on %s.", n_parameters, ", ".join(model.architecture.sessions))
@@ -100,6 +105,30 @@ def _run(training: Training) -> TrainSummary:
         nan_restarts=state.nan_restarts,
         resumed_from_step=resumed_from_step,
     )
+
+
+def _more_epochs(training: Training) -> MoreEpochs | None:
+    """Return what was asked for beyond the setting's own end, and begin with it.
+
+    Raises
+    ------
+    RunFolderError
+        There is no checkpoint to go on from.
+    """
+    more, state = MoreEpochs.read(training.run.output), training.state
+    if more is None:
+        return None
+    if not state.epoch:
+        raise RunFolderError(
+            f"{training.run.output} holds no checkpoint that could go on with {more.epochs} more "
+            "epochs: train the run afresh"
+        )
+    if more.first is None:
+        more = more.beginning_at(state.epoch)
+        more.save(training.run.output)
+    if state.epoch == more.first:
+        state.patience.waited = 0  # what ended the training before must not end this one at once
+    return more
 
 
 # ---- trained weights --------------------------------------------------------------------------

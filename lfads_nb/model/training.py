@@ -31,6 +31,7 @@ from lfads_nb.model.tensorboard_log import TensorBoardLog
 from lfads_nb.model.training_state import TrainingState
 from lfads_nb.model.validation_metrics import ValidationMetrics
 from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.more_epochs import MoreEpochs
 from lfads_nb.sweep.params import RunParams
 from lfads_nb.sweep.progress import TrainProgress
 
@@ -57,6 +58,8 @@ class Training:
     """Of the epoch that just ended; None if it was cut short or diverged."""
     metrics: ValidationMetrics | None = None
     """What is worked out every few epochs, if anything is."""
+    more: MoreEpochs | None = None
+    """What was asked for beyond the setting's own end."""
     stop_reason: str = ""
     seconds: list[float] = field(default_factory=list)
     """Durations of recent epochs."""

@@ -22,16 +22,17 @@ from lfads_nb.queue.devices import Device, list_devices
 from lfads_nb.queue.ends import cancel_without_server
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.memory import MemoryBook
-from lfads_nb.queue.outputs import damaged_outputs, is_trained
+from lfads_nb.queue.outputs import has_checkpoint, is_trained, unusable_outputs
 from lfads_nb.queue.plan import Wish, never_fits
 from lfads_nb.queue.population_launch import driver_options, is_population
 from lfads_nb.queue.processes import new_attempt, run_marks
 from lfads_nb.queue.progress_view import show_progress
 from lfads_nb.queue.reading import StatusReader, current_status
+from lfads_nb.queue.retraining import Kind, ask_to_retrain, read_retraining, withdraw
 from lfads_nb.queue.run_lock import RunIsTakenError, is_worked_on, read_holder
 from lfads_nb.queue.runner import EXIT_TAKEN
 from lfads_nb.queue.starting import ServerKeeper, ensure_server
-from lfads_nb.queue.status import RunState, RunStatus, local_now, write_status
+from lfads_nb.queue.status import STOPPED, RunState, RunStatus, local_now, write_status
 from lfads_nb.queue.stopping import asked_to_stop, forget_stop
 from lfads_nb.queue.table import make_table
 from lfads_nb.sweep.folders import PopulationFolder, RunFolder
@@ -57,8 +58,9 @@ def launch(
 ) -> Queue:
     """Queue runs and populations for execution in the background, and return at once.
 
-    Runs that are done are left alone unless `rerun`; runs that are queued or running are not
-    queued twice. What is not prepared is prepared.
+    Runs that are done are left alone, unless `rerun` trains them afresh or `more_epochs` goes on
+    with them; runs that are queued or running are not queued twice. What is not prepared is
+    prepared.
 
     Parameters
     ----------
@@ -68,8 +70,8 @@ def launch(
         object such as `dask_jobqueue.SLURMCluster`; the run folders must be on a file system that
         it shares.
     **options : see `lfads_nb.queue.batches.LaunchOptions`: gpu_list, one_task_per_gpu,
-        gpu_memory_required, max_tasks_simultaneously, rerun, mode, priority, retries, template,
-        resources.
+        gpu_memory_required, max_tasks_simultaneously, rerun, more_epochs, mode, priority, retries,
+        template, resources.
 
     Raises
     ------
@@ -134,6 +136,8 @@ class Queue:
         share_gpus : put several members of a population on one GPU, whatever the options say.
         """
         wanted = [f for f in self.folders if _is_wanted(f, chosen)]
+        if chosen.more_epochs:
+            _refuse_what_cannot_go_on(wanted)
         if chosen.mode == "posterior_mean_only":
             _refuse_untrained(wanted)
         if chosen.cluster is None:
@@ -244,7 +248,7 @@ class Queue:
         """Queue again what failed, was cancelled or was interrupted; None for all of this view."""
         folders = self._chosen(runs)
         names = dict(zip(self.folders, self.names, strict=True))
-        again = [f for f in folders if current_status(f).state.is_ended and not f.done.exists()]
+        again = [f for f in folders if current_status(f).state in STOPPED]
         Queue(again, names=[names[f] for f in again], home=self.home).launch(**options)
 
     def pause_all(self) -> None:
@@ -369,11 +373,28 @@ def _paths(folders: Iterable[RunFolder]) -> list[str]:
 
 def _is_wanted(folder: RunFolder, options: LaunchOptions) -> bool:
     """Whether a launch should queue a run: not done, unless it is to be run again."""
-    if not folder.done.exists() or options.rerun or options.mode != "all":
+    if not folder.done.exists() or options.is_retraining or options.mode != "all":
         return True
     if is_population(folder):
         return False
-    return bool(damaged_outputs(folder, RunRecord.load(folder)))
+    # One that could not begin with what was asked of it, or whose files were deleted by hand.
+    asked = read_retraining(folder)
+    return asked is not None or bool(unusable_outputs(folder, RunRecord.load(folder)))
+
+
+def _refuse_what_cannot_go_on(folders: Iterable[RunFolder]) -> None:
+    done = [folder for folder in folders if folder.done.exists()]
+    populations = [_name(folder) for folder in done if is_population(folder)]
+    if populations:
+        raise QueueError(
+            f"a population goes on by its own rule, not with more_epochs: {', '.join(populations)}"
+        )
+    lost = [_name(folder) for folder in done if not has_checkpoint(folder, newest=True)]
+    if lost:
+        raise QueueError(
+            "more_epochs goes on from the last checkpoint, and these have none: "
+            f"{', '.join(lost)}. Launch them with rerun=True to train them afresh"
+        )
 
 
 def _refuse_untrained(folders: Iterable[RunFolder]) -> None:
@@ -406,6 +427,11 @@ def _mark_queued(folder: RunFolder, options: LaunchOptions) -> bool:
     if status.state is RunState.DONE and not _is_wanted(folder, options):
         return False
     forget_stop(folder)
+    if options.is_retraining and not is_population(folder):
+        kind: Kind = "more_epochs" if options.more_epochs else "afresh"
+        ask_to_retrain(folder, kind, more_epochs=options.more_epochs)
+    elif options.mode != "all":
+        withdraw(folder)
     if status.state is not RunState.QUEUED:
         if status.state.is_running:
             status = RunStatus(RunState.INTERRUPTED, finished_stages=status.finished_stages)

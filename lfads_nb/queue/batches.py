@@ -42,6 +42,8 @@ class LaunchOptions:
         serves.
     rerun : train what is done afresh; its outputs are kept aside (`lfadsOutput_before`) until the
         new ones are whole.
+    more_epochs : go on with what is done for so many epochs, from its last checkpoint and whatever
+        rule ended it; its outputs are kept aside too.
     mode : "all", or "posterior_mean_only" to sample again from a trained model.
     priority : higher ones start first; equal ones in the order of the launch.
     retries : how often a failed run is tried again.
@@ -59,6 +61,7 @@ class LaunchOptions:
     gpu_memory_required: float | None = None
     max_tasks_simultaneously: int | None = None
     rerun: bool = False
+    more_epochs: int = 0
     mode: str = "all"
     priority: int = 0
     retries: int = 0
@@ -78,8 +81,18 @@ class LaunchOptions:
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise QueueError(f"{name} must be positive or None, got {value}")
-        if self.retries < 0:
-            raise QueueError(f"retries must be 0 or more, got {self.retries}")
+        for name in ("retries", "more_epochs"):
+            if getattr(self, name) < 0:
+                raise QueueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        again = [n for n in ("rerun", "more_epochs") if getattr(self, n)]
+        again += ["mode='posterior_mean_only'"] if self.mode != "all" else []
+        if len(again) > 1:
+            raise QueueError(f"{' and '.join(again)} exclude each other: choose one")
+
+    @property
+    def is_retraining(self) -> bool:
+        """Whether what is done is to be trained again."""
+        return self.rerun or self.more_epochs > 0
 
     @classmethod
     def from_json(cls, content: Any) -> LaunchOptions:

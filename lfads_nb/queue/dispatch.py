@@ -209,7 +209,6 @@ class Dispatcher:
             device=device.key if device else "cpu" if options.drives else "",
             threads=self._threads(entry) if device else int(options.drives),
             mode=options.mode,
-            rerun=options.rerun and entry.tries == 0,
             template=options.template,
             python=options.python,
             runner=options.runner,

@@ -6,9 +6,11 @@ Used by the server and by every view: whoever finds a run whose process is gone 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from lfads_nb.errors import LfadsError
 from lfads_nb.queue.processes import ProcessId, end_processes_of
+from lfads_nb.queue.retraining import put_back
 from lfads_nb.queue.run_lock import is_worked_on
 from lfads_nb.queue.status import RunState, RunStatus, local_now, read_status, write_status
 from lfads_nb.queue.stopping import ask_to_stop, asked_to_stop, forget_stop
@@ -44,8 +46,8 @@ def record_dead(folder: RunFolder) -> None:
     if found.state.is_ended and _is_same(read_status(folder), found):
         end_processes_of(folder.path, found.attempt_id)
         if _is_same(read_status(folder), found):  # and has not been launched again meanwhile
-            with suppress(LfadsError):
-                write_status(folder, found)
+            with suppress(LfadsError, OSError):
+                write_end(folder, found)
 
 
 def _is_same(now: RunStatus, before: RunStatus) -> bool:
@@ -73,8 +75,23 @@ def record_end(folder: RunFolder, state: RunState, reason: str, *, attempt: str 
         if not status.state.is_running:
             return status
     status = status.moved(state, now=local_now(), reason=reason, kernel_pid=None)
-    with suppress(LfadsError):
-        write_status(folder, status)
+    with suppress(LfadsError, OSError):
+        return write_end(folder, status)
+    return status
+
+
+def write_end(folder: RunFolder, status: RunStatus) -> RunStatus:
+    """Write how a run ended that nobody works on; return the status that it has then.
+
+    One that was done and was to be trained or sampled again is done as before if that is cancelled.
+    """
+    if status.state is RunState.CANCELLED:
+        back = put_back(folder, why="was cancelled")
+        if back is not None:
+            return back
+        if folder.done.exists():
+            status = replace(status, state=RunState.DONE)
+    write_status(folder, status)
     return status
 
 

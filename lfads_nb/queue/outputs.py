@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from lfads_nb.queue.status import RunState, read_status
@@ -25,12 +28,42 @@ def expected_outputs(folder: RunFolder, record: RunRecord) -> list[Path]:
     return [*means, folder.model_params]
 
 
-def damaged_outputs(folder: RunFolder, record: RunRecord) -> list[Path]:
-    """Return the files that are there and cannot be opened: cut off, or overwritten."""
-    return [p for p in expected_outputs(folder, record) if p.exists() and not _opens(p)]
+def unusable_outputs(folder: RunFolder, record: RunRecord) -> list[Path]:
+    """Return the files that are missing or cannot be opened: cut off, or overwritten."""
+    return [path for path in expected_outputs(folder, record) if not _opens(path)]
+
+
+def finished_stages(folder: RunFolder, record: RunRecord, said: Iterable[str]) -> tuple[str, ...]:
+    """Return those stages of which it is said that they are finished and whose files are there.
+
+    Files get deleted by hand, cut off by a full disk, or set aside by a process that died then.
+    """
+    unusable = set(unusable_outputs(folder, record))
+    fine = {
+        RunState.TRAINING.value: folder.model_params not in unusable or has_checkpoint(folder),
+        RunState.SAMPLING.value: unusable <= {folder.model_params},
+        RunState.EXPORTING.value: folder.model_params not in unusable,
+    }
+    return tuple(stage for stage in said if fine.get(stage, False))
+
+
+def has_checkpoint(folder: RunFolder, *, newest: bool = False) -> bool:
+    """Whether there are weights of a training.
+
+    Parameters
+    ----------
+    newest : count only those that a training can go on from, not those of its best epoch.
+    """
+    pattern = re.compile(rf"lfads_vae{'' if newest else '(_lve)?'}-[0-9]+\.weights\.h5")
+    try:
+        return any(pattern.fullmatch(name) for name in os.listdir(folder.output))
+    except OSError:
+        return False
 
 
 def _opens(path: Path) -> bool:
+    if not path.exists():
+        return False
     from lfads_nb.hdf5_reading import open_hdf5  # not before there is a file: it takes a while
 
     try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import signal
 import sys
 import traceback
@@ -25,7 +24,7 @@ from lfads_nb.python_commands import module_command
 from lfads_nb.queue.devices import find_device, run_environment
 from lfads_nb.queue.execution import Failure, NotebookExecution, skip_slow_imports
 from lfads_nb.queue.notebook import default_template, optional_parts, render, set_banner
-from lfads_nb.queue.outputs import damaged_outputs, is_trained
+from lfads_nb.queue.outputs import finished_stages, is_trained, unusable_outputs
 from lfads_nb.queue.processes import (
     ATTEMPT_MARK,
     RUN_MARK,
@@ -33,6 +32,18 @@ from lfads_nb.queue.processes import (
     new_attempt,
     own_attempt,
     run_marks,
+)
+from lfads_nb.queue.retraining import (
+    Kind,
+    ask_to_retrain,
+    forget_earlier,
+    has_earlier_output,
+    is_due,
+    put_back,
+    read_retraining,
+    set_aside,
+    tidy,
+    withdraw,
 )
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock, lock_path
 from lfads_nb.queue.status import (
@@ -67,6 +78,7 @@ class RunnerOptions:
     threads: int = 0
     mode: str = "all"
     rerun: bool = False
+    more_epochs: int = 0
     template: Path | None = None
     parent: int | None = None
 
@@ -107,25 +119,27 @@ def execute_run(folder: RunFolder, options: RunnerOptions) -> RunState:
         lost = lock.lost()
         if lost:
             return _end_elsewhere(folder, lock, lost)
-        return _end(folder, execution, failure, watch)
+        return _end(folder, record, execution, failure, watch)
 
 
 def _begin(folder: RunFolder, record: RunRecord, options: RunnerOptions) -> None:
     """Write down that the run starts, and what of it is finished already."""
-    before = read_status(folder)
-    if options.rerun and folder.done.exists():
-        _set_outputs_aside(folder)
+    tidy(folder)
+    if options.rerun or options.more_epochs:
+        kind: Kind = "more_epochs" if options.more_epochs else "afresh"
+        ask_to_retrain(folder, kind, more_epochs=options.more_epochs)
+    elif options.mode == "posterior_mean_only":
+        withdraw(folder)
+    before, asked = read_status(folder), read_retraining(folder)
+    if is_due(folder, asked):
         before = replace(before, finished_stages=(), training_end="")
-    finished = before.finished_stages
+    finished = finished_stages(folder, record, before.finished_stages)
     if options.mode == "posterior_mean_only":
         if not is_trained(folder):
             raise RunFolderError("its training has not ended, so there is nothing to sample from")
         finished = (RunState.TRAINING.value,)
-    elif damaged_outputs(folder, record):
-        finished = tuple(s for s in finished if s == RunState.TRAINING.value)
     first = next((s for s in STAGES if s.value not in finished), RunState.EXPORTING)
     own = ProcessId.own()
-    folder.done.unlink(missing_ok=True)
     status = replace(before, state=RunState.QUEUED) if before.state.is_running else before
     now = local_now()
     status = status.moved(
@@ -148,16 +162,10 @@ def _begin(folder: RunFolder, record: RunRecord, options: RunnerOptions) -> None
     kept = {k: v for k, v in status.times.items() if k in ("queued", first.value)}
     started = {"started": now.isoformat(timespec="seconds")}
     write_status(folder, replace(status, times={**kept, **started}))
+    if asked is not None:
+        set_aside(folder, asked)
+    folder.done.unlink(missing_ok=True)
     print_header(record, status, options)
-
-
-def _set_outputs_aside(folder: RunFolder) -> None:
-    """Begin afresh: keep what a run that is done has made until the new outputs are whole."""
-    if folder.output.exists():
-        if folder.earlier_output.exists():
-            shutil.rmtree(folder.earlier_output)
-        folder.output.rename(folder.earlier_output)
-    folder.verdict_json.unlink(missing_ok=True)
 
 
 def print_header(record: RunRecord, status: RunStatus, options: RunnerOptions) -> None:
@@ -173,12 +181,21 @@ def print_header(record: RunRecord, status: RunStatus, options: RunnerOptions) -
 
 
 def _end(
-    folder: RunFolder, execution: NotebookExecution, failure: Failure | None, watch: RunWatch
+    folder: RunFolder,
+    record: RunRecord,
+    execution: NotebookExecution,
+    failure: Failure | None,
+    watch: RunWatch,
 ) -> RunState:
     """Say how the run ended: in the notebook, in the log, in its status, and last by its mark."""
-    state, reason, detail = _outcome(folder, failure, watch)
+    state, reason, detail = _outcome(folder, record, failure, watch)
+    if state is RunState.CANCELLED and (back := put_back(folder, why="was cancelled")):
+        sys.stdout.write(f"{local_now().isoformat(timespec='seconds')}  {back.reason}\n")
+        reserve_path(folder).unlink(missing_ok=True)
+        forget_stop(folder)
+        return state
     if state is not RunState.DONE:
-        if folder.earlier_output.exists():
+        if has_earlier_output(folder):
             reason += f"; what it had made before is in {folder.earlier_output.name}"
         set_banner(execution.notebook, f"This run {_words(state)}.", reason, detail)
         sys.stdout.write(f"{reason}\n{detail}\n")
@@ -199,7 +216,7 @@ def _end(
         peak_memory_mb=watch.peak_memory_mb,
     )
     if state is RunState.DONE:
-        shutil.rmtree(folder.earlier_output, ignore_errors=True)
+        forget_earlier(folder)
     reserve_path(folder).unlink(missing_ok=True)
     forget_stop(folder)
     sys.stdout.write(f"{local_now().isoformat(timespec='seconds')}  {state.value}\n")
@@ -222,14 +239,18 @@ def _end_elsewhere(folder: RunFolder, lock: RunLock, lost: str) -> RunState:
 
 
 def _outcome(
-    folder: RunFolder, failure: Failure | None, watch: RunWatch
+    folder: RunFolder, record: RunRecord, failure: Failure | None, watch: RunWatch
 ) -> tuple[RunState, str, str]:
     status = read_status(folder)
     unfinished = [s.value for s in STAGES if s.value not in status.finished_stages]
-    if failure is None and not unfinished:
+    unusable = [] if unfinished else unusable_outputs(folder, record)
+    if failure is None and not unfinished and not unusable:
         return RunState.DONE, "", ""
     if watch.stop_state is not None:
         return watch.stop_state, watch.stop_reason, ""
+    if failure is None and unusable:
+        what = f"{unusable[0].name} in {folder.output.name} is missing or cannot be opened"
+        return RunState.FAILED, f"the notebook ended, but {what}", ""
     if failure is None:
         return RunState.FAILED, f"the notebook ended without {' and '.join(unfinished)}", ""
     where = f"{failure.place}\n{failure.traceback}".strip() or log_tail(folder)
@@ -294,6 +315,12 @@ def parse_arguments(arguments: list[str]) -> tuple[RunFolder, RunnerOptions]:
     parser.add_argument("--threads", type=int, default=0, help="threads of the numeric libraries")
     parser.add_argument("--mode", choices=MODES, default="all")
     parser.add_argument("--rerun", action="store_true", help="train a run that is done afresh")
+    parser.add_argument(
+        "--more-epochs",
+        type=int,
+        default=0,
+        help="go on for so many epochs with a run that is done",
+    )
     parser.add_argument("--template", type=Path, help="another notebook to render")
     parser.add_argument("--parent", type=int, help="stop when this process is no longer parent")
     known = vars(parser.parse_args(arguments))

@@ -61,15 +61,16 @@ STAGES = (RunState.TRAINING, RunState.SAMPLING, RunState.EXPORTING)
 
 ENDS = (RunState.DONE, RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED)
 
-_STOPPED = {RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED}
+STOPPED = {RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED}
+"""How a run ends that has not got to its end."""
 
 LEGAL_MOVES: dict[RunState, set[RunState]] = {
     RunState.NEW: {RunState.PREPARED, RunState.QUEUED, *STAGES},
     RunState.PREPARED: {RunState.QUEUED, *STAGES},
-    RunState.QUEUED: {RunState.PREPARED, RunState.DONE, *STAGES, *_STOPPED},
-    RunState.TRAINING: {RunState.SAMPLING, RunState.EXPORTING, RunState.DONE, *_STOPPED},
-    RunState.SAMPLING: {RunState.EXPORTING, RunState.DONE, *_STOPPED},
-    RunState.EXPORTING: {RunState.DONE, *_STOPPED},
+    RunState.QUEUED: {RunState.PREPARED, RunState.DONE, *STAGES, *STOPPED},
+    RunState.TRAINING: {RunState.SAMPLING, RunState.EXPORTING, RunState.DONE, *STOPPED},
+    RunState.SAMPLING: {RunState.EXPORTING, RunState.DONE, *STOPPED},
+    RunState.EXPORTING: {RunState.DONE, *STOPPED},
     # A run that ended starts again from the queue, or at a stage when its runner is called by hand.
     **{state: {RunState.QUEUED, *STAGES} for state in ENDS},
 }

@@ -39,7 +39,6 @@ class RunTask:
     device: str
     threads: int
     mode: str
-    rerun: bool
     template: str | None
     python: str
     runner: str
@@ -107,8 +106,6 @@ def _arguments(task: RunTask) -> list[str]:
     arguments += [f"--threads={task.threads or _share_of_cores()}", f"--mode={task.mode}"]
     if task.device:
         arguments += [f"--device={task.device}"]
-    if task.rerun:
-        arguments += ["--rerun"]
     if task.template:
         arguments += [f"--template={task.template}"]
     return arguments

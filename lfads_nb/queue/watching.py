@@ -15,8 +15,9 @@ import psutil
 
 from lfads_nb.errors import LfadsError
 from lfads_nb.queue.devices import MIB
+from lfads_nb.queue.ends import write_end
 from lfads_nb.queue.processes import RUN_MARK, end_processes_of, own_attempt
-from lfads_nb.queue.status import RunState, local_now, read_status, write_status
+from lfads_nb.queue.status import RunState, local_now, read_status
 from lfads_nb.queue.stopping import asked_to_stop
 from lfads_nb.sweep.folders import RunFolder
 
@@ -128,15 +129,12 @@ class RunWatch:
         with contextlib.suppress(LfadsError, OSError):
             if self._lock.lost():
                 os._exit(4)
-            status = read_status(self._folder)
-            write_status(
-                self._folder,
-                status.moved(
-                    self.stop_state or RunState.INTERRUPTED,
-                    now=local_now(),
-                    reason=f"{self.stop_reason}; it had to be killed",
-                ),
+            ended = read_status(self._folder).moved(
+                self.stop_state or RunState.INTERRUPTED,
+                now=local_now(),
+                reason=f"{self.stop_reason}; it had to be killed",
             )
+            write_end(self._folder, ended)
         os._exit(4)
 
     def _look_at_memory(self) -> None:

@@ -102,9 +102,19 @@ class RunFolder:
         return self.path / "lfadsOutput"
 
     @property
+    def retraining_json(self) -> Path:
+        """What was asked of a run that was done: to train afresh, or with more epochs."""
+        return self.path / "retraining.json"
+
+    @property
     def earlier_output(self) -> Path:
-        """What the training before left, while a run that was done is trained afresh."""
+        """What the training before left, while a run that was done is trained again."""
         return self.path / "lfadsOutput_before"
+
+    @property
+    def earlier_notebook(self) -> Path:
+        """The report on that."""
+        return self.path / "run_before.ipynb"
 
     def input_file(self, dataset: str) -> Path:
         return self.input / input_file_name(dataset)

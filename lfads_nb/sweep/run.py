@@ -168,6 +168,7 @@ class Run:
         shutil.rmtree(self.folder.earlier_output, ignore_errors=True)
         for path in (
             self.folder.done, self.folder.log, self.folder.notebook, self.folder.status_json,
+            self.folder.retraining_json, self.folder.earlier_notebook, self.folder.verdict_json,
         ):  # fmt: skip
             path.unlink(missing_ok=True)
 

@@ -10,11 +10,13 @@ import sys
 import time
 
 from lfads_nb.queue.processes import ProcessId, own_attempt
+from lfads_nb.queue.retraining import forget_earlier
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
 from lfads_nb.queue.runner import EXIT_CODES, EXIT_TAKEN, parse_arguments
 from lfads_nb.queue.status import RunState, move_status, read_status
 from lfads_nb.queue.stopping import forget_stop
 from lfads_nb.queue.watching import RunWatch
+from tests.queue.tiny_runs import leave_outputs
 
 
 def behaviour_of(folder):
@@ -39,6 +41,8 @@ def run(folder, watch):
         time.sleep(0.02)
     if attempt <= behaviour.get("fail", 0):
         return move_status(folder, RunState.FAILED, reason="told to fail")
+    leave_outputs(folder)
+    forget_earlier(folder)
     folder.done.touch()
     return move_status(folder, RunState.DONE)
 

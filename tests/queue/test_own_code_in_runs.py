@@ -52,7 +52,7 @@ def own_run(tmp_path, monkeypatch):
 def execute(folder, template):
     """Execute a run as the queue's workers do: in the run's folder."""
     task = RunTask(
-        str(folder.path), "cpu", 1, "all", True, str(template), sys.executable,
+        str(folder.path), "cpu", 1, "all", str(template), sys.executable,
         "lfads_nb.queue.runner", {},
     )  # fmt: skip
     command = [part for part in runner_command(task) if not part.startswith("--parent")]

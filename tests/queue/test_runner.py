@@ -66,6 +66,7 @@ def test_training_afresh_what_is_done_keeps_its_outputs_until_the_new_ones_are_w
         "    run.output.mkdir(exist_ok=True)\n"
         "    note(run, f'{len(list(run.output.iterdir()))} files of an earlier training')\n"
         "    (run.output / 'checkpoint').write_text(WHICH)\n"
+        "    leave_checkpoint(run)\n"
         "    return TrainSummary(40, 80, 'max_epochs=40 reached', 39, 1.0, 1.0, 10)\n"
         "run_stage(run_dir, 'training', train)"
     )
@@ -99,7 +100,7 @@ def test_training_afresh_what_is_done_keeps_its_outputs_until_the_new_ones_are_w
 
 def test_a_matplotlib_backend_that_is_not_there_leaves_a_run_alone(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "nonsense")
-    drawing = "from lfads_nb.results import report\nrun_stage(run_dir, 'sampling', work)"
+    drawing = "from lfads_nb.results import report\nrun_stage(run_dir, 'sampling', leave_means)"
     assert run(folder, write_template(tmp_path / "t.ipynb", sampling=drawing)) == 0
 
 

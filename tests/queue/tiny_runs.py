@@ -1,9 +1,11 @@
 """Tiny runs: real folders and real processes, notebooks that end within a second."""
 
+import base64
 import os
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import nbformat
@@ -15,18 +17,51 @@ from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
 from lfads_nb.sweep.run_record import RunRecord
 
+EMPTY_HDF5 = zlib.decompress(
+    base64.b64decode(
+        "eNrr9HBx4+WS4mIAAQ4OBhYGAQZk8B8KFJhR+TD5BCjNCKU7oPQKJpg4I1hOAiouCDUfXV1IkKsrsvno9oyCkQ08XB0DQHQElM8BpU8woaqDpcMAKtkLAKSkKIg="
+    )
+)
 QUICK_STAGE = """
 from lfads_nb.queue.stage import run_stage
-def work(run, params, datasets): pass
-def note(run, text):
-    with open(run.path / "trained.txt", "a") as file: file.write(text + "\\n")
+from tests.queue.tiny_runs import leave_checkpoint, leave_means, leave_weights, note
 """
 STAGE_CELLS = {
-    "training": "def train(run, params, datasets): note(run, 'trained')\n"
+    "training": "def train(run, params, datasets): note(run, 'trained'); leave_checkpoint(run)\n"
     "run_stage(run_dir, 'training', train)",
-    "sampling": "run_stage(run_dir, 'sampling', work)",
-    "exporting": "run_stage(run_dir, 'exporting', work)",
+    "sampling": "run_stage(run_dir, 'sampling', leave_means)",
+    "exporting": "run_stage(run_dir, 'exporting', leave_weights)",
 }
+
+
+def note(run, text):
+    with open(run.path / "trained.txt", "a") as file:
+        file.write(text + "\n")
+
+
+def leave_checkpoint(run):
+    run.output.mkdir(exist_ok=True)
+    (run.output / "lfads_vae-1.weights.h5").write_bytes(EMPTY_HDF5)
+
+
+def leave_means(run, params, datasets):
+    run.output.mkdir(exist_ok=True)
+    for name in datasets:
+        for split in ("train", "valid"):
+            run.posterior_means(name, split, params.posterior_mean_kind).write_bytes(EMPTY_HDF5)
+
+
+def leave_weights(run, params, datasets):
+    run.output.mkdir(exist_ok=True)
+    run.model_params.write_bytes(EMPTY_HDF5)
+
+
+def leave_outputs(folder):
+    """Leave what a run that is done has."""
+    record = RunRecord.load(folder)
+    leave_checkpoint(folder)
+    leave_means(folder, record.params, record.datasets)
+    leave_weights(folder, record.params, record.datasets)
 
 
 def make_run_folder(root, name="single", **params):
