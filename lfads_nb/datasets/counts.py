@@ -48,9 +48,9 @@ class Counts:
     condition_ids : (trials,) whole numbers or text; NaN or '' for a trial without condition.
     truth : (trials, time, channels) expected spikes per bin, for synthetic data.
     external_inputs : (trials, time, inputs) measured inputs that drive the network.
-    behavior : signals on the bins of the spikes by name, such as `{"hand_vel": Signal(values, unit=
-        "mm/s")}`, each (trials, time, dims), NaN where it is not known; for decoding and looking
-        at, the model never sees it. See `Signal`.
+    behavior : signals on the bins of the spikes by name, such as
+        `{"hand_vel": Signal(values, unit="mm/s")}`, each (trials, time, dims), NaN where it is not
+        known; for decoding and looking at, the model never sees it. See `Signal`.
     trial_columns : further columns with one value per trial (reaction times, angles, ...).
     metadata : plain values; `subject`, `datetime`, `save_tags` and `comment` are shown in tables.
     name : the session's name, for messages.

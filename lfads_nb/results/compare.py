@@ -39,7 +39,7 @@ def compare(runs: Iterable[Any], *, with_rates: bool = True) -> pd.DataFrame:
 
     Parameters
     ----------
-    runs : `Run`s, or run folders.
+    runs : each a `Run` or a run folder.
     with_rates : also work out the figures that need the inferred rates, which takes longer.
 
     Returns
