@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from lfads_nb.atomic_files import write_text
 from lfads_nb.queue.kernel import make_kernel_manager
+from lfads_nb.queue.output_limits import shorten_text
 
 if TYPE_CHECKING:
     import nbformat
@@ -117,15 +119,20 @@ class NotebookExecution:
         import nbformat
         import papermill
         from nbclient.exceptions import CellTimeoutError, DeadKernelError
+        from papermill.engines import papermill_engines
         from papermill.exceptions import PapermillExecutionError
         from papermill.iorw import papermill_io
 
+        from lfads_nb.queue.notebook_client import ENGINE, LimitedEngine
+
         papermill_io.register(_SCHEME, files)
+        papermill_engines.register(ENGINE, LimitedEngine)
         try:
             papermill.execute_notebook(
                 self.notebook,
                 # Papermill fills parameters into the `{}` of a path; a folder's own stay.
                 _SCHEME + str(self._path).replace("{", "{{").replace("}", "}}"),
+                engine_name=ENGINE,
                 cwd=str(self._path.parent),
                 progress_bar=False,
                 stdout_file=self._output,
@@ -168,7 +175,7 @@ def _describe(error: Any) -> Failure:
         error=short_cause(error.ename, error.evalue),
         kind=error.ename,
         place=f"cell {error.cell_index} of run.ipynb (In [{error.exec_count}])",
-        traceback="\n".join("\n".join(lines).splitlines()[-25:]),
+        traceback=shorten_text("\n".join("\n".join(lines).splitlines()[-25:]), most=20_000),
     )
 
 
@@ -195,16 +202,45 @@ def short_cause(kind: str, text: str) -> str:
     """
     said = next((line.strip() for line in text.splitlines() if line.strip()), "")
     kind = kind.strip() or "an error without a name"
-    return f"{kind}: {said or _KINDS_IN_WORDS.get(kind, 'it came without a message')}"
+    said = said if len(said) <= 1000 else f"{said[:1000]}..."
+    cause = f"{kind}: {said or _KINDS_IN_WORDS.get(kind, 'it came without a message')}"
+    advice = _advice(kind, text)
+    return f"{cause}; {advice}" if advice else cause
+
+
+_LESS_MEMORY = "run fewer at once, or make the model or the batches smaller"
+_MORE_FILES = (
+    "this account may open too few files at once: end the queue, and start it from a shell after "
+    "`ulimit -n 4096`, or have the limit raised"
+)
+
+
+def _advice(kind: str, text: str) -> str:
+    """Say what to do about a resource that ran out; "" for other errors."""
+    if kind == "MemoryError" or "Cannot allocate memory" in text or "std::bad_alloc" in text:
+        return f"the memory of this machine, or of this account, ran out: {_LESS_MEMORY}"
+    if kind == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in text:
+        return f"the device's memory ran out: {_LESS_MEMORY}"
+    return _MORE_FILES if "Too many open files" in text else ""
 
 
 def _death_in_words(exit_code: int | None) -> str:
     if exit_code is None:
         return "the kernel stopped answering"
-    if exit_code == -9:
+    if exit_code == -signal.SIGKILL:
         return (
             "the kernel was killed (signal 9); if nobody did that on purpose, the machine ran out "
-            "of memory: run fewer at once, or make the model or the batches smaller"
+            f"of memory: {_LESS_MEMORY}"
+        )
+    if exit_code == -signal.SIGABRT:
+        return (
+            "the kernel gave up (signal 6), as libraries do that get no memory or no thread: the "
+            f"end of lfads.out says more; if that was it, {_LESS_MEMORY}"
+        )
+    if exit_code in (-signal.SIGSEGV, -signal.SIGBUS):
+        return (
+            f"the kernel crashed inside a library (signal {-exit_code}); a disk or memory that is "
+            "full can do that. If it happens again, reinstall or update tensorflow and h5py"
         )
     if exit_code < 0:
         return f"the kernel died of signal {-exit_code}"

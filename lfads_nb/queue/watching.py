@@ -16,6 +16,7 @@ import psutil
 from lfads_nb.errors import LfadsError
 from lfads_nb.queue.devices import MIB
 from lfads_nb.queue.ends import write_end
+from lfads_nb.queue.output_limits import shorten_log
 from lfads_nb.queue.processes import RUN_MARK, end_processes_of, own_attempt
 from lfads_nb.queue.status import RunState, local_now, read_status
 from lfads_nb.queue.stopping import asked_to_stop
@@ -71,6 +72,8 @@ class RunWatch:
     def __exit__(self, *_: object) -> None:
         self._closed.set()
         self._thread.join()
+        if not self._lock.lost():
+            shorten_log(self._folder.log)
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
         if signum in _CANCELS:
@@ -107,6 +110,7 @@ class RunWatch:
             if now - memory > 2.0:
                 memory = now
                 self._look_at_memory()
+                shorten_log(self._folder.log)
 
     def _stop_kernel(self) -> None:
         """Interrupt, interrupt again, kill, and at last end this process with the truth written."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lfads_nb.queue.execution import short_cause
+from lfads_nb.queue.execution import _death_in_words, short_cause
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,28 @@ from lfads_nb.queue.execution import short_cause
 )
 def test_the_reason_of_a_failure_is_never_empty(kind, text, expected):
     assert short_cause(kind, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "advice"),
+    [
+        ("MemoryError", "Unable to allocate 3 GiB", "run fewer at once"),
+        ("ResourceExhaustedError", "OOM when allocating tensor", "the device's memory ran out"),
+        ("OSError", "[Errno 24] Too many open files: 'x'", "ulimit -n"),
+        ("OSError", "[Errno 12] Cannot allocate memory", "run fewer at once"),
+    ],
+)
+def test_a_resource_that_ran_out_comes_with_what_to_do(kind, text, advice):
+    assert short_cause(kind, text).startswith(f"{kind}: {text}; ")
+    assert advice in short_cause(kind, text)
+
+
+def test_a_cause_of_a_million_characters_fits_a_status():
+    assert len(short_cause("ValueError", "x" * 10**6)) < 1100
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(-9, "out of memory"), (-6, "signal 6"), (-11, "signal 11"), (3, "code 3")]
+)
+def test_the_death_of_a_kernel_is_told_with_what_to_change(code, words):
+    assert words in _death_in_words(code)
