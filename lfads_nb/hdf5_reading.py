@@ -67,9 +67,9 @@ def refuse_links_at_top(file: h5py.File) -> None:
     OSError
         One is.
     """
-    for name in file:
-        if isinstance(file.get(name, getlink=True), h5py.ExternalLink):
-            raise _refusal(name, file.filename)
+    found = file.id.links.iterate(_leads_out, info=True)
+    if found is not None:
+        raise _refusal(found, file.filename)
 
 
 def refuse_stored_elsewhere(dataset: h5py.Dataset) -> None:

@@ -48,6 +48,9 @@ class _BatchSettings(Protocol):
     train_to_test_ratio: int
 
 
+_SHOWN_ROWS = 200
+
+
 class DatasetCollection:
     """Sessions in one folder (or elsewhere), under distinct names.
 
@@ -119,10 +122,10 @@ class DatasetCollection:
         return dataset
 
     def _put(self, dataset: Dataset) -> None:
-        if dataset in self._datasets:
+        if any(known is dataset for known in self._datasets):
             return
-        if dataset.name in self.names:
-            place = self.names.index(dataset.name)
+        place = next((i for i, d in enumerate(self._datasets) if d.name == dataset.name), None)
+        if place is not None:
             _log.info("dataset %s replaces the one of the same name", dataset.name)
             self._datasets[place].collection = None
             self._datasets[place] = dataset
@@ -360,10 +363,13 @@ class DatasetCollection:
     def _repr_html_(self) -> str:
         from lfads_nb.datasets.info_table import info_table
 
-        table = info_table(self._datasets, only_cheap=True) if self._datasets else None
+        shown = self._datasets[:_SHOWN_ROWS]
+        table = info_table(shown, only_cheap=True) if shown else None
+        n_more = len(self) - len(shown)
         return (
             f"<b>{type(self).__name__} &ldquo;{escape(self.name)}&rdquo;</b><br>"
             f"<small>{len(self)} dataset{'' if len(self) == 1 else 's'} in "
             f"{escape(str(self.path))}</small>"
             + (table.to_html(escape=True, na_rep="") if table is not None else "")
+            + (f"<small>... and {n_more} more: info_table() lists all</small>" if n_more else "")
         )

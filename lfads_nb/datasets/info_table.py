@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -31,17 +32,25 @@ def info_table(
     reload: bool = False,
     full: bool = False,
     only_cheap: bool = False,
+    patience_s: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> pd.DataFrame:
     """Describe datasets, a row each; one that cannot be read says why in column `problem`.
 
     Column `notes` says what was assumed, changed or left out when a file was read.
 
-    With `only_cheap`, rows stay empty where a user's loader would have to read all spikes.
+    With `only_cheap`, rows stay empty where a user's loader would have to read all spikes; with
+    `patience_s`, also where no file has been read before and that time is over.
     """
+    deadline = float("inf") if patience_s is None else clock() + patience_s
+
+    def is_read(dataset: Dataset) -> bool:
+        if clock() > deadline:
+            return dataset.known_info is not None
+        return dataset.has_cheap_info or not only_cheap
+
     rows = [
-        _row(dataset, reload=reload, full=full)
-        if dataset.has_cheap_info or not only_cheap
-        else _problem("")
+        _row(dataset, reload=reload, full=full) if is_read(dataset) else _problem("")
         for dataset in datasets
     ]
     index = pd.Index([dataset.name for dataset in datasets], name="dataset", dtype="object")

@@ -132,7 +132,7 @@ def _by_content(path: Path, start: bytes) -> str | None:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
         return "npz" if names and all(name.endswith(".npy") for name in names) else None
-    if not h5py.is_hdf5(path):
+    if not start.startswith(b"\x89HDF\r\n\x1a\n") and not h5py.is_hdf5(path):
         return None
     with h5py.File(path, "r") as file:
         refuse_links_at_top(file)

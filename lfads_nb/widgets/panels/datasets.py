@@ -18,6 +18,9 @@ from lfads_nb.widgets.panel import Panel
 from lfads_nb.widgets.panels.dataset_preview import DatasetPreview
 from lfads_nb.widgets.theme import button, html, plural, row, section, stack, text_box, title
 
+# So long a folder of thousands of files may hold up the form; the rest is read beside it.
+_PATIENCE_S = 1.0
+
 _FILE_COLUMNS = [
     column("file", "File", kind="code"),
     column("format", "Format", width="130px"),
@@ -176,14 +179,14 @@ class DatasetsPanel(Panel):
     def _show_datasets(self) -> None:
         datasets = self.bench.datasets
         assert datasets is not None
-        table = datasets.info_table()
-        self.table.update_rows([_dataset_row(name, table.loc[name]) for name in table.index])
+        from lfads_nb.datasets.info_table import info_table  # pandas takes a while to load
+
+        table = info_table(datasets.datasets, patience_s=_PATIENCE_S)
+        self.table.update_rows([_dataset_row(name, row) for name, row in table.iterrows()])
         self._show_chosen()
-        # rates are in no header: the spikes have to be read
-        missing = [
-            d for d in datasets
-            if not table.loc[d.name, "problem"] and table["mean_rate_hz"].isna()[d.name]
-        ]  # fmt: skip
+        # Rates are in no header: the spikes have to be read. What was not read in time is, too.
+        is_missing = table["mean_rate_hz"].isna() & (table["problem"] == "")
+        missing = [d for d, missed in zip(datasets, is_missing, strict=True) if missed]
         if missing and not self._info_task.is_busy:
             self._info_task.start(
                 "Reading rates", lambda progress: self._read_rates(missing, progress)
@@ -199,7 +202,7 @@ class DatasetsPanel(Panel):
         datasets = self.bench.datasets
         if datasets is not None:
             table = datasets.info_table()
-            self.table.update_rows([_dataset_row(name, table.loc[name]) for name in table.index])
+            self.table.update_rows([_dataset_row(name, row) for name, row in table.iterrows()])
 
     def _show_chosen(self) -> None:
         n = len(self.table.selected)
@@ -307,6 +310,8 @@ def _dataset_row(name: str, info: Any) -> Row:
     state = cell("ready", tone="good", icon="✓")
     if problem:
         state = cell(problem, tone="bad", icon="✗")
+    elif pd.isna(info["trials"]):
+        state = cell("not read yet")
     elif notes:
         state = cell(f"ready: {notes}", tone="warn", icon="!")
     cells: dict[str, Any] = {
