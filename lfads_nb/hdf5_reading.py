@@ -67,9 +67,15 @@ def refuse_links_at_top(file: h5py.File) -> None:
     OSError
         One is.
     """
-    found = file.id.links.iterate(_leads_out, info=True)
-    if found is not None:
-        raise _refusal(found, file.filename)
+    leading: list[bytes] = []
+
+    def look(name: bytes, info: Any) -> None:
+        if _leads_out(name, info):
+            leading.append(name)
+
+    file.id.links.iterate(look, info=True)
+    if leading:
+        raise _refusal(leading[0], file.filename)
 
 
 def refuse_stored_elsewhere(dataset: h5py.Dataset) -> None:
