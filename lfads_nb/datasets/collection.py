@@ -122,10 +122,10 @@ class DatasetCollection:
         return dataset
 
     def _put(self, dataset: Dataset) -> None:
-        if any(known is dataset for known in self._datasets):
+        if dataset in self._datasets:
             return
-        place = next((i for i, d in enumerate(self._datasets) if d.name == dataset.name), None)
-        if place is not None:
+        if dataset.name in self.names:
+            place = self.names.index(dataset.name)
             _log.info("dataset %s replaces the one of the same name", dataset.name)
             self._datasets[place].collection = None
             self._datasets[place] = dataset
@@ -163,7 +163,14 @@ class DatasetCollection:
                     f"{dataset.name!r}: choose by a narrower pattern, or add them one by one under "
                     "other names."
                 )
-        return [self.add(dataset) for dataset in new]
+        known = set(self.names)  # looked at once: there may be thousands
+        for dataset in new:
+            if dataset.name in known:
+                self.add(dataset)
+            else:
+                dataset.collection = self
+                self._datasets.append(dataset)
+        return new
 
     def find(self, which: Any = None) -> list[Dataset]:
         """Find datasets.
