@@ -10,11 +10,12 @@ import os
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lfads_nb.errors import QueueError
+from lfads_nb.errors import LfadsError, QueueError
 from lfads_nb.python_commands import module_command
 from lfads_nb.queue.batches import Batch, LaunchOptions, passed_on
 from lfads_nb.queue.clusters import describe_cluster, probe_folders
@@ -32,7 +33,14 @@ from lfads_nb.queue.retraining import Kind, ask_to_retrain, read_retraining, wit
 from lfads_nb.queue.run_lock import RunIsTakenError, is_worked_on, read_holder
 from lfads_nb.queue.runner import EXIT_TAKEN
 from lfads_nb.queue.starting import ServerKeeper, ensure_server
-from lfads_nb.queue.status import STOPPED, RunState, RunStatus, local_now, write_status
+from lfads_nb.queue.status import (
+    STOPPED,
+    RunState,
+    RunStatus,
+    local_now,
+    read_status,
+    write_status,
+)
 from lfads_nb.queue.stopping import asked_to_stop, forget_stop
 from lfads_nb.queue.table import make_table
 from lfads_nb.sweep.folders import PopulationFolder, RunFolder
@@ -146,15 +154,24 @@ class Queue:
             probe_folders(chosen.cluster, wanted)
         _let_stop(wanted)
         with self.home.exclusive("launch"):
-            queued = [folder for folder in wanted if _mark_queued(folder, chosen)]
-            populations = [f.path for f in queued if is_population(f)]
-            if runs := [f.path for f in queued if f.path not in populations]:
-                Batch.new(runs, chosen).save(self.home)
-            if populations:
-                driving = driver_options(chosen, self.home, share_gpus=share_gpus)
-                Batch.new(populations, driving).save(self.home)
+            queued: list[RunFolder] = []
+            before = [read_status(folder) for folder in wanted]
+            try:
+                queued += (folder for folder in wanted if _mark_queued(folder, chosen))
+                self._save(queued, chosen, share_gpus=share_gpus)
+            except LfadsError:
+                _take_back(wanted, before)
+                raise
             if queued or any(s.state.is_active for s in self._reader.read()):
                 ensure_server(self.home)
+
+    def _save(self, queued: list[RunFolder], chosen: LaunchOptions, *, share_gpus: bool) -> None:
+        populations = [f.path for f in queued if is_population(f)]
+        if runs := [f.path for f in queued if f.path not in populations]:
+            Batch.new(runs, chosen).save(self.home)
+        if populations:
+            driving = driver_options(chosen, self.home, share_gpus=share_gpus)
+            Batch.new(populations, driving).save(self.home)
 
     def _refuse_what_never_fits(self, folders: list[RunFolder], options: LaunchOptions) -> None:
         devices, book = list_devices(), MemoryBook(self.home)
@@ -414,6 +431,16 @@ def _let_stop(folders: Iterable[RunFolder]) -> None:
             if not current_status(folder).state.is_running:
                 break
             time.sleep(0.05)
+
+
+def _take_back(folders: Iterable[RunFolder], before: Iterable[RunStatus]) -> None:
+    """Undo the marks of a launch that could not be saved: nobody would ever start these runs."""
+    for folder, status in zip(folders, before, strict=True):
+        is_marked = read_status(folder).state is RunState.QUEUED
+        if is_marked and status.state is not RunState.QUEUED:
+            with suppress(LfadsError, OSError):
+                write_status(folder, status)
+                withdraw(folder)
 
 
 def _mark_queued(folder: RunFolder, options: LaunchOptions) -> bool:

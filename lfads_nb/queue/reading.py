@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
+from lfads_nb.queue.batches import Batch
 from lfads_nb.queue.ends import find_dead, record_dead
 from lfads_nb.queue.home import QueueHome, read_json_file
 from lfads_nb.queue.status import RunState, RunStatus, read_status
@@ -15,6 +16,8 @@ _Stamp = tuple[int, int, int] | None
 
 STARTS_WITHIN_S = 12.0
 """A server that is being started is there by then, on a busy machine too."""
+SAVED_WITHIN_S = 60.0
+"""A launch is saved by then after its runs were marked as queued."""
 
 
 def current_status(folder: RunFolder) -> RunStatus:
@@ -50,6 +53,8 @@ class StatusReader:
         self._read: list[RunStatus] = [RunStatus(RunState.NEW)] * len(self.folders)
         self.n_files_read = 0
         self._has_server = True
+        self._launches_of: _Stamp = None
+        self._launched: set[str] = set()
 
     def read(self) -> list[RunStatus]:
         """Return every run's status, in the order of the folders.
@@ -84,10 +89,10 @@ class StatusReader:
         has_server = home is not None and home.server_process() is not None
         self._has_server = has_server
         return [
-            self._wait(folder, news, has_server=has_server)
+            self._wait(folder, stamp, news, has_server=has_server)
             if status.state is RunState.QUEUED
             else ""
-            for folder, status in zip(self.folders, self._read, strict=True)
+            for folder, stamp, status in zip(self.folders, self._stamps, self._read, strict=True)
         ]
 
     @property
@@ -104,7 +109,7 @@ class StatusReader:
             and self._clock() - max(queued_at) > STARTS_WITHIN_S
         )
 
-    def _wait(self, folder: RunFolder, news: dict, *, has_server: bool) -> str:
+    def _wait(self, folder: RunFolder, stamp: _Stamp, news: dict, *, has_server: bool) -> str:
         if not has_server:
             if not self.is_stalled:
                 return "the queue is starting"
@@ -115,7 +120,23 @@ class StatusReader:
             return "the queue is paused"
         waits = news.get("waits")
         waits = waits if isinstance(waits, dict) else {}
+        if str(folder.path) not in waits and self._is_forgotten(folder, stamp):
+            return "no launch here names it: launch it again, unless another queue has it"
         return str(waits.get(str(folder.path), "waits for its turn"))
+
+    def _is_forgotten(self, folder: RunFolder, stamp: _Stamp) -> bool:
+        """Whether a run has been queued for long, and no launch that was saved names it.
+
+        A process that ended while it launched, or a home that was deleted, leaves such runs.
+        """
+        if self._home is None or stamp is None or self._clock() - stamp[0] / 1e9 < SAVED_WITHIN_S:
+            return False
+        changed = _stamp(str(self._home.batches))
+        if changed != self._launches_of:
+            batches = map(Batch.load, self._home.batches.glob("*.json"))
+            self._launched = {run for batch in filter(None, batches) for run in batch.runs}
+            self._launches_of = changed
+        return str(folder.path) not in self._launched
 
 
 def _stamp(path: str) -> _Stamp:

@@ -1,15 +1,19 @@
 """No public reader of a run's status shows a dead run as running."""
 
 import socket
+import time
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import pytest
 
 from lfads_nb import queue
+from lfads_nb.errors import QueueError
 from lfads_nb.queue import ends
-from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.batches import Batch, LaunchOptions
+from lfads_nb.queue.home import QueueHome, put_json
 from lfads_nb.queue.processes import ProcessId
-from lfads_nb.queue.reading import STARTS_WITHIN_S, StatusReader, current_status
+from lfads_nb.queue.reading import SAVED_WITHIN_S, STARTS_WITHIN_S, StatusReader, current_status
 from lfads_nb.queue.status import RunState, RunStatus, read_status, write_status
 from lfads_nb.results.compare import compare
 from lfads_nb.results.run_view import RunView
@@ -108,3 +112,31 @@ def test_just_after_a_launch_the_queue_is_starting_and_only_later_not_running(tm
     now[0] += STARTS_WITHIN_S
     assert reader.waits() == ["the queue is not running: launch again to go on"]
     assert reader.is_stalled
+
+
+def test_a_queued_run_that_no_launch_names_does_not_wait_for_ever(folder, home, tmp_path):
+    """The process that launched it was killed before its launch was saved."""
+    named = make_run_folder(tmp_path / "other")
+    Batch.new([named.path], LaunchOptions()).save(home)
+    put_json(home.server_json, asdict(ProcessId.own()))
+    for run in (folder, named):
+        write_status(run, RunStatus(RunState.QUEUED))
+    later = [0.0]
+    reader = StatusReader([folder, named], home, clock=lambda: time.time() + later[0])
+    reader.read()
+    assert reader.waits() == ["waits for its turn"] * 2
+    later[0] = 2 * SAVED_WITHIN_S
+    waits = reader.waits()
+    assert "launch it again" in waits[0]
+    assert waits[1] == "waits for its turn"
+
+
+def test_a_launch_on_a_full_disk_leaves_runs_as_they_were(small_disk, leave_free, tmp_path):
+    home = QueueHome.find({"LFADS_NB_HOME": str(small_disk)})
+    folders = [make_run_folder(tmp_path / "runs", name) for name in ("a", "b")]
+    write_status(folders[1], RunStatus(RunState.FAILED, reason="the moon"))
+    leave_free(small_disk, 0)
+    with pytest.raises(QueueError, match="No space left"):
+        queue.Queue(folders, home=home).launch()
+    assert [read_status(f).state for f in folders] == [RunState.PREPARED, RunState.FAILED]
+    assert read_status(folders[1]).reason == "the moon"
