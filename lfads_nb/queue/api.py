@@ -33,14 +33,7 @@ from lfads_nb.queue.retraining import Kind, ask_to_retrain, read_retraining, wit
 from lfads_nb.queue.run_lock import RunIsTakenError, is_worked_on, read_holder
 from lfads_nb.queue.runner import EXIT_TAKEN
 from lfads_nb.queue.starting import ServerKeeper, ensure_server
-from lfads_nb.queue.status import (
-    STOPPED,
-    RunState,
-    RunStatus,
-    local_now,
-    read_status,
-    write_status,
-)
+from lfads_nb.queue.status import STOPPED, RunState, RunStatus, local_now, read_status, write_status
 from lfads_nb.queue.stopping import asked_to_stop, forget_stop
 from lfads_nb.queue.table import make_table
 from lfads_nb.sweep.folders import PopulationFolder, RunFolder
