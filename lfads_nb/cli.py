@@ -129,6 +129,9 @@ def run(
 def queue(
     collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
     rerun: Annotated[bool, typer.Option(help="Train runs that are done afresh.")] = False,
+    more_epochs: Annotated[
+        int, typer.Option(min=0, help="Go on with runs that are done, for so many epochs.")
+    ] = 0,
     detach: Annotated[bool, typer.Option(help="Do not wait for the end.")] = False,
     max_simultaneous: Annotated[
         int | None, typer.Option(min=1, help="Runs at once at most, over all devices.")
@@ -163,6 +166,7 @@ def queue(
     _print_advice(collection)
     launched = collection.launch(
         rerun=rerun,
+        more_epochs=more_epochs,
         max_tasks_simultaneously=max_simultaneous,
         gpu_list=gpu or None,
         one_task_per_gpu=not share_gpus,
@@ -357,6 +361,22 @@ def retry(
 ) -> None:
     """Queue again what failed, was cancelled or was interrupted; training goes on where it was."""
     _queue_of(collection_dir, runs).retry()
+
+
+@command
+def bring_back(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    runs: RunNames = None,
+) -> None:
+    """Bring back what runs had made before training them again failed.
+
+    What is cancelled comes back by itself.
+    """
+    found = _queue_of(collection_dir, runs).bring_back()
+    for name in found:
+        console.print(escape(f"{name} is done again, with what it had made before."))
+    if not found:
+        raise RunFolderError("there is nothing to bring back")
 
 
 @command

@@ -46,6 +46,7 @@ def test_help_names_every_command():
         "status",
         "cancel",
         "retry",
+        "bring-back",
         "pause",
         "resume",
         "sample",
@@ -96,16 +97,30 @@ def test_runs_are_cancelled_and_paused_by_what_they_are_called(collection, monke
     assert "no run nobody" in wrong.stderr
 
 
+def test_what_a_failed_rerun_had_set_aside_is_brought_back(collection, monkeypatch, tmp_path):
+    monkeypatch.setenv("LFADS_NB_HOME", str(tmp_path / "home"))
+    run = collection.runs[0]
+    run.folder.earlier_output.mkdir()
+    move_status(run.folder, RunState.QUEUED)
+    move_status(run.folder, RunState.FAILED)
+    assert run.name in call("bring-back", collection.path).output
+    assert run.is_done
+    again = call("bring-back", collection.path)
+    assert again.exit_code == 1
+    assert "nothing to bring back" in again.stderr
+
+
 def test_options_of_a_launch_that_cannot_work_are_told(collection, monkeypatch, tmp_path):
     monkeypatch.setenv("LFADS_NB_HOME", str(tmp_path / "home"))
     told = {
         "--sample-only": "not trained yet",
+        "--rerun --more-epochs=3": "rerun and more_epochs exclude each other",
         "--memory=1e8": "can never start here",
         "--cluster=nowhere": "no address of a dask scheduler",
         "--gpu=77": "gpu_list asks for GPU 77",
     }
     for option, message in told.items():
-        result = call("queue", collection.path, option)
+        result = call("queue", collection.path, *option.split())
         assert result.exit_code == 1
         assert message in result.stderr
     assert {run.status().state for run in collection.runs} == {RunState.PREPARED}

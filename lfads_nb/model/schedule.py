@@ -10,6 +10,7 @@ from keras import ops
 
 from lfads_nb.sweep.more_epochs import MoreEpochs
 from lfads_nb.sweep.params import RampSteps, RunParams
+from lfads_nb.sweep.progress import limit_in_words, more_in_words
 
 
 def ramp(step: Any, start: int, increase: int) -> Any:
@@ -93,11 +94,11 @@ def end_reached(
     more : what was asked for beyond the setting's own end, which counts no more then.
     """
     if more is not None:
-        return f"{more.epochs} more epochs done ({more.end} in all)" if epoch >= more.end else ""
+        return more_in_words(more.epochs, more.end) if epoch >= more.end else ""
     if rate < params.learning_rate_stop:
         return f"learning rate {rate:.3g} is below learning_rate_stop"
     if 0 < params.max_epochs <= epoch:
-        return f"max_epochs={params.max_epochs} reached"
+        return limit_in_words(params.max_epochs)
     return ""
 
 

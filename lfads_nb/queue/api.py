@@ -29,7 +29,14 @@ from lfads_nb.queue.population_launch import driver_options, is_population
 from lfads_nb.queue.processes import new_attempt, run_marks
 from lfads_nb.queue.progress_view import show_progress
 from lfads_nb.queue.reading import StatusReader, current_status
-from lfads_nb.queue.retraining import Kind, ask_to_retrain, read_retraining, withdraw
+from lfads_nb.queue.retraining import (
+    Kind,
+    ask_to_retrain,
+    bring_back,
+    has_earlier_output,
+    read_retraining,
+    withdraw,
+)
 from lfads_nb.queue.run_lock import RunIsTakenError, is_worked_on, read_holder
 from lfads_nb.queue.runner import EXIT_TAKEN
 from lfads_nb.queue.starting import ServerKeeper, ensure_server
@@ -260,6 +267,20 @@ class Queue:
         names = dict(zip(self.folders, self.names, strict=True))
         again = [f for f in folders if current_status(f).state in STOPPED]
         Queue(again, names=[names[f] for f in again], home=self.home).launch(**options)
+
+    def bring_back(self, runs: Any = None) -> list[str]:
+        """Bring back what runs had made before training them again failed; None for all of this.
+
+        Returns
+        -------
+        The names of those that had something to bring back; they are done now.
+        """
+        names = dict(zip(self.folders, self.names, strict=True))
+        chosen = self._chosen(runs)
+        found = [f for f in chosen if has_earlier_output(f) and not read_status(f).state.is_active]
+        for folder in found:
+            bring_back(folder)
+        return [names[folder] for folder in found]
 
     def pause_all(self) -> None:
         """Start no more runs of any collection; those that are running go on."""

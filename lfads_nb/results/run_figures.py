@@ -28,6 +28,8 @@ from lfads_nb.results.variability import (
     within_condition_share,
 )
 from lfads_nb.sweep.advice import ramp_end
+from lfads_nb.sweep.more_epochs import MoreEpochs
+from lfads_nb.sweep.progress import ended_at_limit
 
 MOST_TRIALS = 600
 """Of each split, evenly spread: more cost time and change the figures little."""
@@ -45,6 +47,7 @@ class RunFigures:
     ----------
     n_train, n_valid, n_neurons, n_silent : trials, neurons, and neurons without a training spike.
     batch_size, steps_per_epoch, epochs, steps, max_epochs : of the training; 0 epochs is no limit.
+    ended_at_limit : 1 if a number of epochs ended it, 0 if another rule did.
     ramp_end : step at which all penalties in use have their full weight, by the setting.
     ramps_ended : 1 if they had it in the last epoch, else 0.
     best_epoch : the one whose weights are used, from 0.
@@ -75,6 +78,7 @@ class RunFigures:
     epochs: float = _NAN
     steps: float = _NAN
     max_epochs: float = _NAN
+    ended_at_limit: float = _NAN
     ramp_end: float = _NAN
     ramps_ended: float = _NAN
     best_epoch: float = _NAN
@@ -131,14 +135,17 @@ class RunFigures:
 
 
 def _of_setting(view: RunView) -> dict[str, float]:
-    params, n_sessions = view.params, len(view.datasets)
+    params, n_sessions, end = view.params, len(view.datasets), view.training_end()
+    more = MoreEpochs.read(view.folder.output)
     found = {
         "batch_size": params.batch_size,
-        "max_epochs": params.max_epochs,
+        "max_epochs": params.max_epochs if more is None else more.end,
         "ramp_end": ramp_end(params, n_sessions),
         "has_inputs": float(params.co_dim > 0),
         "learning_rate_init": params.learning_rate_init,
     }
+    if end:
+        found["ended_at_limit"] = float(bool(ended_at_limit(end)))
     rate = view.progress().get("learning_rate")
     return found | ({"learning_rate": float(rate)} if isinstance(rate, int | float) else {})
 

@@ -233,12 +233,13 @@ def ramps_not_ended(f: RunFigures) -> Finding | None:
         return None
     epochs = epochs_after_ramps(f.ramp_end, f.steps_per_epoch)
     shorter = max(int(f.steps * 0.5) // 10 * 10, 1)
+    more = max(epochs - int(f.epochs), 10) if math.isfinite(f.epochs) else epochs
     return Finding(
         "ramps_not_ended", Level.BAD, "ramps not ended",
         f"The penalties never reached full weight: their ramps take {f.ramp_end:,.0f} steps, "
         f"training made {f.steps:,.0f} ({f.steps_per_epoch:,.0f} an epoch).",
         f"Set max_epochs to {epochs:,} or more, or the ramps (kl_increase_steps, "
-        f"l2_increase_steps) to {shorter:,}.",
+        f"l2_increase_steps) to {shorter:,}; or go on from here with more_epochs={more}.",
     )  # fmt: skip
 
 
@@ -310,17 +311,27 @@ def oscillates(f: RunFigures) -> Finding | None:
 def still_improving(f: RunFigures) -> Finding | None:
     """The best epoch is among the last, and the limit on epochs ended training.
 
-    Within the last twentieth. A note: all ten runs with 400 epochs of the 13 were, good and bad.
+    Within the last twentieth; what ended it is what the run itself says, where it does. A note: all
+    ten runs with 400 epochs of the 13 were, good and bad.
     """
     at_limit = 0 < f.max_epochs <= f.epochs
+    if math.isfinite(f.ended_at_limit):
+        at_limit = f.ended_at_limit == 1
     if not at_limit or not f.best_epoch >= f.epochs - max(f.epochs / 20, 1) - 1:
         return None
     never = f.learning_rate >= f.learning_rate_init
     return Finding(
         "still_improving", Level.NOTE, "still improving",
-        f"It was still improving when max_epochs={f.max_epochs:.0f} ended it"
+        f"It was still improving when it ended after {f.epochs:.0f} epochs"
         f"{', and the learning rate never fell' if never else ''}: more epochs may gain.",
+        f"Go on from here: launch it with more_epochs={_half_more(f.epochs)} (launch options: more "
+        "epochs for what is done).",
     )  # fmt: skip
+
+
+def _half_more(epochs: float) -> int:
+    """Half as many epochs once more, in tens."""
+    return math.ceil(max(epochs / 2, 10) / 10) * 10
 
 
 def rate_never_fell(f: RunFigures) -> Finding | None:

@@ -5,6 +5,7 @@ Written by the model, carried through `status.json`, shown by every view of the 
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -41,6 +42,23 @@ class TrainProgress:
 
 LOWER_IS_BETTER = ("total_valid", "recon_valid")
 """Of the figures that `select_by` offers; of the others the highest is best."""
+
+
+def limit_in_words(max_epochs: int) -> str:
+    """Say that the limit on epochs ended training."""
+    return f"max_epochs={max_epochs} reached"
+
+
+def more_in_words(epochs: int, in_all: int) -> str:
+    """Say that epochs that were asked for beyond the setting's own end are done."""
+    return f"{epochs} more epochs done ({in_all} in all)"
+
+
+def ended_at_limit(training_end: str) -> bool | None:
+    """Whether a number of epochs ended a training, from what is said of its end; None if unsaid."""
+    if not training_end:
+        return None
+    return bool(re.match(r"max_epochs=\d+ reached|\d+ more epochs done", training_end))
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,20 @@ class Run:
 
         return launch([self], **options)
 
+    def bring_back(self) -> RunStatus:
+        """Bring back what the run had made before training it again failed; it is done then.
+
+        What is cancelled comes back by itself.
+
+        Raises
+        ------
+        QueueError
+            There is nothing to bring back, or the run is queued or worked on.
+        """
+        from lfads_nb.queue.retraining import bring_back
+
+        return bring_back(self.folder)
+
     @property
     def is_done(self) -> bool:
         """Whether every stage ended well."""

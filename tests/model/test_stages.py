@@ -13,6 +13,7 @@ from lfads_nb.model import stages
 from lfads_nb.model.callbacks import EpochRecorder
 from lfads_nb.model.weights import read_model_params
 from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.more_epochs import MoreEpochs
 from tests.model.small_runs import small_params, write_inputs
 
 pytestmark = [pytest.mark.training, pytest.mark.usefixtures("op_by_op")]
@@ -115,6 +116,48 @@ def test_a_training_that_has_ended_does_not_start_again(tmp_path):
     summary = train(run)
     assert "max_epochs=2 reached" in summary.stop_reason
     assert run.fit_log.read_text() == before
+
+
+def test_more_epochs_give_what_a_training_of_all_of_them_gives(tmp_path):
+    through, more = (write_inputs(tmp_path / name) for name in "ab")
+    train(through, max_epochs=5)
+    train(more, max_epochs=3)
+    MoreEpochs(2).save(more.output)
+    summary = train(more, max_epochs=3)
+    assert summary.stop_reason == "2 more epochs done (5 in all)"
+    assert more.fit_log.read_text() == through.fit_log.read_text()
+    a, b = weights_of(through), weights_of(more)
+    assert all(np.array_equal(a[key], b[key]) for key in a)
+    assert train(more, max_epochs=3).epochs == 5
+    MoreEpochs(1).save(more.output)
+    assert train(more, max_epochs=3).epochs == 6
+
+
+def test_more_epochs_go_on_after_early_stopping_and_after_the_learning_rate_fell(tmp_path):
+    run = write_inputs(tmp_path)
+    ends = {
+        "max_epochs": 200, "early_stopping_patience": 2, "learning_rate_init": 1e-9,
+        "learning_rate_stop": 1e-10, "kl_increase_steps": 0, "l2_increase_steps": 0,
+    }  # fmt: skip
+    ended = train(run, **ends)
+    assert "no better validation likelihood" in ended.stop_reason
+    MoreEpochs(3).save(run.output)
+    assert train(run, **ends).epochs > ended.epochs + 1
+    MoreEpochs(2).save(run.output)
+    below = {**ends, "early_stopping_patience": 0, "learning_rate_init": 1.0}
+    below["learning_rate_stop"] = 0.5
+    assert "2 more epochs done" in train(run, **below).stop_reason
+
+
+def test_more_epochs_without_a_checkpoint_do_not_train_from_the_start(tmp_path):
+    run = write_inputs(tmp_path)
+    run.output.mkdir()
+    MoreEpochs(3).save(run.output)
+    with pytest.raises(RunFolderError, match="holds no checkpoint that could go on with 3 more"):
+        train(run)
+    (run.output / "more_epochs.json").write_text("{}")
+    with pytest.raises(RunFolderError, match=r"more_epochs.json cannot be read"):
+        train(run)
 
 
 def test_training_ends_by_the_learning_rate(tmp_path):

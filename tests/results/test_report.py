@@ -221,9 +221,12 @@ def test_data_are_summarised_before_any_training(make_run):
 def test_numbers_are_those_of_the_files(make_run, pm_of):
     run = make_run()
     times = {"training": "2026-01-01T10:00:00", "sampling": "2026-01-01T11:02:00"}
-    run.folder.status_json.write_text(json.dumps({"schema": 1, "state": "done", "times": times}))
+    ended = "max_epochs=40 reached, while the validation cost was still falling"
+    status = {"schema": 1, "state": "done", "times": times, "training_end": ended}
+    run.folder.status_json.write_text(json.dumps(status))
     table = report.numbers_table(run.folder)
     training = dict(table.rows)
+    assert training["training ended"] == ended
     assert training["validation cost"] == "217.70 nats/trial"
     assert training["best epoch"] == "28"
     assert training["training time"] == "1 h 2 min"

@@ -7,6 +7,7 @@ the share of targets decoded from the rates; chance is 0.125, raw counts give 0.
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -164,3 +165,16 @@ def test_every_check_says_where_its_threshold_comes_from():
         sources = ("our choice", "13 runs", "definition", "own length", "note")
         text = " ".join((check.__doc__ or "").split())
         assert any(source in text for source in sources), check.__name__
+
+
+@pytest.mark.parametrize(
+    ("ended_at_limit", "max_epochs", "is_said"),
+    [(1.0, 300, True), (0.0, 200, False), (math.nan, 200, True), (math.nan, 300, False)],
+)
+def test_stopped_while_still_improving_offers_to_go_on(ended_at_limit, max_epochs, is_said):
+    """What ended training is what the run itself says, where it does."""
+    figures = replace(HEALTHY, best_epoch=198, max_epochs=max_epochs, ended_at_limit=ended_at_limit)
+    found = {f.check: f for f in verdict_of(figures).findings}
+    assert ("still_improving" in found) == is_said
+    if is_said:
+        assert "more_epochs=100" in found["still_improving"].change

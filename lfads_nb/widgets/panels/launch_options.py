@@ -20,6 +20,10 @@ class LaunchOptions(w.VBox):
         self.memory = text_box("GPU memory per run (MB)", width="260px", hint="estimated")
         self.shared = _tick("several runs on one GPU, as memory allows")
         self.rerun = _tick("train afresh what is done")
+        self.more_epochs = w.BoundedIntText(
+            0, 0, 10**6, description="More epochs for what is done",
+            layout=w.Layout(width="280px"), style={"description_width": "initial"},
+        )  # fmt: skip
         self.sample_only = _tick("only sample and export again, with the trained weights")
         self.retries = w.BoundedIntText(
             0, 0, 20, description="Retries after a failure", layout=w.Layout(width="220px"),
@@ -29,7 +33,7 @@ class LaunchOptions(w.VBox):
             [
                 stack(
                     row(self.gpu_list, self.at_once, self.memory, self.retries),
-                    row(self.shared, self.rerun, self.sample_only),
+                    row(self.shared, self.rerun, self.sample_only, self.more_epochs),
                 )
             ],
             selected_index=None,
@@ -39,8 +43,13 @@ class LaunchOptions(w.VBox):
 
     def on_change(self, callback: Callable[[], Any]) -> None:
         """Have a function called when an option changes what would be launched."""
-        for widget in (self.rerun, self.sample_only):
+        for widget in (self.rerun, self.sample_only, self.more_epochs):
             widget.observe(lambda _change: callback(), "value")
+
+    @property
+    def takes_what_is_done(self) -> bool:
+        """Whether runs that are done would be launched too."""
+        return self.rerun.value or self.sample_only.value or self.more_epochs.value > 0
 
     def values(self) -> dict[str, Any]:
         """Return the options that differ from their defaults, as `launch` takes them.
@@ -52,6 +61,7 @@ class LaunchOptions(w.VBox):
         """
         found: dict[str, Any] = {
             "rerun": self.rerun.value,
+            "more_epochs": self.more_epochs.value,
             "mode": "posterior_mean_only" if self.sample_only.value else "",
             "retries": self.retries.value,
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 import ipywidgets as w
 
 from lfads_nb.plain_text import plain_text
+from lfads_nb.queue.retraining import has_earlier_output
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.regular_files import read_tail
 from lfads_nb.sweep import Run
@@ -34,22 +35,30 @@ class RunDetails(w.VBox):
             tip="The report as one HTML page, and its figures as PNG and SVG, in the run's folder",
         )
         self._save.on_click(lambda _button: self._save_report())
+        self.bring_back = button(
+            "Bring back what it had before",
+            tip="Give up training it again: its outputs and report of before, and it is done",
+        )
+        self.bring_back.on_click(lambda _button: self._bring_back())
         self._task = TaskBar()
         self._facts = html()
         self._log = html()
         self._run: Run | None = None
         self._shown: tuple[object, ...] = ()
         super().__init__([
-            stack(self._title, self._state, self._links, self._save, self._task, self._facts,
-                  self._log)
+            stack(self._title, self._state, self.bring_back, self._links, self._save, self._task,
+                  self._facts, self._log)
         ])  # fmt: skip
-        self._save.layout.display = "none"
+        self._save.layout.display = self.bring_back.layout.display = "none"
 
     def show(self, run: Run | None, status: RunStatus | None) -> None:
         """Show a run, or a hint if there is none."""
         self._run = run
         is_done = status is not None and status.state is RunState.DONE
         self._save.layout.display = "" if is_done else "none"
+        has_more = run is not None and status is not None and not status.state.is_active
+        has_more = has_more and has_earlier_output(run.folder)
+        self.bring_back.layout.display = "" if has_more else "none"
         if run is None or status is None:
             self._shown = ()
             self._title.value = '<span class="lfads-dim">Click a run to see its log.</span>'
@@ -99,6 +108,25 @@ class RunDetails(w.VBox):
             ),
             on_end=self._saved,
         )
+
+    def _bring_back(self) -> None:
+        run = self._run
+        if run is None:
+            return
+        self.bring_back.disabled = True
+        self._task.start(
+            f"Bringing back {run.name}",
+            lambda _progress: run.bring_back(),
+            on_done=lambda _status: self._task.notice.say(
+                "success", "It is done again, with what it had made before."
+            ),
+            on_end=self._brought_back,
+        )
+
+    def _brought_back(self) -> None:
+        self.bring_back.disabled = False
+        run = self._run
+        self.show(run, None if run is None else run.status())
 
     def _saved(self) -> None:
         self._save.disabled = False
@@ -161,6 +189,10 @@ def _verdict_html(verdict: Verdict) -> str:
 
 def _facts_html(run: Run, status: RunStatus) -> str:
     facts = [("Folder", str(run.folder.path)), ("Setting", run.params.differences_text())]
+    if status.training_end:
+        facts.append(("Training ended", status.training_end))
+    if status.state is RunState.DONE and status.reason:
+        facts.append(("Note", status.reason))
     if status.attempt > 1:
         facts.append(("Attempt", str(status.attempt)))
     if status.peak_memory_mb:

@@ -185,7 +185,7 @@ class RunsPanel(Panel):
         )
 
     def _to_launch(self, runs: list[Run], statuses: dict[str, RunStatus]) -> list[Run]:
-        again = self.options.rerun.value or self.options.sample_only.value
+        again = self.options.takes_what_is_done
         return [
             run
             for run in runs
@@ -265,7 +265,7 @@ class RunsPanel(Panel):
         if not to_launch:
             found.append(
                 f"nothing is left to do: of {plural(len(runs), 'run')}, all are done or under way "
-                "(launch options: train again)"
+                "(launch options: train afresh, or more epochs)"
             )
         return found + _data_problems(to_launch)
 

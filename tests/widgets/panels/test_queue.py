@@ -84,6 +84,17 @@ def test_a_row_says_all_that_is_known(panel, collection):
     assert "1 failed, 1 training, 1 queued, 1 new" in panel._count.value
 
 
+def test_why_training_ended_is_in_the_hover_of_the_state_and_in_the_details(panel, collection):
+    done = collection.runs[3]
+    words = "max_epochs=40 reached, while the validation cost was still falling <b>"
+    mark(done, RunState.DONE, training_end=words)
+    panel.refresh()
+    assert cells(panel, done)["state"]["title"] == f"Training ended: {words}."
+    panel.table.selected = [done.name]
+    assert "<dt>Training ended</dt><dd>max_epochs=40 reached" in panel.details._facts.value
+    assert "falling &lt;b&gt;" in panel.details._facts.value
+
+
 def test_the_reason_of_a_failure_is_in_the_row_and_in_words_below(panel, collection):
     failed = collection.runs[1]
     assert cells(panel, failed)["state"]["sub"] == "ran out of memory <b>"

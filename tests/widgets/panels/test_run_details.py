@@ -1,7 +1,7 @@
 import nbformat
 import pytest
 
-from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.queue.status import RunState, RunStatus, write_status
 from lfads_nb.widgets.panels.run_details import RunDetails
 from tests.widgets.panels.test_queue import write_log
 
@@ -41,6 +41,22 @@ def test_the_report_of_a_done_run_is_saved_by_one_click(run):
 def test_only_a_done_run_has_a_report_to_save(run):
     assert shown(run, RunState.TRAINING)._save.layout.display == "none"
     assert shown(run, RunState.DONE)._save.layout.display == ""
+
+
+def test_what_a_run_had_before_its_rerun_failed_is_back_by_one_click(run):
+    assert shown(run, RunState.FAILED).bring_back.layout.display == "none"
+    run.folder.output.rename(run.folder.earlier_output)
+    write_status(run.folder, RunStatus(RunState.FAILED, reason="training failed: MemoryError"))
+    assert shown(run, RunState.TRAINING).bring_back.layout.display == "none"
+    details = shown(run, RunState.FAILED)
+    assert details.bring_back.layout.display == ""
+    details.bring_back.click()
+    details._task.join(60)
+    assert "done again" in details._task.notice.value
+    assert run.is_done
+    assert run.folder.fit_log.exists()
+    assert details.bring_back.layout.display == "none"
+    assert "in place again" in details._facts.value
 
 
 def test_a_report_that_cannot_be_saved_says_why(run):

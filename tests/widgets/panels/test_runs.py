@@ -89,6 +89,18 @@ def test_launch_takes_what_is_not_done(panel, collection, launched):
     assert "2 runs queued" in panel.task.notice.value
 
 
+def test_more_epochs_are_for_what_is_done(panel, collection, launched):
+    for run in collection.runs:
+        mark(run, RunState.DONE)
+    panel.refresh()
+    assert "train afresh, or more epochs" in panel._blockers.value
+    panel.options.more_epochs.value = 40
+    assert panel.launch.description == f"Launch {len(collection.runs)} runs"
+    panel.launch.click()
+    panel.task.join(60)
+    assert launched == [([run.name for run in collection.runs], {"more_epochs": 40})]
+
+
 def test_launch_takes_only_what_is_selected(panel, collection, launched):
     panel.specs.table.selected = ["all"]
     panel.settings.table.selected = [collection.params[1].param_hash]
