@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from lfads_nb.datasets import Counts, Dataset, DatasetCollection, generate_demo_datasets
     from lfads_nb.own_code import register
     from lfads_nb.queue import Queue, launch
-    from lfads_nb.results import FitLog, PosteriorMeans, TrainedParams, compare
+    from lfads_nb.results import FitLog, PosteriorMeans, TrainedParams
+    from lfads_nb.results.compare import compare
     from lfads_nb.sweep import (
         Population,
         Range,

@@ -100,7 +100,7 @@ class _ExactLoader(importlib.machinery.SourceFileLoader):
     def get_code(self, fullname: str) -> Any:  # noqa: ARG002
         return self.source_to_code(self._content, self.path)
 
-    def get_data(self, path: str) -> bytes:  # type: ignore[override]
+    def get_data(self, path: str) -> bytes:
         return self._content if path == self.path else super().get_data(path)
 
 

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 
@@ -76,7 +77,7 @@ class _PatientFile(io.RawIOBase):
     def tell(self) -> int:
         return self._place
 
-    def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def, override]
+    def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
         n_bytes = min(len(view), max(0, self.size - self._place))
         found = os.pread(self._fd, n_bytes, self._place)
@@ -85,7 +86,7 @@ class _PatientFile(io.RawIOBase):
         self._place += n_bytes
         return n_bytes
 
-    def write(self, data) -> int:  # type: ignore[no-untyped-def, override]
+    def write(self, data: Any) -> int:
         view = memoryview(data).cast("B")
         start, self._place = self._place, self._place + len(view)
         self.size = max(self.size, self._place)

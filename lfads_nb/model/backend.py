@@ -125,8 +125,12 @@ def _jax_with_gradient(forward: Forward, backward: Backward) -> Callable[..., Te
         outputs, kept = forward(*args)
         return outputs, (args, outputs, kept)
 
+    def back(kept: tuple[Any, ...], d_outputs: Tensors) -> tuple[Any, ...]:
+        args, outputs, of_forward = kept
+        return backward(args, outputs, of_forward, d_outputs)
+
     op = jax.custom_vjp(lambda *args: forward(*args)[0])
-    op.defvjp(keep, lambda kept, d_outputs: backward(*kept, d_outputs))
+    op.defvjp(keep, back)
     return jax.jit(op)
 
 

@@ -36,7 +36,7 @@ def divergences(network: Network, encoded: Encoded, decoded: Decoded, n_trials: 
 
 def initial_divergence(network: Network, encoded: Encoded, n_trials: int) -> Tensor:
     """Return that of g0, analytic, (trials,)."""
-    if encoded.ic_mean is None:
+    if encoded.ic_mean is None or network.ic_prior is None:
         return ops.zeros((n_trials,))
     kl = network.ic_prior.divergence(encoded.ic_mean, encoded.ic_logvar)
     return network.settings["kl_ic_weight"] * kl
@@ -50,6 +50,7 @@ def input_divergence(network: Network, co: Tensor, logvar: Tensor, noise: Tensor
     """
     squared = 0.0 if noise is None else ops.square(noise)
     log_q = -0.5 * (logvar + LOG_2PI + squared)
+    assert network.input_prior is not None
     log_p = network.input_prior.log_prob(co)
     return network.settings["kl_co_weight"] * ops.sum(log_q - log_p, axis=(0, 2))
 

@@ -53,7 +53,7 @@ class ControlledInputs(NamedTuple):
     """(T, B, G): dropout multipliers of the generator on its way to the factors."""
 
 
-_TRIAL_AXES = ControlledInputs(
+_TRIAL_AXES: Any = ControlledInputs(
     con_gates_x=1, gen_gates_x=1, con_h0=0, gen_h0=0, noise=1, feedback_masks=1, gen_masks=1
 )
 
@@ -126,7 +126,7 @@ def controlled_scan(
         part = ControlledInputs(*arrays)
         return op(part, joint, first_factors(part.gen_h0, joint))
 
-    return ControlledStates(*side_by_side(loop, given, _TRIAL_AXES, out_axis=1))
+    return ControlledStates(*side_by_side(loop, tuple(given), _TRIAL_AXES, out_axis=1))
 
 
 def _tensors(arrays: tuple) -> Iterator[Tensor | None]:
@@ -259,11 +259,13 @@ def _controlled_op(clip: float) -> Any:
             noise=x.noise,
         )
         d, (d_con_gates, *d_gen_gates) = _run_back(x, w, xs, clip=clip)
+        if d_gen_gates:
+            gen_gates_x = d_gen_gates[0]
+        else:
+            assert d.gen_gates_x is not None
+            gen_gates_x = d.gen_gates_x[None]
         d_inputs = ControlledInputs(
-            con_gates_x=d_con_gates,
-            gen_gates_x=d_gen_gates[0] if d_gen_gates else d.gen_gates_x[None],
-            con_h0=d.con,
-            gen_h0=d.gen,
+            con_gates_x=d_con_gates, gen_gates_x=gen_gates_x, con_h0=d.con, gen_h0=d.gen
         )
         return d_inputs, d.weights, d.factors
 

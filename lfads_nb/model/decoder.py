@@ -61,6 +61,10 @@ class Decoder(keras.layers.Layer):
         self.controller = Controller(architecture, init) if has_controller else None
         self.built = True
 
+    def _with_controller(self) -> Controller:
+        assert self.controller is not None, "this network has no inferred inputs"
+        return self.controller
+
     def draw_masks(
         self, n_trials: int, keep: Tensor, seed: keras.random.SeedGenerator
     ) -> DropoutMasks:
@@ -112,7 +116,7 @@ class Decoder(keras.layers.Layer):
         masks : DropoutMasks
         rates_out : read-out matrix and bias if rates are fed back
         """
-        c = self.controller
+        c = self._with_controller()
         con_h0 = ops.broadcast_to(c.h0, (gen_init.shape[0], c.units))
         inputs = ControlledInputs(
             con_gates_x=c.encoded_gates(encoded),
@@ -132,7 +136,7 @@ class Decoder(keras.layers.Layer):
         return coupled_weights(self._weights(rates_out))
 
     def _weights(self, rates_out: tuple[Tensor, Tensor] | None) -> ControlledWeights:
-        c, g = self.controller, self.generator
+        c, g = self._with_controller(), self.generator
         w_out, b_out = rates_out or (None, None)
         return ControlledWeights(
             w_con_ru=c.w_h_ru,

@@ -16,7 +16,7 @@ Tensor = Any
 
 def update_gate_bias(units: int) -> np.ndarray:
     """The constant 1 on the update gate, and on no other, of the gates [r | u | c]."""
-    return np.repeat(np.float32([0, 1, 0]), units)
+    return np.repeat(np.array([0, 1, 0], np.float32), units)
 
 
 class Encoder(keras.layers.Layer):

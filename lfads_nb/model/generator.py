@@ -23,7 +23,10 @@ class Generator(keras.layers.Layer):
         p = architecture.params
         self.units = units = p.gen_dim
         self.n_inferred, n_inputs = p.co_dim, architecture.generator_inputs
-        self.w_g0 = self.b_g0 = self.first_state = self.w_x = None
+        self.w_g0: Tensor = None
+        self.b_g0: Tensor = None
+        self.first_state: Tensor = None
+        self.w_x: Tensor = None
         if p.ic_dim == 0:
             self.first_state = add_variable(self, "first_state", np.zeros((1, units)))
         elif p.ic_dim != units:

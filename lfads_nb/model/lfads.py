@@ -214,6 +214,7 @@ class Lfads(keras.Model):
             return ops.sum(rows * values) / n_rows
 
         kl_weight, l2_weight = self.penalty_weights()
+        assert y_pred is not None
         f = y_pred
         parts = {
             "recon": -average(f.log_likelihood),

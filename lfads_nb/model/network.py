@@ -62,8 +62,10 @@ class Network(keras.layers.Layer):
         self.likelihood = likelihood_of(p.output_dist)
         self.seed = keras.random.SeedGenerator(p.seed)
         self.readin = ReadIn(architecture, sessions, init) if architecture.has_readin else None
-        self.ic_encoder = self.ic_prior = None
-        self.ci_encoder = self.input_prior = None
+        self.ic_encoder: Encoder | None = None
+        self.ic_prior: InitialConditionPrior | None = None
+        self.ci_encoder: Encoder | None = None
+        self.input_prior: InputPrior | None = None
         if p.ic_dim:
             self._add_initial_condition(init)
         if p.co_dim:
@@ -145,6 +147,7 @@ class Network(keras.layers.Layer):
         if self.readin is not None:
             x = self.readin(x, session)
         if p.ext_input_dim and not p.inject_ext_input_to_gen:
+            assert external is not None, "this network needs external inputs"
             e = ops.transpose(external[:, :n], (1, 0, 2))
             x = ops.concatenate([x, self._drop(e, training)], axis=-1)
         mean, logvar = self._initial_condition(x[: a.n_ic_bins], training)
@@ -170,7 +173,7 @@ class Network(keras.layers.Layer):
             return DropoutMasks()
         return self.decoder.draw_masks(n_trials, self.settings["keep_prob"], self.seed)
 
-    def _initial_condition(self, x: Tensor, training: bool) -> tuple[Tensor, Tensor]:
+    def _initial_condition(self, x: Tensor, training: bool) -> tuple[Tensor | None, Tensor | None]:
         if self.ic_encoder is None:
             return None, None
         last = self.ic_encoder(x, last_only=True)
@@ -183,6 +186,7 @@ class Network(keras.layers.Layer):
     def _controller_inputs(self, x: Tensor) -> Tensor | None:
         if self.ci_encoder is None:
             return None
+        assert self.decoder.controller is not None
         encoded = self.decoder.controller.lagged(self.ci_encoder(x))
         unseen = self.architecture.n_bins - encoded.shape[0]
         return ops.pad(encoded, ((0, unseen), (0, 0), (0, 0))) if unseen else encoded
@@ -248,9 +252,11 @@ class Network(keras.layers.Layer):
             States before the first bin, (trials x samples, gen_dim), and what goes on from them.
         """
         rows = n_trials * n_samples
-        posterior = (encoded.ic_mean, encoded.ic_logvar)
-        repeated = (None if x is None else ops.repeat(x, n_samples, axis=0) for x in posterior)
-        g0 = self._draw_g0(Encoded(*repeated, None), draw)
+        mean, logvar = (
+            None if x is None else ops.repeat(x, n_samples, axis=0)
+            for x in (encoded.ic_mean, encoded.ic_logvar)
+        )
+        g0 = self._draw_g0(Encoded(mean, logvar, None), draw)
         decoder = StepwiseDecoder(
             self.decoder,
             gates_x=self._generator_gates(external, training=False),
@@ -269,7 +275,7 @@ class Network(keras.layers.Layer):
         return keras.random.normal(shape, seed=self.seed)
 
     def _draw_g0(self, encoded: Encoded, draw: Draw) -> Tensor | None:
-        if encoded.ic_mean is None or draw == "mean":
+        if encoded.ic_mean is None or encoded.ic_logvar is None or draw == "mean":
             return encoded.ic_mean
         noise = keras.random.normal(tuple(encoded.ic_mean.shape), seed=self.seed)
         return encoded.ic_mean + noise * ops.exp(0.5 * encoded.ic_logvar)
@@ -313,7 +319,8 @@ class Network(keras.layers.Layer):
         ):
             if encoder is not None and self.architecture.uses(name):
                 group = self._penalised(name, (encoder.w_h_ru, encoder.w_h_c))
-                groups.append(group._replace(counts=ops.cast(group.scale > 0, "float32")))
+                is_on = ops.cast(self.settings[name] > 0, "float32")
+                groups.append(group._replace(counts=is_on))
         return l2_penalty(groups)
 
     def _penalised(self, name: str, variables: Sequence[Any]) -> Penalised:

@@ -31,11 +31,12 @@ def l2_penalty(groups: Sequence[Penalised]) -> Tensor:
     Whoever gives a group decides that it counts: TF1's generator and controller both count in
     the number of elements even if one of their scales is 0.
     """
-    scaled = [group for group in groups if group.scale is not None]
+    scaled = [(group.scale, group) for group in groups if group.scale is not None]
     if not scaled:
         return ops.zeros(())
     total = sum(
-        0.5 * group.scale * sum(ops.sum(ops.square(v)) for v in group.variables) for group in scaled
+        0.5 * scale * sum(ops.sum(ops.square(v)) for v in group.variables)
+        for scale, group in scaled
     )
     return total / sum(group.counts * group.n_elements for group in groups)
 

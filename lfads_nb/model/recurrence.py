@@ -184,6 +184,7 @@ def _run_back(
 
     def one_step(carry: tuple, now: _StepInputs) -> tuple:
         dh, d_ru, d_c, *d_weights = carry
+        assert now.kept is not None
         d = step_back(
             dh if now.d_state is None else dh + now.d_state,
             now.left,

@@ -20,6 +20,7 @@ from lfads_nb.model.batches import make_batch
 from lfads_nb.model.devices import chosen_device
 from lfads_nb.model.inputs import Trials
 from lfads_nb.model.lfads import Lfads
+from lfads_nb.model.network import Draw
 from lfads_nb.model.sample_pass import OUTPUT, Passed, encode_trials, pass_samples
 from lfads_nb.sweep.folders import PosteriorKind
 
@@ -101,7 +102,7 @@ class PosteriorSampler:
         max_trials: int,
         with_sd: bool = False,
     ) -> None:
-        draw = "mean" if kind == "posterior_push_mean" else "sample"
+        draw: Draw = "mean" if kind == "posterior_push_mean" else "sample"
         self.model = model
         self.n_samples = 1 if draw == "mean" else n_samples
         device = chosen_device(model.architecture.params.device, device_names()).split(":")[0]

@@ -300,7 +300,8 @@ class _Elsewhere(RunFolder):
 
     def __init__(self, path: Path, output: Path) -> None:
         super().__init__(path)
-        object.__setattr__(self, "_output", output)
+        self._output: Path
+        object.__setattr__(self, "_output", output)  # the class that it builds on is frozen
 
     @property
     def output(self) -> Path:

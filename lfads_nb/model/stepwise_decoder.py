@@ -78,10 +78,12 @@ class StepwiseDecoder:
         self._constant = gates_x[0] if gates_x.shape[0] == 1 else None
         self.inputs = BinInputs(None if self._constant is not None else gates_x)
         self._cell = CellWeights(*map(ops.convert_to_tensor, (g.w_h_ru, g.w_h_c)))
-        self._w_fac, self._coupled, self._con_h0 = g.factor_weights(), None, None
+        self._w_fac = g.factor_weights()
+        self._con_h0: Tensor = None
+        self._coupled: CoupledWeights | None = None
         if c is not None:
             self._con_h0 = ops.convert_to_tensor(c.h0)
-            self._coupled: CoupledWeights = decoder.coupled_weights(rates_out)
+            self._coupled = decoder.coupled_weights(rates_out)
             self.inputs = self.inputs._replace(con_gates_x=c.encoded_gates(encoded), noise=noise)
 
     def start(self, gen_init: Tensor) -> tuple:

@@ -42,7 +42,7 @@ def views(network: Network) -> list[View]:
 
 def _views(network: Network) -> Iterator[View]:
     yield from _session_views(network)
-    if network.ic_encoder is not None:
+    if network.ic_encoder is not None and network.ic_prior is not None:
         yield from _encoder_views(network.ic_encoder, "ic_enc")
         yield View("z/prior_g0_mean", ((network.ic_prior.mean, ()),))
         yield View("z/prior_g0_logvar", ((network.ic_prior.theta, ()),))
@@ -50,7 +50,7 @@ def _views(network: Network) -> Iterator[View]:
             w, b = getattr(network, f"w_ic_{name}"), getattr(network, f"b_ic_{name}")
             yield View(f"z/ic_enc_2_post_g0_{name}/W", ((w, ()),))
             yield View(f"z/ic_enc_2_post_g0_{name}/b", ((b, ()),))
-    if network.ci_encoder is not None:
+    if network.ci_encoder is not None and network.input_prior is not None:
         yield from _encoder_views(network.ci_encoder, "ci_enc")
         yield View("z/u_prior_ar1_logevars", ((network.input_prior.log_nvar, ()),))
         yield View("z/u_prior_ar1_logatau", ((network.input_prior.log_tau, ()),))
@@ -87,6 +87,7 @@ def _encoder_views(encoder: Encoder, name: str) -> Iterator[View]:
 
 def _controller_views(network: Network) -> Iterator[View]:
     c = network.decoder.controller
+    assert c is not None
     yield View("con/c0", ((c.h0, ()),))
     yield from _cell_views(c, "con/GenGRU")
     for name in ("mean", "logvar"):
@@ -176,8 +177,8 @@ def from_tf1(network: Network, arrays: Mapping[str, np.ndarray], *, source: obje
         raise RunFolderError(
             f"{source} holds {', '.join(unknown[:5])}, for which the settings have no place"
         )
-    for key, variable in variables.items():
-        variable.assign(values[key])
+    for place, variable in variables.items():
+        variable.assign(values[place])
 
 
 def _model_keys(arrays: Mapping[str, np.ndarray]) -> list[str]:

@@ -178,12 +178,11 @@ class Queue:
         for folder in folders:
             first = PopulationFolder(folder.path).member(0) if is_population(folder) else folder
             run = str(first.path)
-            wish = Wish(
-                run,
-                "",
-                lambda kind, run=run: options.gpu_memory_required or book.needed_mb(run, kind),
-                options.gpu_list,
-            )
+
+            def needed_mb(kind: str, run: str = run) -> float:
+                return options.gpu_memory_required or book.needed_mb(run, kind)
+
+            wish = Wish(run, "", needed_mb, options.gpu_list)
             problem = never_fits(wish, devices)
             if problem:
                 raise QueueError(f"{_name(folder)} can never start here: {problem}")

@@ -340,6 +340,9 @@ class Dispatcher:
         if self._followers:
             await asyncio.wait(self._followers, timeout=NOTICE_S)
         self._drivers.close()
-        for pool in filter(None, [self._pool, *self._clusters.values()]):
+        pools: list[LocalPool | ForeignPool] = [*self._clusters.values()]
+        if self._pool is not None:
+            pools.insert(0, self._pool)
+        for pool in pools:
             with suppress(OSError, asyncio.TimeoutError):
                 await pool.close()

@@ -91,7 +91,7 @@ class NotebookExecution:
     ) -> None:
         self.notebook, self._path, self._output = notebook, path, output
         self._may_write = may_write
-        self._manager = make_kernel_manager()
+        self._manager, self._place = make_kernel_manager()
 
     @property
     def kernel_pid(self) -> int | None:
@@ -164,7 +164,7 @@ class NotebookExecution:
         if self._manager.has_kernel:
             with suppress(RuntimeError, OSError):
                 run_sync(self._manager.shutdown_kernel)(now=self.kernel_exit_code is not None)
-        self._manager.place.close()
+        self._place.close()
 
 
 def _describe(error: Any) -> Failure:

@@ -23,27 +23,25 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 
 
-def make_kernel_manager() -> AsyncKernelManager:
+def make_kernel_manager() -> tuple[AsyncKernelManager, PrivateFolder]:
     """Return the manager of one run's kernel, which is not yet started.
 
-    Its attribute `place` is the private folder of its sockets, to be closed at the end.
+    The second is the private folder of its sockets, to be closed at the end.
     """
     from jupyter_client.manager import AsyncKernelManager
 
     class RunKernelManager(AsyncKernelManager):
-        place: PrivateFolder
-
         @property
         def kernel_spec(self) -> KernelSpec:
             # What C code says goes to the log alone: it is no part of the report.
             return own_kernel_spec("--IPKernelApp.capture_fd_output=False")
 
     manager = RunKernelManager(kernel_name="python3", shutdown_wait_time=3.0)
-    manager.place = PrivateFolder()
+    place = PrivateFolder()
     manager.transport = "ipc"
-    manager.connection_file = str(manager.place.path / "kernel.json")
-    manager.ip = str(manager.place.path / "kernel")
-    return manager
+    manager.connection_file = str(place.path / "kernel.json")
+    manager.ip = str(place.path / "kernel")
+    return manager, place
 
 
 def own_kernel_spec(*options: str) -> KernelSpec:

@@ -17,7 +17,7 @@ class LimitedEngine(Engine):
     """Executes a notebook in a kernel whose manager is given."""
 
     @classmethod
-    def execute_managed_notebook(  # type: ignore[override]
+    def execute_managed_notebook(
         cls,
         nb_man: Any,
         kernel_name: str,

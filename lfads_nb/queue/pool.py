@@ -11,10 +11,10 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Generator, Sequence
+from collections.abc import Awaitable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import dask
 from distributed import Client, Nanny, Scheduler, Security, Worker
@@ -138,9 +138,9 @@ class LocalPool:
     async def close(self) -> None:
         """End scheduler and workers."""
         if self._client is not None:
-            await self._client.close()
+            await cast(Awaitable[None], self._client.close())
         if self._cluster is not None:
-            await self._cluster.close()
+            await cast(Awaitable[None], self._cluster.close())
 
 
 class ForeignPool:

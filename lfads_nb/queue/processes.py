@@ -41,9 +41,11 @@ class ProcessId:
         """Make what a file says of a process; None if it says nothing that could be one."""
         found = content if isinstance(content, dict) else {}
         pid, started, host = found.get("pid"), found.get("started"), found.get("host")
-        is_pid = type(pid) is int and 0 < pid < 2**31
-        is_time = type(started) in (int, float) and math.isfinite(started)
-        return cls(pid, float(started), host) if is_pid and is_time and type(host) is str else None
+        if type(pid) is not int or not 0 < pid < 2**31 or type(host) is not str:
+            return None
+        if type(started) not in (int, float) or not math.isfinite(number := float(started or 0)):
+            return None
+        return cls(pid, number, host)
 
     @classmethod
     def own(cls) -> ProcessId:

@@ -92,10 +92,10 @@ def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> 
         callbacks = {"on_progress": reporter.report} if takes_progress else {}
         result = function(folder, record.params, record.datasets, **callbacks)
     finished = (*reporter.status.finished_stages, stage)
-    ended = {"training_end": result.in_words} if isinstance(result, TrainSummary) else {}
-    reporter.write(
-        replace(reporter.status, finished_stages=finished, heartbeat=time.time(), **ended)
-    )
+    ended = replace(reporter.status, finished_stages=finished, heartbeat=time.time())
+    if isinstance(result, TrainSummary):
+        ended = replace(ended, training_end=result.in_words)
+    reporter.write(ended)
     return result
 
 

@@ -156,7 +156,8 @@ def alignment_figure(run: Any, *, n_components: int = 4, n_conditions: int = 5) 
         figure = new_figure(
             0.9 + 1.35 * len(components) + 0.24 * len(what.alignments), _title(what, run)
         )
-        panels, bars = figure.subfigures(1, 2, width_ratios=[max(len(shown), 2), 1.6])
+        parts: Any = figure.subfigures(1, 2, width_ratios=[max(len(shown), 2), 1.6])
+        panels, bars = parts
         axes = panels.subplots(len(components), len(shown), sharex=True, sharey="row",
                                squeeze=False)  # fmt: skip
         time = what.time_ms + np.diff(what.time_ms[:2]).sum() / 2

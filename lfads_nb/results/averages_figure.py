@@ -73,7 +73,7 @@ def _draw_session(part: SubFigure, pm: PosteriorMeans, neurons: Any, name: str) 
     model = pm.condition_averages("rates")
     rows = [("spikes, smoothed", smoothed), ("inferred rates", model)]
     if pm.has("true_rates"):
-        truth = np.where(present[:, None, None], pm.true_rates, np.nan)
+        truth = np.where(present[:, None, None], pm.field("true_rates")[:], np.nan)
         rows.append(("true rates", average_by_condition(truth, ids)))
     agreement = metrics.r2(smoothed.mean, model.mean)
     chosen = _choose_neurons(model) if neurons is None else np.atleast_1d(neurons)

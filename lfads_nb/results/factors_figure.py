@@ -60,7 +60,8 @@ def _draw_session(part: SubFigure, pm: PosteriorMeans, name: str) -> None:
     shown = _choose_factors(pm.factors)
     columns = len(shown) if len(shown) <= 3 else -(-len(shown) // 2)
     rows = -(-len(shown) // columns)
-    left, right = part.subfigures(1, 2, width_ratios=[columns, 1.25])
+    halves: Any = part.subfigures(1, 2, width_ratios=[columns, 1.25])
+    left, right = halves
     axes = left.subplots(rows, columns, sharex=True, squeeze=False)
     for panel, factor in zip(axes.flat, shown, strict=False):
         _draw_factor(panel, pm, factor, trials, labels, colors)

@@ -91,7 +91,8 @@ def report_style() -> Iterator[None]:
     machine that runs the queue, would leave a report without its pictures.
     """
     own = {k: v for k, v in mpl.rcParamsDefault.items() if not k.startswith(("backend", "webagg"))}
-    with mpl.rc_context({**own, **_STYLE}):
+    style: dict[Any, Any] = {**own, **_STYLE}
+    with mpl.rc_context(style):
         yield
 
 

@@ -74,7 +74,7 @@ def _draw_cost(axes: Axes, log: FitLog, name: str) -> None:
         for segment in range(log.n_resumes + 1):
             here = log.segment == segment
             kept = here & ~log.is_superseded
-            dots = {"marker": "o" if kept.sum() < 3 else None, "markersize": 3}
+            dots: dict[str, Any] = {"marker": "o" if kept.sum() < 3 else None, "markersize": 3}
             axes.plot(x[here], finite[here], color=color, alpha=0.3)
             axes.plot(x[kept], finite[kept], color=color, **dots,
                       label=label if segment == log.n_resumes else None)  # fmt: skip

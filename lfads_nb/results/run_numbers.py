@@ -171,26 +171,19 @@ def session_numbers(pm: PosteriorMeans, split: Split = "valid") -> SessionNumber
     split : trials to judge by; condition averages take all trials.
     """
     trials = np.sort(pm.trials_of(split))
-    found = {
-        "dataset": pm.datasets[0],
-        "split": split,
-        "n_trials": len(trials),
-        "n_neurons": pm.n_neurons,
-        **_psth(pm, trials),
-        **_kl(pm, trials),
-    }
+    found: dict[str, float] = {**_psth(pm, trials), **_kl(pm, trials)}
     if pm.has("true_rates"):
-        agreement = metrics.r2(pm.true_rates[trials], pm.rates[trials])
+        agreement = metrics.r2(pm.field("true_rates")[trials], pm.rates[trials])
         found["truth_r2"], found["truth_r2_by_channel"] = agreement[:2]
     if pm.params.output_dist == "poisson" and pm.has("counts"):
         found |= _bits(pm, trials)
-    return SessionNumbers(**found)
+    return SessionNumbers(pm.datasets[0], split, len(trials), pm.n_neurons, **found)
 
 
 def _psth(pm: PosteriorMeans, trials: np.ndarray) -> dict[str, float]:
     if pm.condition_ids is None or not pm.has("counts"):
         return {}
-    spikes = pm.counts * pm.counts_to_rates
+    spikes = pm.field("counts")[:] * pm.counts_to_rates
     sd_bins = smoothing_bins(pm, AVERAGE_SMOOTHING_MS)
     agreement = metrics.psth_r2(spikes, pm.rates, pm.condition_ids, sd_bins=sd_bins)
     of_nlb = metrics.psth_r2_of_evaluation(
@@ -213,7 +206,7 @@ def _kl(pm: PosteriorMeans, trials: np.ndarray) -> dict[str, float]:
 
 
 def _bits(pm: PosteriorMeans, trials: np.ndarray) -> dict[str, float]:
-    counts, expected = pm.counts[trials], pm.rates[trials] / pm.counts_to_rates
+    counts, expected = pm.field("counts")[trials], pm.rates[trials] / pm.counts_to_rates
     held_out, forward = pm.params.heldout_channels, pm.params.forward_prediction_bins
     seen_channels = np.arange(pm.n_neurons) < pm.n_neurons - held_out
     seen_bins = np.arange(pm.n_bins) < pm.n_bins - forward

@@ -95,7 +95,7 @@ def to_xarray(pm: PosteriorMeans, fields: Sequence[str] | None = None) -> xr.Dat
     }
     if pm.condition_ids is not None:
         coordinates["condition"] = ("trial", pm.condition_ids)
-    variables = {}
+    variables: dict[str, tuple[tuple[str, ...], Any, dict[str, str]]] = {}
     for name in wanted:
         field = FIELDS[name]
         unit = pm.rate_unit if field.per_second else field.unit

@@ -278,7 +278,8 @@ def _read_orthogonal(
     for block in np.unique(block_of_row):
         here = np.flatnonzero(block_of_row == block)
         span = _span(rows[here])
-        values[here] = _pick(dataset[(span, *spans)], (rows[here] - span.start, *inner))
+        where = (span, *spans)
+        values[here] = _pick(dataset[where], (rows[here] - span.start, *inner))
     return values
 
 

@@ -73,7 +73,7 @@ def _draw_session(
     )
     pictures = [("spikes smoothed", spikes), ("inferred rates", rates[trials])]
     if pm.has("true_rates"):
-        pictures.append(("true rates", pm.true_rates[trials]))
+        pictures.append(("true rates", pm.field("true_rates")[trials]))
     top = np.nanpercentile(np.concatenate([p for _, p in pictures[1:]]), 99.5)
     axes = part.subplots(
         1 + len(pictures) + len(lively), len(trials), sharex=True, sharey="row", squeeze=False,
@@ -142,7 +142,7 @@ def _draw_neuron(
     time = pm.bin_centers_ms
     axes.plot(time, smoothed, color=DATA, lw=1, label="smoothed")
     if pm.has("true_rates"):
-        axes.plot(time, pm.true_rates[trial, :, neuron], color=TRUTH, ls=(0, (3, 2)), lw=1,
+        axes.plot(time, pm.field("true_rates")[trial, :, neuron], color=TRUTH, ls=(0, (3, 2)), lw=1,
                   label="true")  # fmt: skip
     axes.plot(time, pm.rates[trial, :, neuron], color=MODEL, lw=1.6, label="inferred")
     spikes = np.flatnonzero(pm.field("counts")[trial, :, neuron] > 0)

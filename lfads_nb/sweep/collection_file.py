@@ -57,7 +57,7 @@ class LeftOut:
 def save(collection: RunCollection) -> None:
     """Write `collection.json`."""
     datasets = collection.dataset_collection
-    content = {
+    content: dict[str, Any] = {
         "schema": SCHEMA,
         "name": collection.name,
         "comment": collection.comment,

@@ -18,6 +18,7 @@ from lfads_nb.sweep.hashing import MatlabType
 
 Tier = Literal["common", "occasional", "rare"]
 Affects = Literal["data", "params", "nothing"]
+Kind = Literal["int", "float", "bool", "text", "choice", "other"]
 
 GROUPS = (
     "data", "training", "regularization", "external inputs", "controller", "encoders",
@@ -37,7 +38,7 @@ class ParamInfo:
     """
 
     name: str
-    kind: Literal["int", "float", "bool", "text", "choice", "other"]
+    kind: Kind
     default: Any
     description: str
     unit: str
@@ -77,7 +78,7 @@ def param(
     legacy: str = "",
     matlab_type: MatlabType = "double",
     affects: Affects = "params",
-    **bounds: float,
+    **bounds: Any,
 ) -> Any:
     """Declare a field of `RunParams` (or of a subclass).
 
@@ -90,7 +91,7 @@ def param(
     affects : which hash the value enters, see `ParamInfo`.
     **bounds : `ge`, `gt`, `le`, `lt`.
     """
-    extra = {
+    extra: dict[str, Any] = {
         "group": group,
         "tier": tier,
         "unit": unit,
@@ -106,7 +107,8 @@ def describe_field(name: str, field: FieldInfo) -> ParamInfo:
 
     A property that a user adds without a word about it affects both hashes (features.md C6).
     """
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    declared = field.json_schema_extra
+    extra: dict[str, Any] = dict(declared) if isinstance(declared, dict) else {}
     annotation, optional = _without_none(field.annotation)
     choices = typing.get_args(annotation) if typing.get_origin(annotation) is Literal else ()
     bounds = {
@@ -115,7 +117,7 @@ def describe_field(name: str, field: FieldInfo) -> ParamInfo:
         for bound in _BOUNDS
         if getattr(constraint, bound, None) is not None
     }
-    kind = "choice" if choices else _KINDS.get(annotation, "other")
+    kind: Kind = "choice" if choices else _KINDS.get(annotation, "other")
     return ParamInfo(
         name=name,
         kind=kind,
@@ -136,7 +138,7 @@ def describe_field(name: str, field: FieldInfo) -> ParamInfo:
     )
 
 
-_KINDS: dict[Any, Any] = {int: "int", float: "float", bool: "bool", str: "text"}
+_KINDS: dict[Any, Kind] = {int: "int", float: "float", bool: "bool", str: "text"}
 _MATLAB_TYPES: dict[str, MatlabType] = {
     "int": "double", "float": "double", "bool": "logical", "text": "char", "choice": "char",
     "other": "cell",

@@ -65,7 +65,7 @@ class RunParams(DeclaredParams):
             raise ParamsError(f"a setting never changes: use params.copy({name}={value!r})")
         super().__setattr__(name, value)
 
-    def copy(self, **changes: Any) -> RunParams:  # type: ignore[override]
+    def copy(self, **changes: Any) -> RunParams:
         """Return this setting with some values changed.
 
         Raises

@@ -10,7 +10,7 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,8 @@ class CountsCache:
     """Keeps the last few loaded sessions, for runs that differ only in their parameters."""
 
     def __init__(self, n_sessions: int = 4) -> None:
-        self.load = lru_cache(maxsize=n_sessions)(_load)
+        kept: Any = lru_cache(maxsize=n_sessions)(_load)
+        self.load: Callable[[type[Run], Dataset], Counts] = kept
 
 
 def _load(run_class: type[Run], dataset: Dataset) -> Counts:

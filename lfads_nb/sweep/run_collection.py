@@ -400,7 +400,7 @@ class RunCollection:
         from lfads_nb.queue import launch
 
         self.save()
-        every = [*self.runs, *self.population_runs]
+        every: list[Run | PopulationRun] = [*self.runs, *self.population_runs]
         return launch(list(runs) if runs is not None else every, **options)
 
     def launch_tensorboard(self, **options: Any) -> Any:
@@ -416,7 +416,8 @@ class RunCollection:
                 f"deleting the outputs of all {self.n_runs} runs of {self.name!r} cannot be "
                 "undone: pass confirmed=True"
             )
-        for run in [*self._runs, *self.population_runs]:
+        every: list[Run | PopulationRun] = [*self._runs, *self.population_runs]
+        for run in every:
             run.delete_outputs(confirmed=True)
 
     def posterior_means(self, *, kind: PosteriorKind | None = None) -> dict[str, PosteriorMeans]:
@@ -427,7 +428,8 @@ class RunCollection:
         """Return one row for each run: state, stage, progress, costs."""
         from lfads_nb.queue import status_table
 
-        return status_table([*self.runs, *self.population_runs])
+        every: list[Any] = [*self.runs, *self.population_runs]
+        return status_table(every)
 
     def compare(self) -> pd.DataFrame:
         """Return one row for each run: parameters that differ, and how well it did."""

@@ -62,11 +62,11 @@ class StoredParams(RunParams):
         return self._why
 
     @property
-    def param_hash(self) -> str:  # type: ignore[override]
+    def param_hash(self) -> str:
         return self._param_hash
 
     @property
-    def data_hash(self) -> str:  # type: ignore[override]
+    def data_hash(self) -> str:
         return self._data_hash
 
     def set_values(self) -> dict[str, Any]:

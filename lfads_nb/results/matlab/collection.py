@@ -78,7 +78,7 @@ class OldRun(Run):
             )
         return super().posterior_means(dataset, kind=kind)
 
-    def prepare(self, **_: Any) -> bool:  # type: ignore[override]
+    def prepare(self, **_: Any) -> bool:
         raise CollectionError(_READ_ONLY.format(what="preparing runs"))
 
     def launch(self, **_: Any) -> Any:
@@ -165,7 +165,7 @@ class OldCollection(RunCollection):
     def save(self) -> None:
         raise CollectionError(_READ_ONLY.format(what="saving"))
 
-    def prepare(self, **_: Any) -> None:  # type: ignore[override]
+    def prepare(self, **_: Any) -> None:
         raise CollectionError(_READ_ONLY.format(what="preparing runs"))
 
     def launch(self, runs: Any = None, **_: Any) -> Any:  # noqa: ARG002

@@ -61,11 +61,11 @@ class RecoveredParams(RunParams):
         return params, problem
 
     @property
-    def param_hash(self) -> str:  # type: ignore[override]
+    def param_hash(self) -> str:
         return self._param_hash
 
     @property
-    def data_hash(self) -> str:  # type: ignore[override]
+    def data_hash(self) -> str:
         return self._data_hash
 
     def __eq__(self, other: object) -> bool:

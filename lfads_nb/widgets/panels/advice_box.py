@@ -51,6 +51,7 @@ class AdviceBox(w.VBox):
     def __init__(self, take: Callable[[Advice], Any], verb: str = "Set") -> None:
         self._take, self._verb = take, verb
         self._shown: tuple[str, ...] = ()
+        self._rows: list[w.Widget] = []
         self.buttons: list[w.Button] = []
         super().__init__()
         self.add_class("lfads-advice")
@@ -61,9 +62,10 @@ class AdviceBox(w.VBox):
         if shown == self._shown:
             return
         self._shown = shown
-        old: tuple[w.Widget, ...] = tuple(self.children)
+        old = self._rows
         self.buttons = []
-        self.children = [self._row(each) for each in advice[:_MOST_SHOWN]]
+        self._rows = [self._row(each) for each in advice[:_MOST_SHOWN]]
+        self.children = self._rows
         for child in old:
             child.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -107,12 +108,15 @@ class QueuePanel(Panel):
             section(below),
         )  # fmt: skip
 
+    def _ask_of_chosen(self, verb: str) -> None:
+        self._ask(verb, self._chosen())
+
     def _connect(self) -> None:
         for control, verb in (
             (self.pause, "pause"), (self.resume, "resume"), (self.cancel, "cancel"),
             (self.retry, "retry"),
         ):  # fmt: skip
-            self.on_click(control, lambda verb=verb: self._ask(verb, self._chosen()))
+            self.on_click(control, partial(self._ask_of_chosen, verb))
         self.on_click(self.first, lambda: self._prioritise(+1))
         self.on_click(self.last, lambda: self._prioritise(-1))
         self.on_click(self.retry_all, lambda: self._ask("retry", self._ended_badly()))

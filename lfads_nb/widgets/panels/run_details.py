@@ -56,8 +56,8 @@ class RunDetails(w.VBox):
         self._run = run
         is_done = status is not None and status.state is RunState.DONE
         self._save.layout.display = "" if is_done else "none"
-        has_more = run is not None and status is not None and not status.state.is_active
-        has_more = has_more and has_earlier_output(run.folder)
+        may_change = status is not None and not status.state.is_active
+        has_more = may_change and run is not None and has_earlier_output(run.folder)
         self.bring_back.layout.display = "" if has_more else "none"
         if run is None or status is None:
             self._shown = ()

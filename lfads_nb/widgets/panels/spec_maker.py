@@ -63,10 +63,9 @@ class SpecMaker(w.VBox):
         if list(self.datasets.options) != names:
             self.datasets.options = names
         rows: list[Row] = []
+        runs = collection.runs if collection is not None else []
         for spec in collection.run_specs if collection is not None else ():
-            states = [
-                statuses[run.name].state for run in collection.runs if run.spec.name == spec.name
-            ]
+            states = [statuses[run.name].state for run in runs if run.spec.name == spec.name]
             listed = ", ".join(spec.dataset_names)
             rows.append({
                 "id": spec.name,

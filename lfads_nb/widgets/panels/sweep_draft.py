@@ -72,12 +72,13 @@ class SweepDraft:
         if not isinstance(content, dict):
             return cls()
         try:
+            draws: Draws = next((d for d in DRAWS if d == content.get("draws")), "random")
             return cls(
                 {k: str(v) for k, v in content["values"].items() if k in known},
                 {k: FieldSweep(**v) for k, v in content["sweeps"].items() if k in known},
                 int(content["n_draws"]),
                 int(content["seed"]),
-                content.get("draws") if content.get("draws") in DRAWS else "random",
+                draws,
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             return cls()

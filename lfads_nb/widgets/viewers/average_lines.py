@@ -37,7 +37,7 @@ class AverageLines:
         self.x = self.y = np.zeros((0, 0), dtype=np.float32)
         self.colours: list[str] = []
         self._layer = plot.layer
-        self._look = {"width": width, "dash": _DASHES[style], "halo": halo}
+        self._look: dict[str, Any] = {"width": width, "dash": _DASHES[style], "halo": halo}
         self._content: dict[str, Any] | None = None
         plot.curve_sets.append(self)
         self._all = plot.curve_sets

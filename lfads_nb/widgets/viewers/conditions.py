@@ -11,6 +11,8 @@ import numpy as np
 from lfads_nb.datasets.conditions import condition_label, has_condition
 from lfads_nb.widgets import palette
 
+Scheme = Literal["auto", "categories", "numbers", "angles"]
+
 ALL_TRIALS = "all trials"
 MOST_GROUPS = 200
 _N_RANGES = 8
@@ -46,11 +48,7 @@ class Conditions:
 
 
 def group_trials(
-    values: Any,
-    *,
-    column: str | None,
-    n_trials: int,
-    scheme: Literal["auto", "categories", "numbers", "angles"] = "auto",
+    values: Any, *, column: str | None, n_trials: int, scheme: Scheme = "auto"
 ) -> Conditions:
     """Group trials by the values of a column and give each group its colour.
 
@@ -65,9 +63,9 @@ def group_trials(
         so for angles.
     """
     if values is None:
-        colours = tuple(palette.categorical(1))
+        only = tuple(palette.categorical(1))
         group = np.zeros(n_trials, dtype=np.int64)
-        return Conditions(None, (ALL_TRIALS,), colours, group, "categories")
+        return Conditions(None, (ALL_TRIALS,), only, group, "categories")
     values = _plain(values)
     chosen = _guess_scheme(values, column or "") if scheme == "auto" else scheme
     if values.dtype.kind == "U":

@@ -79,14 +79,15 @@ class InputsViewer(Viewer):
         some = trials[:: max(1, len(trials) // _MOST_TRIALS_OF_KL)]
         mean = source.pm.field("controller_outputs")[some]
         sd, weights = source.input_prior_sd(), source.weights
-        if sd is None or weights is None:
+        tau_bins = None if weights is None else weights.input_prior_tau_bins
+        if sd is None or tau_bins is None:
             power = np.sqrt((mean**2).mean(axis=(0, 1)))
             note = "Root mean square. The prior is not known: the run wrote no weights."
             self.use.show(labels, power, "How large each input is", note)
         elif source.pm.has("controller_outputs_sd"):
             kl = input_kl(
                 mean, source.pm.field("controller_outputs_sd")[some], variance=sd**2,
-                tau_bins=weights.input_prior_tau_bins,
+                tau_bins=tau_bins,
             ).mean(axis=0)  # fmt: skip
             note = f"nats per trial from the prior, mean of {len(some):,} trials."
             self.use.show(labels, kl, "KL of each input", note)

@@ -65,8 +65,9 @@ class SelectionBar(w.HBox):
 
     def _set_window(self, change: dict[str, Any]) -> None:
         whole = (self.window.min, self.window.max)
-        value = tuple(float(edge) for edge in change["new"])
-        self._viewed.selection.time_window = None if value == whole else value
+        value: tuple[float, ...] = tuple(float(edge) for edge in change["new"])
+        chosen: Any = None if value == whole else value
+        self._viewed.selection.time_window = chosen
 
 
 def make_legend(viewed: Viewed) -> Legend:

@@ -126,7 +126,7 @@ class SweepViewer(LinkedView):
         across = (x >= x0) & (x <= x1)
         inside = (y >= y0) & (y <= y1)
         # In parallel coordinates, on every axis that the rectangle crosses.
-        is_in = across.any(axis=1) & (inside | ~across).all(axis=1)
+        is_in: Any = across.any(axis=1) & (inside | ~across).all(axis=1)
         self._choose([name for name, on in zip(self.viewed.names, is_in, strict=True) if on])
 
     # ------------------------------------------------------------------------------- drawing

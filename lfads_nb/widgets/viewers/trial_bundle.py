@@ -14,7 +14,7 @@ import numpy as np
 from lfads_nb.results.condition_averages import ConditionAverages, average_by_condition
 from lfads_nb.widgets.palette import NEUTRAL
 from lfads_nb.widgets.viewers import budget
-from lfads_nb.widgets.viewers.average_lines import AverageLines
+from lfads_nb.widgets.viewers.average_lines import AverageLines, Style
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.toggle import toggle
@@ -22,7 +22,10 @@ from lfads_nb.widgets.viewers.viewed import Viewed
 
 Reader = Callable[[], np.ndarray]
 _MOST_NAMED = 5
-_STYLES = {"true rate": ("dashed", 1.6), "smoothed data": ("dotted", 1.8)}
+_STYLES: dict[str, tuple[Style, float]] = {
+    "true rate": ("dashed", 1.6),
+    "smoothed data": ("dotted", 1.8),
+}
 _FAINT = 0.3  # averages, where single trials are picked
 
 
@@ -211,8 +214,8 @@ class TrialBundle:
 
     def _add_spread(self, values: np.ndarray, spread: Reader | None, bins: slice) -> None:
         picked = np.intersect1d(self.viewed.selection.picked, self._trials).astype(np.int64)
-        is_wanted = spread is not None and self.is_on("± s.d. of samples")
-        if not is_wanted or not 0 < len(picked) <= _MOST_NAMED:
+        is_wanted = self.is_on("± s.d. of samples")
+        if spread is None or not is_wanted or not 0 < len(picked) <= _MOST_NAMED:
             return
         centre, sd = values[picked][:, bins], spread()[picked][:, bins]
         self._bands.append((centre - sd, centre + sd, self.viewed.conditions.group[picked]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from functools import cached_property
 from threading import RLock
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,8 @@ import pandas as pd
 from lfads_nb.datasets.behavior import summary_columns
 from lfads_nb.errors import RunFolderError
 from lfads_nb.results import PosteriorMeans, TrainedParams, TrialArray
-from lfads_nb.widgets.viewers.conditions import Conditions, group_trials
+from lfads_nb.sweep.folders import Split
+from lfads_nb.widgets.viewers.conditions import Conditions, Scheme, group_trials
 from lfads_nb.widgets.viewers.selection import Selection
 
 _KEEP_BYTES = 192 * 2**20
@@ -77,7 +78,8 @@ class TrialSource:
         """Group the trials as the selection says."""
         column = selection.colour_by if selection.colour_by in self.frame else None
         values = None if column is None else self.frame[column].to_numpy()
-        return group_trials(values, column=column, n_trials=self.n_trials, scheme=selection.scheme)
+        scheme = cast(Scheme, selection.scheme)  # the trait takes no other
+        return group_trials(values, column=column, n_trials=self.n_trials, scheme=scheme)
 
     def chosen(self, selection: Selection) -> np.ndarray:
         """Return the 0-based trials that the selection shows and the run has outputs for."""
@@ -86,7 +88,7 @@ class TrialSource:
             return np.intersect1d(np.array(selection.picked, dtype=np.int64), present)
         if selection.trials == "all":
             return present
-        return np.intersect1d(self.pm.trials_of(selection.trials), present)
+        return np.intersect1d(self.pm.trials_of(cast(Split, selection.trials)), present)
 
     def width(self, field: str) -> int:
         """Return how many units a field has; 0 if the run did not store it."""
