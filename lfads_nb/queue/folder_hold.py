@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -32,8 +33,14 @@ class FolderHold:
             raise RunFolderError(f"the folder {path} cannot be opened: {error.strerror}") from error
 
     def is_in_place(self) -> bool:
-        """Return whether the path still leads to the folder."""
-        return self._is_at(self._path)
+        """Return whether the path still leads to the folder, as far as can be told.
+
+        A network drive that does not answer for a moment has lost nothing.
+        """
+        try:
+            return os.path.samestat(os.fstat(self._fd), os.stat(self._path))
+        except OSError as error:
+            return error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE)
 
     def _is_at(self, path: Path) -> bool:
         try:

@@ -23,6 +23,7 @@ from lfads_nb.errors import LfadsError
 from lfads_nb.plain_text import PlainFormatter
 from lfads_nb.queue.batches import Batch
 from lfads_nb.queue.dispatch import Dispatcher
+from lfads_nb.queue.folder_hold import FolderHold
 from lfads_nb.queue.home import QueueHome, put_json, read_json_file
 from lfads_nb.queue.ledger import Entry, Ledger
 from lfads_nb.queue.processes import ProcessId
@@ -57,6 +58,7 @@ class QueueServer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.home, self._idle_s, self._clock = home, idle_s, clock
+        self._hold = FolderHold(home.path)
         self.ledger = Ledger()
         self._dispatcher = Dispatcher(
             home, self.ledger, on_end=self.end, on_room=self._look_now,
@@ -80,7 +82,7 @@ class QueueServer:
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(signum, self.stop)
         put_json(self.home.server_json, {**asdict(ProcessId.own()), "python": sys.executable})
-        while not self._stopping:
+        while not self._stopping and self._has_its_home():
             try:
                 await self._turn()
                 self._problem = ""
@@ -96,9 +98,22 @@ class QueueServer:
                 await asyncio.wait_for(self._wake.wait(), TICK_S)
             self._wake.clear()
         self._stopping = True
-        # A launch from now on is for the next server, which waits until this one has ended.
-        self.home.server_json.unlink(missing_ok=True)
+        if self._has_its_home():
+            # A launch from now on is for the next server, which waits until this one has ended.
+            self.home.server_json.unlink(missing_ok=True)
         await self._dispatcher.close()
+
+    def _has_its_home(self) -> bool:
+        """Whether the home is still the folder that this server was started for.
+
+        In one that was deleted and made anew, another server reads the launches and requests.
+        """
+        if self._hold.is_in_place():
+            return True
+        log.warning(
+            "the queue's folder %s was deleted or renamed: this server ends", self.home.path
+        )
+        return False
 
     async def _turn(self) -> None:
         self._read_inbox()

@@ -205,3 +205,18 @@ def test_the_terminal_says_why_a_running_run_is_not_run_again(waiting):
     assert is_training(waiting)
     (waiting.path / "go").touch()
     assert by_hand.wait(timeout=30) == 0
+
+
+def test_a_server_whose_home_was_deleted_ends_and_eats_no_request_of_the_next(waiting, homes):
+    queue = Queue([waiting], home=homes[0])
+    queue.launch(runner=RUNNER)
+    wait_for(lambda: is_training(waiting))
+    first = homes[0].server_process()
+    shutil.rmtree(homes[0].path, ignore_errors=True)
+    homes[0].make()
+    wait_for(lambda: not first.is_alive)
+    assert read_status(waiting).state is RunState.INTERRUPTED
+    (waiting.path / "go").touch()
+    queue.launch(runner=RUNNER)
+    wait_for(lambda: read_status(waiting).state is RunState.DONE)
+    queue.stop_server()
