@@ -11,9 +11,11 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+
+from lfads_nb.errors import RunFolderError
 
 PREFIX = "lfads-nb-"
 _OWNER = ".owner"
@@ -32,11 +34,16 @@ class PrivateFolder:
     Attributes
     ----------
     path : the folder.
+
+    Raises
+    ------
+    RunFolderError
+        Every place for temporary folders has too long a name.
     """
 
     def __init__(self, *, room: int = 24) -> None:
         sweep()
-        place = _short_enough(room)
+        place = _short_enough(room, _places())
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
         self._lock = os.open(self.path / _OWNER, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
@@ -73,15 +80,29 @@ def _remove_if_left(path: Path) -> None:
 def _places(environment: Mapping[str, str] = os.environ) -> Iterator[str]:
     """Go through where temporary folders may be, the usual one first."""
     seen = set()
-    for place in (tempfile.gettempdir(), environment.get("XDG_RUNTIME_DIR", ""), "/tmp"):
+    home = os.path.expanduser("~")
+    others = (environment.get("XDG_RUNTIME_DIR", ""), "/tmp", "/var/tmp", "/dev/shm", home)
+    for place in (tempfile.gettempdir(), *others):
         if place and place not in seen and os.access(place, os.W_OK | os.X_OK):
             seen.add(place)
             yield place
 
 
-def _short_enough(room: int) -> str:
-    places = list(_places())
+def _short_enough(room: int, places: Iterable[str]) -> str:
+    """Return the first place in which a socket's whole path is short enough.
+
+    Raises
+    ------
+    RunFolderError
+        There is none.
+    """
+    longest = _SOCKET_PATH - room - _OWN_NAME
+    seen = []
     for place in places:
-        if len(os.fsencode(place)) + _OWN_NAME + room <= _SOCKET_PATH:
+        if len(os.fsencode(place)) <= longest:
             return place
-    return places[0]
+        seen.append(place)
+    raise RunFolderError(
+        f"no temporary folder has a name that is short enough for sockets ({longest} characters): "
+        f"{', '.join(seen) or 'none can be written to'}. Set TMPDIR to a shorter one"
+    )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from lfads_nb.errors import LfadsError, QueueError
 from lfads_nb.python_commands import module_command
 from lfads_nb.queue.batches import Batch, LaunchOptions, passed_on
-from lfads_nb.queue.clusters import describe_cluster, probe_folders
+from lfads_nb.queue.clusters import check_dask_settings, describe_cluster, probe_folders
 from lfads_nb.queue.devices import Device, list_devices
 from lfads_nb.queue.ends import cancel_without_server
 from lfads_nb.queue.home import QueueHome
@@ -131,6 +131,7 @@ class Queue:
             )
         if "gpu_list" in options and options["gpu_list"] is not None:
             options["gpu_list"] = tuple(int(index) for index in options["gpu_list"])
+        check_dask_settings()
         described = describe_cluster(cluster, self.home)
         chosen = LaunchOptions(**{"environment": passed_on(), "cluster": described, **options})
         self.launch_with(chosen, share_gpus="one_task_per_gpu" not in options)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lfads_nb.errors import QueueError
+from lfads_nb.plain_text import plain_text
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.sweep.folders import RunFolder
 
@@ -18,6 +19,21 @@ _SECURITY_FIELDS = (
     "tls_worker_key", "tls_worker_cert",
 )  # fmt: skip
 _PROBE_TIMEOUT_S = 60
+
+
+def check_dask_settings() -> None:
+    """See that dask, which the queue stands on, can be imported with the user's own settings.
+
+    Raises
+    ------
+    QueueError
+        A settings file of dask is damaged; the message names it.
+    """
+    try:
+        import dask.config  # noqa: F401  it reads them on import
+    except (ValueError, TypeError, AttributeError, OSError) as error:
+        said = plain_text(" ".join(str(error).split()))
+        raise QueueError(f"the user's own dask settings cannot be used: {said}") from error
 
 
 def describe_cluster(cluster: Any, home: QueueHome) -> dict[str, Any] | None:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
-import dask
+import dask.config
 from distributed import Client, Nanny, Scheduler, Security, Worker
 from distributed.deploy.spec import SpecCluster
 
@@ -48,6 +48,13 @@ _HEARTBEAT_S = 10
 # So long a cluster is tried to be reached, at first and when its connection is lost.
 _CONNECT_S = 10
 MAX_DRIVERS = 16
+
+
+# The user's own dask settings are for clusters of theirs.
+_USERS_TLS = {
+    key: dask.config.get(key, None)
+    for key in ("distributed.comm.tls", "distributed.comm.require-encryption")
+}
 
 
 class SilentScheduler(Scheduler):
@@ -96,6 +103,8 @@ class LocalPool:
 
     async def start(self) -> None:
         """Start scheduler and workers."""
+        # A user's dask settings (preloads, lifetimes, schemes, timeouts ...) are not made for this.
+        dask.config.refresh(paths=[], env={})
         # By itself dask shares a folder in /tmp with whoever made it first, and locks files there.
         dask.config.set({**_CONFIG, "temporary-directory": str(self._home.scratch)})
         security = make_credentials(self._home.credentials)
@@ -161,7 +170,7 @@ class ForeignPool:
         self, address: str, security: dict[str, Any], resources: dict[str, float] | None
     ) -> None:
         self.address, self._resources = address, resources
-        self._security = Security(**security) if security else None
+        self._security = Security(**security) if security else _users_security()
         self._client: Client | None = None
         self.problem = ""
 
@@ -195,6 +204,12 @@ class ForeignPool:
         """Leave the cluster; it goes on without us."""
         if self._client is not None:
             await self._client.close()
+
+
+def _users_security() -> Security:
+    """Return what the user's own dask settings say of TLS; nothing for most."""
+    with dask.config.set({key: value for key, value in _USERS_TLS.items() if value is not None}):
+        return Security()
 
 
 class DriverPool:
