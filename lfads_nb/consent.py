@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from lfads_nb.atomic_files import write_json
 from lfads_nb.code_files import CodeFiles
+from lfads_nb.desks import belongs_to_this_user
 from lfads_nb.errors import CollectionError, LfadsError
 from lfads_nb.references import NOUNS, Kind, check_reference
 from lfads_nb.regular_files import read_json
@@ -118,8 +119,11 @@ def _key(folder: Path) -> str:
 def _is_private(path: Path) -> bool:
     """Whether only this user can have written a file or folder."""
     found = path.lstat()
-    is_own = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-    return is_own and not stat.S_ISLNK(found.st_mode) and not found.st_mode & 0o022
+    return (
+        belongs_to_this_user(found)
+        and not stat.S_ISLNK(found.st_mode)
+        and not found.st_mode & 0o022
+    )
 
 
 def _from_json(item: Any) -> Consent:

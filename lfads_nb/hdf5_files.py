@@ -80,7 +80,7 @@ class _PatientFile(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
         n_bytes = min(len(view), max(0, self.size - self._place))
-        found = os.pread(self._fd, n_bytes, self._place)
+        found = _read_at(self._fd, n_bytes, self._place)
         # What could not be written reads as zeros.
         view[:n_bytes] = found.ljust(n_bytes, b"\0")
         self._place += n_bytes
@@ -93,7 +93,7 @@ class _PatientFile(io.RawIOBase):
         done = 0
         while done < len(view) and self.failure is None:
             try:
-                done += os.pwrite(self._fd, view[done:], start + done)
+                done += _write_at(self._fd, view[done:], start + done)
             except OSError as error:
                 self.failure = error
         return len(view)
@@ -114,3 +114,17 @@ class _PatientFile(io.RawIOBase):
             except OSError as error:  # some network disks say only now that they are full
                 self.failure = self.failure or error
         super().close()
+
+
+def _read_at(fd: int, n_bytes: int, place: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(fd, n_bytes, place)
+    os.lseek(fd, place, os.SEEK_SET)
+    return os.read(fd, n_bytes)
+
+
+def _write_at(fd: int, content: memoryview, place: int) -> int:
+    if hasattr(os, "pwrite"):
+        return os.pwrite(fd, content, place)
+    os.lseek(fd, place, os.SEEK_SET)
+    return os.write(fd, content)

@@ -6,7 +6,6 @@ by the lock that nobody holds, and removed by whoever makes the next folder.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
@@ -15,6 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from filelock import FileLock
+
+from lfads_nb.desks import belongs_to_this_user
 from lfads_nb.errors import RunFolderError
 
 PREFIX = "lfads-nb-"
@@ -45,14 +47,19 @@ class PrivateFolder:
         sweep()
         place = _short_enough(room, _places())
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=place))
-        self._lock = os.open(self.path / _OWNER, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._lock = _lock_of(self.path)
+        self._lock.acquire()
 
     def close(self) -> None:
         """Remove it with all that is in it."""
         shutil.rmtree(self.path, ignore_errors=True)
         with suppress(OSError):
-            os.close(self._lock)
+            self._lock.release()
+        shutil.rmtree(self.path, ignore_errors=True)  # where a locked file cannot be removed
+
+
+def _lock_of(path: Path) -> FileLock:
+    return FileLock(path / _OWNER, mode=0o600, thread_local=False)
 
 
 def sweep() -> None:
@@ -67,14 +74,12 @@ def sweep() -> None:
 
 def _remove_if_left(path: Path) -> None:
     found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+    if not stat.S_ISDIR(found.st_mode) or not belongs_to_this_user(found):
         return
-    lock = os.open(path / _OWNER, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its process lives
+    if not stat.S_ISREG((path / _OWNER).lstat().st_mode):
+        return
+    with _lock_of(path).acquire(blocking=False):  # fails while its process lives
         shutil.rmtree(path)
-    finally:
-        os.close(lock)
 
 
 def _places(environment: Mapping[str, str] = os.environ) -> Iterator[str]:

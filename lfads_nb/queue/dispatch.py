@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -12,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from lfads_nb.cores import usable_cores
+from lfads_nb.desks import KILL
 from lfads_nb.errors import LfadsError
 from lfads_nb.queue.devices import Device, list_devices, refreshed
 from lfads_nb.queue.ends import RESUMES, record_end
@@ -274,7 +274,7 @@ class Dispatcher:
                 return
             if self._clock() > deadline:
                 if holder.is_here:
-                    holder.send(signal.SIGKILL)
+                    holder.send(KILL)
                 return
             await asyncio.sleep(0.1)
 

@@ -6,7 +6,6 @@ stands in the run's folder. Deleting the whole home loses no result, only what w
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -17,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
+from lfads_nb.desks import belongs_to_this_user, may_have_been_made_by_root_or_this_user
 from lfads_nb.errors import QueueError
 from lfads_nb.queue.processes import ProcessId, this_host
 from lfads_nb.regular_files import read_json
@@ -118,13 +120,16 @@ class QueueHome:
         ------
         Whether it was got, which without `wait` it may not be.
         """
-        with (self.path / f"{name}.lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                yield False
-                return
+        lock = FileLock(self.path / f"{name}.lock", thread_local=False)
+        try:
+            lock.acquire(blocking=wait)
+        except Timeout:
+            yield False
+            return
+        try:
             yield True
+        finally:
+            lock.release()
 
     def wait_for_launches(self) -> None:
         """Wait until whoever is launching has saved its launch."""
@@ -145,12 +150,12 @@ def _refuse_foreign_links(folder: Path) -> None:
     """See that no other user chose where a path leads to."""
     for path in (folder, *folder.parents):
         found = path.lstat() if path.is_symlink() else None
-        if found is not None and found.st_uid not in (0, os.getuid()):
+        if found is not None and not may_have_been_made_by_root_or_this_user(found):
             raise QueueError(
                 f"{path} is a link that was made by another user: set {HOME_VARIABLE} to a folder "
                 "of your own"
             )
-    if folder.exists() and folder.stat().st_uid != os.getuid():
+    if folder.exists() and not belongs_to_this_user(folder.stat()):
         raise QueueError(f"{folder} belongs to another user: set {HOME_VARIABLE}")
 
 

@@ -22,6 +22,8 @@ from typing import Any
 
 import psutil
 
+from lfads_nb.desks import KILL
+
 RUN_MARK = "LFADS_NB_RUN"
 """Environment variable that names the run's folder in all of its processes."""
 ATTEMPT_MARK = "LFADS_NB_ATTEMPT"
@@ -181,7 +183,7 @@ def stop_process(
         if not target.is_alive:
             return True
         sleep(0.05)
-    target.send(signal.SIGKILL)
+    target.send(KILL)
     while target.is_alive and clock() < deadline + 5.0:
         sleep(0.05)
     return False

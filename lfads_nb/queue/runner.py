@@ -18,6 +18,7 @@ from pathlib import Path
 
 from lfads_nb.atomic_files import write_text
 from lfads_nb.cores import usable_cores
+from lfads_nb.desks import HANGUP
 from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.plain_text import plain_text
 from lfads_nb.python_commands import module_command
@@ -363,5 +364,6 @@ def record_failure(folder: RunFolder, reason: str) -> None:
 
 if __name__ == "__main__":
     # A terminal that closes must not end a run half-way without a word.
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for signum in HANGUP:
+        signal.signal(signum, signal.SIG_DFL)
     sys.exit(main())

@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from lfads_nb.desks import HANGUP
 from lfads_nb.errors import LfadsError
 from lfads_nb.plain_text import PlainFormatter
 from lfads_nb.queue.batches import Batch
@@ -79,7 +80,7 @@ class QueueServer:
     async def serve(self) -> None:
         """Serve until there is nothing to do for a while, or until it is told to stop."""
         loop = asyncio.get_running_loop()
-        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for signum in (signal.SIGTERM, signal.SIGINT, *HANGUP):
             loop.add_signal_handler(signum, self.stop)
         put_json(self.home.server_json, {**asdict(ProcessId.own()), "python": sys.executable})
         while not self._stopping and self._has_its_home():

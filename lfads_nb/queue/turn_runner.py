@@ -7,13 +7,14 @@ again. What is to be done stands in `turn.json`, what came of it in `turn_result
 from __future__ import annotations
 
 import os
-import resource
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
+
+import psutil
 
 from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.queue.processes import ProcessId, own_attempt
@@ -121,8 +122,13 @@ def _begin(folder: RunFolder, request: TurnRequest, device: str) -> None:
 
 
 def _peak_memory_mb() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    resident = used / (1024 * 1024 if sys.platform == "darwin" else 1024)
+    if sys.platform == "win32":
+        resident = psutil.Process().memory_info().peak_wset / 2**20
+    else:
+        import resource
+
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        resident = used / (1024 * 1024 if sys.platform == "darwin" else 1024)
     return round(gpu_memory_mb({os.getpid()}) or resident, 1)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from lfads_nb.desks import HANGUP
 from lfads_nb.errors import LfadsError
 from lfads_nb.queue.devices import MIB
 from lfads_nb.queue.ends import write_end
@@ -33,7 +34,7 @@ _GIVE_UP_S = 7.0
 _BEAT_S = 10.0
 
 _CANCELS = (signal.SIGINT,)
-_INTERRUPTS = (signal.SIGTERM, signal.SIGHUP)
+_INTERRUPTS = (signal.SIGTERM, *HANGUP)
 _REASONS = {RunState.CANCELLED: "it was cancelled", RunState.INTERRUPTED: "the queue stopped it"}
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from lfads_nb.atomic_files import write_json, write_text
 from lfads_nb.datasets import ChopLayout, Counts, Split, chop_recording, merge_chops
+from lfads_nb.desks import stored_path
 from lfads_nb.errors import CollectionError, ParamsError
 from lfads_nb.plain_text import check_name
 from lfads_nb.sweep.folders import PosteriorKind, RunFolder
@@ -112,7 +113,7 @@ def apply_run(
         into.path / "applied.json",
         {
             "schema": SCHEMA,
-            "run": os.path.relpath(run.folder.path, into.path),
+            "run": stored_path(run.folder.path.absolute(), into.path.absolute()),
             "session": session,
             "kind": kind or run.params.posterior_mean_kind,
             "n_samples": n_samples or run.params.num_samples_posterior,

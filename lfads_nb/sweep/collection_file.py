@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from lfads_nb.atomic_files import write_json
 from lfads_nb.datasets import DatasetCollection
+from lfads_nb.desks import stored_path
 from lfads_nb.errors import CollectionError, LfadsError, RunFolderError, UntrustedCodeError
 from lfads_nb.own_code import OURS, NamedCode, find_code, look_at, reading_files
 from lfads_nb.plain_text import check_name, plain_text
@@ -65,7 +66,7 @@ def save(collection: RunCollection) -> None:
         "dataset_collection": {
             **datasets.to_json(),
             # so that both open again after they were moved together
-            "relative_path": os.path.relpath(datasets.path, collection.path),
+            "relative_path": stored_path(datasets.path.absolute(), collection.path.absolute()),
         },
         "params": [params_to_json(params) for params in collection.params],
         "run_specs": [_spec_to_json(spec) for spec in collection.run_specs],

@@ -6,9 +6,11 @@ Inputs go to `data_<hash>/<spec>/`, shared by every run with the same data hash;
 
 from __future__ import annotations
 
+import filecmp
 import logging
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -235,14 +237,22 @@ def _normalize_each(params: RunParams) -> bool:
 
 
 def _link(link: Path, target: Path) -> None:
-    """Point `link` at `target`, relatively, replacing a link that points elsewhere."""
+    """Point `link` at `target`, relatively, replacing a link that points elsewhere.
+
+    Where the system refuses links, it is a copy, made anew when the target has changed.
+    """
     relative = os.path.relpath(target, link.parent)
     if link.is_symlink() and os.readlink(link) == relative:
         return
     link.parent.mkdir(parents=True, exist_ok=True)
     beside = link.with_name(f".linking-{os.getpid()}-{link.name}")
     beside.unlink(missing_ok=True)
-    beside.symlink_to(relative)
+    try:
+        beside.symlink_to(relative)
+    except (OSError, NotImplementedError):
+        if link.is_file() and not link.is_symlink() and filecmp.cmp(link, target):
+            return
+        shutil.copy2(target, beside)
     os.replace(beside, link)
 
 

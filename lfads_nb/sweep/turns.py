@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lfads_nb.atomic_files import write_json
+from lfads_nb.desks import stored_path
 from lfads_nb.errors import ParamsError, RunFolderError
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
@@ -111,7 +112,7 @@ class TurnRequest:
     def _content(self) -> dict[str, Any]:
         source = None
         if self.copy_from is not None:
-            source = Path(os.path.relpath(self.copy_from, self.folder)).as_posix()
+            source = stored_path(Path(self.copy_from).absolute(), Path(self.folder).absolute())
         content = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "folder"}
         return {"schema": SCHEMA, **content, "copy_from": source}
 
