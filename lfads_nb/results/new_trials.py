@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from lfads_nb.errors import RunFolderError
+from lfads_nb.hdf5_reading import open_hdf5
 from lfads_nb.results.output_fields import FIELDS, OUTPUT_DISTRIBUTIONS
+from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
 
 
@@ -39,6 +42,31 @@ def as_fields(outputs: Mapping[str, np.ndarray], params: RunParams) -> dict[str,
             values = np.split(values, distribution.n_blocks, axis=-1)[0]
         fields[name] = values * to_rates if field.per_second else values
     return fields
+
+
+def read_prior_samples(
+    run: RunFolder, params: RunParams, sessions: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Read samples from the prior that were made before; see `prior_fields`.
+
+    Raises
+    ------
+    RunFolderError
+        They are not made yet, or their file cannot be read.
+    """
+    path = run.prior_samples
+    try:
+        with open_hdf5(path) as file:
+            return prior_fields({key: file[key][()] for key in file}, params, sessions)
+    except FileNotFoundError:
+        raise RunFolderError(
+            "Samples from the prior of this run are not made yet. Make them with "
+            f"run.prior_samples() in Python, or in a terminal with: lfads-nb prior {run.path}"
+        ) from None
+    except (OSError, KeyError) as error:
+        raise RunFolderError(
+            f"{path} cannot be read ({error}): delete it and make the samples from the prior again"
+        ) from error
 
 
 def prior_fields(

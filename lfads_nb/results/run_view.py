@@ -7,7 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lfads_nb.results.fit_log import FitLog
+from lfads_nb.results.new_trials import read_prior_samples
 from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.sweep.folders import PosteriorKind, RunFolder
 from lfads_nb.sweep.params import RunParams
@@ -60,6 +63,10 @@ class RunView:
         return PosteriorMeans.open(
             self.folder, self.params, self.datasets, dataset=dataset, kind=kind
         )
+
+    def prior_samples(self) -> dict[str, np.ndarray]:
+        """Read samples from the prior that were made before; see `Run.prior_samples`."""
+        return read_prior_samples(self.folder, self.params, self.datasets)
 
     def training_seconds(self) -> float | None:
         """Return how long training took, if the run's status says so."""

@@ -332,15 +332,12 @@ class Run:
             The run is not trained, or its inputs are missing.
         """
         from lfads_nb.model import stages
-        from lfads_nb.results.new_trials import prior_fields
-        from lfads_nb.results.trial_arrays import open_hdf5
+        from lfads_nb.results.new_trials import read_prior_samples
 
         if n_samples is not None and n_samples < 1:
             raise DataError(f"must be 1 or more, not {n_samples}", field="n_samples")
         stages.sample_prior(self.folder, self.params, self.spec.dataset_names, n_samples=n_samples)
-        with open_hdf5(self.folder.prior_samples) as file:
-            arrays = {key: file[key][()] for key in file}
-        return prior_fields(arrays, self.params, self.spec.dataset_names)
+        return read_prior_samples(self.folder, self.params, self.spec.dataset_names)
 
     def inference(self) -> Inference:
         """Return the trained model, ready for new trials; kept until it is trained again.

@@ -13,6 +13,7 @@ from lfads_nb.widgets.viewers.initial_conditions import InitialConditionsViewer
 from lfads_nb.widgets.viewers.inputs import InputsViewer
 from lfads_nb.widgets.viewers.neurons import NeuronsViewer
 from lfads_nb.widgets.viewers.population import PopulationViewer
+from lfads_nb.widgets.viewers.prior import PriorViewer
 from lfads_nb.widgets.viewers.rates import RatesViewer
 from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.sweep import SweepViewer
@@ -23,7 +24,6 @@ from lfads_nb.widgets.viewers.weights import WeightsViewer
 
 __all__ = [
     "AlignmentViewer", "FactorsViewer", "FitViewer", "InitialConditionsViewer", "InputsViewer",
-    "NeuronsViewer", "PopulationViewer", "RatesViewer", "Selection", "SweepViewer", "TrialViewer",
-    "TrialsTable",
-    "Viewers", "WeightsViewer",
+    "NeuronsViewer", "PopulationViewer", "PriorViewer", "RatesViewer", "Selection", "SweepViewer",
+    "TrialViewer", "TrialsTable", "Viewers", "WeightsViewer",
 ]  # fmt: skip

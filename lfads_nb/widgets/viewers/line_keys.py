@@ -12,7 +12,9 @@ _SAMPLES = {
     "smoothed data": "stroke-width='2' stroke-dasharray='1.5 3'",
     "reference": "stroke-width='1.5' stroke-dasharray='6 3'",
 }
-_BANDS = ("± s.e.m.", "± s.d. of samples", "prior ± s.d.")
+_BANDS = (
+    "± s.e.m.", "± s.d. of samples", "prior ± s.d.", "mean ± s.d. of the inferred trials",
+)  # fmt: skip
 
 
 def key_html(title: str, kinds: Iterable[str]) -> str:

@@ -21,6 +21,7 @@ from lfads_nb.widgets.viewers.fit import FitViewer
 from lfads_nb.widgets.viewers.initial_conditions import InitialConditionsViewer
 from lfads_nb.widgets.viewers.inputs import InputsViewer
 from lfads_nb.widgets.viewers.neurons import NeuronsViewer
+from lfads_nb.widgets.viewers.prior import PriorViewer
 from lfads_nb.widgets.viewers.rates import RatesViewer
 from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.selection_bar import SelectionBar, make_legend
@@ -91,6 +92,7 @@ class Viewers(w.VBox):
         makers[WeightsViewer.title] = lambda: WeightsViewer(
             TrainedParams.open(self._view.folder, self._view.datasets), selection=self.selection
         )
+        makers[PriorViewer.title] = lambda: PriorViewer(self._view, selection=self.selection)
         if any(len(view.datasets) > 1 for view in self.runs.views.values()):
             makers[AlignmentViewer.title] = lambda: AlignmentViewer(
                 self._view, selection=self.selection

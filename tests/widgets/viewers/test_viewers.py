@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 
@@ -15,6 +16,7 @@ from lfads_nb.widgets.viewers import (
     FitViewer,
     InitialConditionsViewer,
     InputsViewer,
+    PriorViewer,
     SweepViewer,
     TrialViewer,
     Viewers,
@@ -325,3 +327,46 @@ def test_the_verdict_on_the_run_that_is_shown_stands_above_the_tabs(runs):
     viewers = Viewers(runs)
     assert "bits/spike on validation trials" in viewers.verdict.value
     assert "KL of g0" in viewers.verdict.value
+
+
+def write_prior_samples(run, n_samples=5):
+    rng, first = np.random.default_rng(7), next(iter(run.sessions.values()))
+    n_bins = first.counts.shape[1]
+    with h5py.File(run.folder.prior_samples, "w") as file:
+        file["factors"] = rng.normal(size=(n_samples, n_bins, run.params.factors_dim))
+        file["gen_states"] = rng.normal(size=(n_samples, n_bins, run.params.gen_dim))
+        for i, (name, session) in enumerate(run.sessions.items()):
+            rates = rng.uniform(size=(n_samples, n_bins, session.counts.shape[-1]))
+            file["output_dist_params" if i == 0 else f"output_dist_params_{name}"] = rates
+
+
+def test_samples_from_the_prior_that_are_not_made_yet_are_explained(open_run):
+    run, _ = open_run()
+    emptiness = PriorViewer(run.folder).plot.emptiness
+    assert "not made yet" in emptiness
+    assert f"lfads-nb prior {run.folder.path}" in emptiness
+    run.folder.prior_samples.write_bytes(b"no HDF5")
+    assert "delete it and make the samples" in PriorViewer(run.folder).plot.emptiness
+
+
+def test_samples_from_the_prior_lie_over_what_was_inferred(open_run):
+    run, pm = open_run(datasets=TWO)
+    write_prior_samples(run)
+    viewer = Viewers(run.folder).show("Prior")
+    _, second = run.sessions
+    assert {"factors", "rates", f"rates_{second}", "generator_states"} <= set(viewer.what.options)
+    assert viewer.what.value == "factors"
+    assert viewer.plot.layer.n_lines == 5
+    viewer.selection.factor = 3
+    assert viewer.plot.y_axis.label == "factor 3"
+    inferred = np.concatenate([s.field("factors")[...][..., 3] for s in pm.sessions])
+    low = np.frombuffer(viewer.plot.layer.band_low, "<f4")
+    assert np.allclose(low, inferred.mean(axis=0) - inferred.std(axis=0), atol=1e-5)
+    viewer.what.value = f"rates_{second}"
+    viewer.selection.neuron = 2
+    assert viewer.plot.y_axis.label == "neuron 2 (spikes/s)"
+    of_second = pm.sessions[1].field("rates")[...][..., 2]
+    high = np.frombuffer(viewer.plot.layer.band_high, "<f4")
+    assert np.allclose(high, of_second.mean(axis=0) + of_second.std(axis=0), rtol=1e-4)
+    assert "5 samples from the prior" in viewer.plot._note.value
+    assert viewer.plot.emptiness == ""
