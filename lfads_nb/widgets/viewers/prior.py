@@ -12,7 +12,7 @@ import numpy as np
 from lfads_nb.errors import LfadsError
 from lfads_nb.results import PosteriorMeans
 from lfads_nb.results.run_view import RunView
-from lfads_nb.widgets.palette import NEUTRAL, categorical
+from lfads_nb.widgets.palette import TEXT, categorical
 from lfads_nb.widgets.viewers import budget
 from lfads_nb.widgets.viewers.choices import offer
 from lfads_nb.widgets.viewers.line_keys import key_html
@@ -22,6 +22,9 @@ from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.stepper import Stepper
 from lfads_nb.widgets.viewers.toggle import bar
 from lfads_nb.widgets.viewers.viewer import call_of
+
+_MOST = 80
+"""Samples that are drawn: more hide each other and the band."""
 
 _NAMES = {
     "factors": "factor", "rates": "neuron", "generator_states": "generator unit",
@@ -97,18 +100,19 @@ class PriorViewer(LinkedView):
         self.dim.label = _NAMES[kind]
         self.dim.show([f"{i} of {n_dims}" for i in range(n_dims)], dim)
         lines, band = samples[..., dim], self._band(name, dim)
-        drawn = budget.spend(np.arange(n_samples), np.zeros(n_samples, int), n_bins)
-        time = self._time(n_bins)
-        self.plot.layer.show_lines(
-            time[:: drawn.every], lines[drawn.trials][:, :: drawn.every],
-            np.zeros(len(drawn.trials), int), [categorical(1)[0], NEUTRAL],
-            names=[f"sample {i}" for i in drawn.trials.tolist()],
-        )  # fmt: skip
-        low, high = band if band is not None else (lines[:0], lines[:0])
-        shown = slice(None, None, drawn.every)
-        self.plot.layer.show_bands(
-            low[:, shown], high[:, shown], np.ones(len(low), int), below=len(low)
+        drawn = budget.spend(
+            np.arange(n_samples), np.zeros(n_samples, int), n_bins, most_points=_MOST * n_bins
         )
+        shown, time = slice(None, None, drawn.every), self._time(n_bins)
+        low, high = band if band is not None else (lines[:0], lines[:0])
+        mean = (low + high) / 2
+        y = np.concatenate([lines[drawn.trials], mean])[:, shown]
+        group = np.repeat([0, 1], [len(drawn.trials), len(mean)])
+        self.plot.layer.show_lines(
+            time[shown], y, group, [categorical(1)[0], TEXT],
+            names=[*(f"sample {i}" for i in drawn.trials.tolist()), "mean of the inferred trials"],
+        )  # fmt: skip
+        self.plot.layer.show_bands(low[:, shown], high[:, shown], np.ones(len(low), int))
         every = np.concatenate([lines, low, high])
         bottom, top = float(np.nanmin(every)), float(np.nanmax(every))
         room = 0.06 * (top - bottom) or 0.5

@@ -356,7 +356,7 @@ def test_samples_from_the_prior_lie_over_what_was_inferred(open_run):
     _, second = run.sessions
     assert {"factors", "rates", f"rates_{second}", "generator_states"} <= set(viewer.what.options)
     assert viewer.what.value == "factors"
-    assert viewer.plot.layer.n_lines == 5
+    assert viewer.plot.layer.n_lines == 5 + 1
     viewer.selection.factor = 3
     assert viewer.plot.y_axis.label == "factor 3"
     inferred = np.concatenate([s.field("factors")[...][..., 3] for s in pm.sessions])
