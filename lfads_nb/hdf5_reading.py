@@ -7,6 +7,8 @@ virtual dataset, and opening that file may wait for ever or show what was nobody
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +37,22 @@ def open_hdf5(path: Path, **options: Any) -> h5py.File:
     check_regular(path)
     file = h5py.File(path, "r", **options)
     try:
-        refuse_other_files(file)
+        with damage_as_os_error(path):
+            refuse_other_files(file)
     except BaseException:
         file.close()
         raise
     return file
+
+
+@contextmanager
+def damage_as_os_error(path: Path) -> Iterator[None]:
+    """Have what h5py raises over damaged parts of a file be an `OSError`, as a damaged start is."""
+    try:
+        yield
+    except (KeyError, RuntimeError, ValueError) as error:
+        said = error.args[0] if error.args else error
+        raise OSError(errno.EIO, f"it is damaged: {said}", str(path)) from error
 
 
 def refuse_other_files(file: h5py.File) -> None:
@@ -57,6 +70,40 @@ def refuse_other_files(file: h5py.File) -> None:
         )
     if found is not None:
         raise _refusal(found, file.filename)
+
+
+def refuse_impossible_sizes(file: h5py.File) -> None:
+    """Make sure that no array claims to be larger than what is stored of it can be.
+
+    Raises
+    ------
+    OSError
+        One does, and would fill the memory with zeros.
+    """
+
+    def look(name: bytes) -> str | None:
+        found = h5py.h5o.open(file.id, name)
+        if not isinstance(found, h5py.h5d.DatasetID):
+            return None
+        return claims_too_much(h5py.Dataset(found)) or None
+
+    with damage_as_os_error(Path(file.filename)):
+        claim = h5py.h5o.visit(file.id, look)
+    if claim:
+        raise OSError(errno.EINVAL, claim, file.filename)
+
+
+# Nothing packs tighter than a run of equal bytes by deflate.
+_TIGHTEST = 1100
+_HARMLESS_BYTES = 1 << 26
+
+
+def claims_too_much(item: h5py.Dataset) -> str:
+    """Say that an array claims to be larger than it can be; "" if it does not."""
+    claimed, stored = item.size * item.dtype.itemsize, item.id.get_storage_size()
+    if claimed <= max(_HARMLESS_BYTES, _TIGHTEST * max(stored, 1)):
+        return ""
+    return f"{item.name} claims {claimed / 1e9:.3g} GB, but {stored} bytes of it are stored"
 
 
 def refuse_links_at_top(file: h5py.File) -> None:

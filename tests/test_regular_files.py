@@ -108,7 +108,7 @@ def test_hdf5_that_leads_into_another_file_is_refused(tmp_path, kind):
     with pytest.raises(OSError, match="leads into another file"):
         open_hdf5(path)
     with pytest.raises(RunFolderError, match="leads into another file"):
-        open_results(path)
+        open_results(path).__enter__()
 
 
 @pytest.mark.parametrize("kind", KINDS)

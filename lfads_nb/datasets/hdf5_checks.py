@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import h5py
 
-# Nothing packs tighter than a run of equal bytes by deflate.
-_TIGHTEST = 1100
-_HARMLESS_BYTES = 1 << 26
+from lfads_nb.hdf5_reading import claims_too_much
+
 # Registered filters (The HDF Group) that recordings are compressed with.
 _FILTERS = {
     32001: "Blosc", 32004: "LZ4", 32008: "Bitshuffle", 32013: "ZFP", 32015: "Zstandard",
@@ -28,9 +27,5 @@ def check_readable(item: h5py.Dataset) -> None:
         if not h5py.h5z.filter_avail(code):
             known = _FILTERS.get(code) or name.decode("latin-1") or "unknown"
             raise ValueError(f"{item.name} needs the required filter {known} (number {code})")
-    claimed = item.size * item.dtype.itemsize
-    if claimed > _HARMLESS_BYTES and claimed > _TIGHTEST * max(item.id.get_storage_size(), 1):
-        raise ValueError(
-            f"{item.name} claims {claimed / 1e9:.3g} GB, but {item.id.get_storage_size()} bytes of "
-            "it are stored"
-        )
+    if claim := claims_too_much(item):
+        raise ValueError(claim)

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import h5py
 import numpy as np
 
 from lfads_nb.datasets.behavior import Signal, read_signals, signal_names
 from lfads_nb.errors import CollectionError, RunFolderError
-from lfads_nb.results.trial_arrays import open_hdf5
+from lfads_nb.results.trial_arrays import check_numbers, open_hdf5
 from lfads_nb.sweep.folders import PosteriorKind, RunFolder, Split, input_file_name, input_info_name
 from lfads_nb.sweep.input_files import BEHAVIOR, InputInfo, read_input_info
 
@@ -29,6 +29,17 @@ KINDS: tuple[PosteriorKind, ...] = get_args(PosteriorKind)
 
 # What the first versions of the original called the averages.
 _OLD_KIND_NAMES = {"posterior_sample_and_average": "posterior_sample"}
+
+
+# No session has so many; a damaged number would ask for all the memory that there is.
+_MOST_TRIALS = 10**8
+
+
+def _whole_numbers(item: Any, path: Path) -> np.ndarray:
+    values = np.ravel(check_numbers(item, path)[()])
+    if not np.all(np.abs(values) <= _MOST_TRIALS):
+        raise RunFolderError(f"{path} is not read: {item.name!r} in it holds no trial numbers")
+    return np.rint(values).astype(np.int64)
 
 
 def pick_dataset(datasets: Sequence[str], dataset: str | int | None) -> str:
@@ -148,7 +159,12 @@ class SessionFiles:
                 f"{self.run.input_info(self.dataset)}. Restore one of them to get their order."
             )
         together = np.concatenate(list(inds.values()))
-        if together.min() < 0 or len(np.unique(together)) != len(together):
+        if (
+            not len(together)
+            or together.min() < 0
+            or together.max() >= _MOST_TRIALS
+            or len(np.unique(together)) != len(together)
+        ):
             raise RunFolderError(
                 f"the trial numbers of {self.dataset!r} in {self.run.input} are wrong: they count "
                 "from 1, and each trial belongs to one split only"
@@ -160,7 +176,7 @@ class SessionFiles:
             return {}
         with open_hdf5(self.input_file) as file:
             return {
-                split: np.rint(np.atleast_1d(file[f"{split}_inds"][()])).astype(np.int64) - 1
+                split: _whole_numbers(file[f"{split}_inds"], self.input_file) - 1
                 for split in SPLITS
                 if f"{split}_inds" in file
             }

@@ -15,7 +15,7 @@ import numpy as np
 
 from lfads_nb.errors import DataError, RunFolderError
 from lfads_nb.regular_files import read_json
-from lfads_nb.results.trial_arrays import open_hdf5
+from lfads_nb.results.trial_arrays import check_numbers, open_hdf5
 from lfads_nb.sweep.folders import RunFolder
 
 _MAX_LOG_RATE = 80.0
@@ -173,7 +173,7 @@ class TrainedParams:
         ):
             if candidate in self.keys:
                 with open_hdf5(self.path) as file:
-                    array = file[candidate][()]
+                    array = check_numbers(file[candidate], self.path)[()]
                 array.flags.writeable = False
                 return array
         return None

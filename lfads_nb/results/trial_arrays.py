@@ -8,7 +8,8 @@ file only for as long as a read takes, so that a run that samples again can repl
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class SplitRows:
     combine: Callable[..., np.ndarray] | None = None
     scale: float = 1.0
 
-    def open(self) -> h5py.File:
+    def open(self) -> AbstractContextManager[h5py.File]:
         return open_hdf5(self.path)
 
     def layout(self) -> tuple[tuple[int, ...], np.dtype]:
@@ -57,8 +58,13 @@ class SplitRows:
                 raise RunFolderError(
                     f"{self.path} holds no {self.key!r}, only {', '.join(sorted(file))}"
                 )
-            dataset = file[self.key]
+            dataset = check_numbers(file[self.key], self.path)
             shape = self._full_shape(dataset.shape)
+            if len(shape) != self.n_axes or shape[-1] % self.blocks:
+                raise RunFolderError(
+                    f"{self.path} is not read: {self.key!r} in it has shape {shape}, and "
+                    f"{self.n_axes} axes are expected"
+                )
             self._check_rows(shape[0])
             dtype = dataset.dtype
         if self.blocks > 1:
@@ -211,16 +217,26 @@ class TrialArray:
         return TrialArray(tuple(parts), offset)
 
 
-def open_hdf5(path: Path) -> h5py.File:
-    """Open a file for reading.
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Open a file for reading, in a `with` statement.
 
     Raises
     ------
     RunFolderError
-        There is no such file, or it is not a whole HDF5 file.
+        There is no such file, or it is not a whole HDF5 file; also where only a part that is read
+        later turns out to be damaged.
     """
+    with _open(path) as file:
+        try:
+            yield file
+        except (KeyError, OSError, RuntimeError) as error:
+            raise _damaged(path, error) from error
+
+
+def _open(path: Path) -> h5py.File:
     try:
-        return hdf5_reading.open_hdf5(path)
+        file = hdf5_reading.open_hdf5(path)
     except FileNotFoundError:
         raise RunFolderError(f"{path} does not exist") from None
     except BlockingIOError:
@@ -232,10 +248,36 @@ def open_hdf5(path: Path) -> h5py.File:
             return hdf5_reading.open_hdf5(path, locking=False)
         if error.errno in (errno.ELOOP, errno.EINVAL, errno.EISDIR):
             raise RunFolderError(f"{path} is not read: {error.strerror}") from error
-        raise RunFolderError(
-            f"{path} cannot be read as HDF5 ({error}). It may be cut short by a full disk or a "
-            "stopped run: delete it and run that stage again."
-        ) from error
+        raise _damaged(path, error) from error
+    try:
+        hdf5_reading.refuse_impossible_sizes(file)
+    except OSError as error:
+        file.close()
+        raise RunFolderError(f"{path} is not read: {error.strerror}") from error
+    return file
+
+
+def _damaged(path: Path, error: Exception) -> RunFolderError:
+    return RunFolderError(
+        f"{path} cannot be read as HDF5 ({error}). It may be cut short by a full disk or a "
+        "stopped run: delete it and run that stage again."
+    )
+
+
+def check_numbers(item: Any, path: Path) -> h5py.Dataset:
+    """Return an array of a file if it is one, and of numbers.
+
+    Raises
+    ------
+    RunFolderError
+        It is not.
+    """
+    try:
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiub":
+            return item
+    except ValueError:  # a type that NumPy has not
+        pass
+    raise RunFolderError(f"{path} is not read: {item.name!r} in it holds no numbers")
 
 
 def _is_number(selection: Any) -> bool:

@@ -49,7 +49,7 @@ def copied_share(counts: np.ndarray, expected: np.ndarray) -> float:
     slope = float(np.mean(spikes[known] * rates[known])) / power
     # Weights of 1, -1/2 and -1/2 make 3/2 of a Poisson count's variance, its mean.
     of_truth = max(1 - 1.5 * float(np.nanmean(counts)) / power, 0.0)
-    return (slope - of_truth) / (1 - of_truth)
+    return (slope - of_truth) / (1 - of_truth) if of_truth < 1 else _NAN
 
 
 def _beside_neighbours(values: np.ndarray) -> np.ndarray:

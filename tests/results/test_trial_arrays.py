@@ -112,7 +112,7 @@ def test_a_drive_that_knows_no_locks_is_read_without(tmp_path, monkeypatch):
 
 def test_a_file_that_is_missing_or_no_hdf5_is_named(tmp_path):
     with pytest.raises(RunFolderError, match="gone does not exist"):
-        open_hdf5(tmp_path / "gone")
+        open_hdf5(tmp_path / "gone").__enter__()
     (tmp_path / "text").write_text("not HDF5")
     with pytest.raises(RunFolderError, match="text cannot be read as HDF5"):
-        open_hdf5(tmp_path / "text")
+        open_hdf5(tmp_path / "text").__enter__()
