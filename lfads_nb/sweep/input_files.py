@@ -25,7 +25,8 @@ from lfads_nb.datasets import Counts, Split
 from lfads_nb.datasets.behavior import write_signals
 from lfads_nb.datasets.labels import as_labels
 from lfads_nb.datasets.matvariables import Variables, open_mat
-from lfads_nb.errors import RunFolderError
+from lfads_nb.datasets.reading import reason
+from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.hdf5_files import writing_hdf5
 from lfads_nb.unit_chunks import unit_chunks
 
@@ -201,7 +202,7 @@ def read_input_info(path: Path) -> InputInfo:
                 )
             ),
         )
-    except (KeyError, IndexError, ValueError) as error:
+    except (KeyError, IndexError, OverflowError, TypeError, ValueError) as error:
         raise RunFolderError(f"{path} cannot be used: {error!r} is missing or malformed") from error
 
 
@@ -218,8 +219,11 @@ def _opened(path: Path) -> Iterator[Variables]:
     try:
         with open_mat(path, holding=["trainInds"]) as variables:
             yield variables
-    except (OSError, NotImplementedError) as error:
-        raise RunFolderError(f"{path} cannot be read: {error}") from error
+    except LfadsError:
+        raise
+    except Exception as error:
+        # A damaged file makes the MATLAB readers raise anything.
+        raise RunFolderError(f"{path} {reason(error)}") from error
 
 
 def _inds(values: Any) -> np.ndarray:
