@@ -24,6 +24,11 @@ from lfads_nb.sweep.verdict import Finding, Level
 with (Path(__file__).parent / "real_recording.csv").open() as _file:
     RUNS = list(csv.DictReader(_file))
 
+# Runs on the demo's spikes (Lorenz, 1,820 trials, or 38 of them; one or three sessions), figures as
+# they were gathered from their folders, and the check that each was made to fail, if any.
+with (Path(__file__).parent / "demo_runs.csv").open() as _file:
+    DEMO_RUNS = list(csv.DictReader(_file))
+
 HEALTHY = RunFigures(
     n_train=400, n_valid=100, n_neurons=30, n_silent=0, batch_size=64, steps_per_epoch=7,
     epochs=200, steps=1400, max_epochs=300, ramp_end=600, ramps_ended=1, best_epoch=150,
@@ -46,6 +51,15 @@ def figures_of(row: dict[str, str]) -> RunFigures:
 
 def titles(figures: RunFigures) -> set[str]:
     return {finding.title for finding in verdict_of(figures).problems}
+
+
+@pytest.mark.parametrize("row", DEMO_RUNS, ids=lambda row: row["run"])
+def test_no_false_alarm_on_demo_stitched_demo_and_controller_model(row):
+    known = {f.name: float(row[f.name]) for f in fields(RunFigures) if row.get(f.name)}
+    verdict = verdict_of(RunFigures(**known))
+    called = [finding.check for finding in verdict.problems]
+    assert (row["called"] in called) if row["called"] else not called
+    assert verdict.text.startswith("Sound:") == (not row["called"])
 
 
 @pytest.mark.parametrize("row", RUNS, ids=lambda row: f"decodes-{row['decoding']}")

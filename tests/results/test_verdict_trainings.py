@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,27 @@ def spikes(n_trials: int) -> Counts:
     )
 
 
-def verdict_on(folder: Path, params: RunParams, n_trials: int) -> Verdict:
+def drifting_spikes(n_trials: int) -> Counts:
+    """Spikes of neurons whose rates drift over the session, and do nothing else."""
+    rng = np.random.default_rng(3)
+    place = np.linspace(-1, 1, n_trials)[:, None, None]
+    per_bin = 0.75 * np.exp(place * rng.normal(0, 0.9, 15)) * np.ones((n_trials, 20, 1))
+    return Counts.from_bins(rng.poisson(per_bin), bin_ms=25.0)
+
+
+def partly_silent_spikes(n_trials: int) -> Counts:
+    """Spikes as of `spikes`, but none of the first three neurons."""
+    made = spikes(n_trials)
+    counts = np.where(np.arange(15) < 3, 0, made.counts)
+    return Counts.from_bins(counts, bin_ms=25.0, condition_ids=made.condition_ids)
+
+
+def verdict_on(
+    folder: Path, params: RunParams, n_trials: int, make: Callable[[int], Counts] = spikes
+) -> Verdict:
     from lfads_nb.model import stages
 
-    write_counts(folder / "made.h5", spikes(n_trials))
+    write_counts(folder / "made.h5", make(n_trials))
     datasets = DatasetCollection(folder, name="made")
     dataset = datasets.add("made.h5")
     collection = RunCollection(folder / "runs", "made", datasets)
@@ -68,6 +86,25 @@ def test_no_dropout_and_30_trials_overfit_and_are_called(tmp_path):
     verdict = verdict_on(tmp_path, params, 30)
     called = {finding.check for finding in verdict.problems}
     assert {"cost_rose", "far_apart", "worse_than_mean_rates", "copies_spikes"} & called
+
+
+def test_trials_that_differ_by_drift_alone_are_called(tmp_path):
+    params = SMALL.copy(max_epochs=25, kl_ic_weight=0.2)
+    verdict = verdict_on(tmp_path, params, 200, drifting_spikes)
+    assert [finding.check for finding in verdict.problems] == ["drift_only"]
+    assert verdict.figures["drift_share"] > 0.9
+
+
+def test_silent_neurons_and_a_learning_rate_that_is_far_too_high_are_called(tmp_path):
+    params = SMALL.copy(
+        max_epochs=18, kl_ic_weight=0.2, learning_rate_init=0.4, learning_rate_n_to_compare=1000,
+        kl_increase_steps=5, l2_increase_steps=5,
+    )  # fmt: skip
+    verdict = verdict_on(tmp_path, params, 200, partly_silent_spikes)
+    called = {finding.check: finding for finding in verdict.problems}
+    assert {"silent_neurons", "oscillates", "diverged"} <= set(called)
+    assert called["silent_neurons"].sentence.startswith("3 of 15 neurons")
+    assert "Lower learning_rate_init" in called["oscillates"].change
 
 
 def test_a_sound_training_is_called_sound(tmp_path):
