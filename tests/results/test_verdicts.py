@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from types import SimpleNamespace
 
 import pytest
 
+from lfads_nb.results.population_report import _verdict_on
 from lfads_nb.results.report import run_verdict
 from lfads_nb.results.verdicts import judge
 from lfads_nb.sweep.verdict import Finding, Level, Verdict, read_verdict
@@ -76,3 +79,11 @@ def test_names_and_numbers_are_shown_with_their_units(make_run):
 def test_a_verdict_is_at_most_three_sentences():
     found = [Finding(f"c{i}", Level.BAD, f"fault {i}", f"Fault {i}.", "Do it.") for i in range(5)]
     assert Verdict.of(found).text == "Fault 0. Do it. Also: fault 1, fault 2, fault 3, fault 4."
+
+
+def test_the_report_of_a_population_says_the_verdict_on_its_winner(make_run):
+    found = SimpleNamespace(folder=SimpleNamespace(best=make_run().folder))
+    (said,) = _verdict_on(found)
+    assert said == judge(found.folder.best).text
+    shutil.rmtree(found.folder.best.output)
+    assert _verdict_on(found) == []
