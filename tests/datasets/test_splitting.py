@@ -83,3 +83,64 @@ def test_a_split_that_the_data_bring_is_taken_as_it_is():
 def test_a_split_column_that_cannot_be_taken_says_where(parts, says):
     with pytest.raises(DataError, match=says):
         given_split(parts)
+
+
+def test_four_training_trials_for_each_validation_trial_unless_told_otherwise():
+    assert [a.tolist() for a in interleaved_split(11)] == [
+        a.tolist() for a in interleaved_split(11, 4)
+    ]
+    ids = np.arange(40) % 4
+    default, told = stratified_split(ids), stratified_split(ids, ratio=4, seed=0)
+    assert [a.tolist() for a in default] == [a.tolist() for a in told]
+
+
+def test_test_trials_are_evenly_spaced_in_the_middle_of_their_share():
+    split = interleaved_split(20, 4, test_fraction=0.2)
+    assert split.test.tolist() == [2, 7, 12, 17]
+    assert split.valid.tolist() == [0, 6, 13, 19]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_few_trials_keep_one_for_validation(seed):
+    split = stratified_split([0, 0, 1], ratio=9, seed=seed)
+    assert len(split.valid) == 1
+    assert len(split.train) == 2
+    two = stratified_split([0, 1], ratio=9, seed=seed)
+    assert [len(two.train), len(two.valid)] == [1, 1]
+    # one that came out by itself is not joined by another
+    ten = stratified_split(np.zeros(10), ratio=4, seed=seed)
+    assert len(ten.valid) == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "field", "words"),
+    [
+        (lambda: interleaved_split(10, 0), "train_to_test_ratio", "is 0; it must be a whole"),
+        (lambda: interleaved_split(10, 1.5), "train_to_test_ratio", "validation trial)."),
+        (lambda: interleaved_split(10, test_fraction=1), "test_fraction", "is 1; it must be in"),
+        (lambda: interleaved_split(10, test_fraction=-0.1), "test_fraction", "is -0.1"),
+        (lambda: interleaved_split(1), None, "1 trials cannot be split"),
+        (lambda: interleaved_split(2, 4, test_fraction=0.5), "train",
+         "2 trials split with train_to_test_ratio 4 and test_fraction 0.5 leave no train trial"),
+        (lambda: stratified_split([1, 1], ratio=4, test_fraction=0.9), "valid",
+         "train_to_test_ratio 4 and test_fraction 0.9"),
+        (lambda: given_split(["train", "valid", "none"]), "split",
+         "train, valid, val, validation, test, eval. Leave the other trials out when loading."),
+        (lambda: given_split(["train", "train"]), "split", "no trial is called 'valid'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_split_is_said_with_the_field(call, field, words):
+    with pytest.raises(DataError) as refused:
+        call()
+    assert refused.value.field == field
+    assert words in str(refused.value)
+
+
+def test_the_trial_without_a_part_is_named():
+    with pytest.raises(DataError) as refused:
+        given_split(["train", "valid", "none"])
+    assert refused.value.trial == 2
+
+
+def test_two_trials_are_enough():
+    assert [len(part) for part in interleaved_split(2)] == [1, 1, 0]
