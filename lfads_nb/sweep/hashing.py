@@ -76,14 +76,10 @@ def _stream(item: MatlabValue) -> Iterator[bytes]:
             limits = np.iinfo(_NARROWED[name])
             if array.size == 0 or (array.min() >= limits.min and array.max() <= limits.max):
                 name = _NARROWED[name]
-        dtype = np.dtype("u1" if name == "logical" else _numpy_name(name)).newbyteorder("<")
+        dtype = np.dtype("u1" if name == "logical" else name).newbyteorder("<")
         matrix = array.reshape(1, -1) if array.ndim < 2 else array
         yield _header(name, matrix.shape if array.size else (0, 0))
         yield matrix.astype(dtype).tobytes(order="F")
-
-
-def _numpy_name(matlab_type: str) -> str:
-    return {"double": "float64", "single": "float32"}.get(matlab_type, matlab_type)
 
 
 def infer_matlab_type(value: Any) -> MatlabType:
