@@ -199,6 +199,9 @@ def _end(
         if has_earlier_output(folder):
             reason += f"; what it had made before is in {folder.earlier_output.name}"
         set_banner(execution.notebook, f"This run {_words(state)}.", reason, detail)
+    elif reason:
+        set_banner(execution.notebook, "This run is done, its report is not.", reason, detail)
+    if reason:
         sys.stdout.write(f"{reason}\n{detail}\n")
     try:
         save_notebook(folder, execution)
@@ -255,6 +258,9 @@ def _outcome(
     if failure is None:
         return RunState.FAILED, f"the notebook ended without {' and '.join(unfinished)}", ""
     where = f"{failure.place}\n{failure.traceback}".strip() or log_tail(folder)
+    if not unfinished and not unusable:
+        # No picture may fail a run: all that it is for is there.
+        return RunState.DONE, f"a cell of its report failed: {failure.error}", where
     stage = status.stage or "start"
     return RunState.FAILED, f"{stage} failed: {failure.error}", where
 

@@ -98,6 +98,18 @@ def test_training_afresh_what_is_done_keeps_its_outputs_until_the_new_ones_are_w
     ] * 2
 
 
+def test_a_picture_of_a_template_of_the_user_s_own_fails_no_run(folder, tmp_path):
+    drawing = "run_stage(run_dir, 'exporting', leave_weights)\n1 / 0  # a picture"
+    assert run(folder, write_template(tmp_path / "t.ipynb", exporting=drawing)) == 0
+    status = read_status(folder)
+    assert status.state is RunState.DONE
+    assert status.reason == "a cell of its report failed: ZeroDivisionError: division by zero"
+    assert folder.done.exists()
+    banner = nbformat.read(folder.notebook, as_version=4).cells[1].source
+    assert "its report is not" in banner
+    assert "ZeroDivisionError" in banner
+
+
 def test_a_matplotlib_backend_that_is_not_there_leaves_a_run_alone(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "nonsense")
     drawing = "from lfads_nb.results import report\nrun_stage(run_dir, 'sampling', leave_means)"
