@@ -137,7 +137,7 @@ class PopulationDriver:
         ParamsError
             Every member diverged.
         """
-        history = read_history(self.folder)
+        history = read_history(self.folder, self.record)
         while True:
             if not history or history[-1].is_whole:
                 write_tables(self.folder, self.record, history)
@@ -285,7 +285,10 @@ def make_best(folder: PopulationFolder, record: PopulationRecord) -> RunFolder:
     shutil.rmtree(beside.path, ignore_errors=True)
     member = folder.member(winner)
     shutil.copytree(
-        member.output, beside.output, ignore=shutil.ignore_patterns(".*", "lfads_vae_turn-*")
+        member.output,
+        beside.output,
+        ignore=shutil.ignore_patterns(".*", "lfads_vae_turn-*"),
+        symlinks=True,  # what lies elsewhere is nobody's to be copied here
     )
     beside.fit_log.write_text(_lineage_log(folder, history, winner), encoding="ascii")
     shutil.copytree(member.input, beside.input, symlinks=True)

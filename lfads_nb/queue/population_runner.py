@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
+from lfads_nb.atomic_files import write_text
 from lfads_nb.errors import LfadsError, QueueError, RunFolderError
 from lfads_nb.queue.execution import NotebookExecution, skip_slow_imports
 from lfads_nb.queue.notebook import render, set_banner, templates_folder
@@ -84,7 +85,7 @@ def execute_population(folder: PopulationFolder, *, parent: int | None = None) -
         if lock.lost():
             return RunState.INTERRUPTED
         if state is RunState.DONE:
-            folder.done.touch()
+            write_text(folder.done, "")
         print_line(f"{state.value} {reason}".strip())
         account.end(state, reason, detail)
         forget_stop(folder)

@@ -90,7 +90,7 @@ def read_retraining(folder: RunFolder) -> Retraining | None:
                 bool(content["begun"]),
                 dict(content["before"]),
             )
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, OverflowError, TypeError, KeyError, AttributeError):
         pass
     return Retraining("afresh", begun=True) if has_earlier_output(folder) else None
 
@@ -146,7 +146,7 @@ def set_aside(folder: RunFolder, asked: Retraining) -> None:
         folder.done.unlink(missing_ok=True)
         if folder.notebook.is_file():
             with replacing(folder.earlier_notebook) as beside:
-                shutil.copyfile(folder.notebook, beside)
+                shutil.copyfile(folder.notebook, beside, follow_symlinks=False)
         if folder.output.exists():
             folder.output.rename(folder.earlier_output)
     if not asked.begun:

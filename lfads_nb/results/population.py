@@ -63,7 +63,8 @@ class PopulationResults:
         """
         folder = getattr(population, "folder", population)
         folder = PopulationFolder(Path(getattr(folder, "path", folder)))
-        return cls(folder, PopulationRecord.load(folder), tuple(read_history(folder)))
+        record = PopulationRecord.load(folder)
+        return cls(folder, record, tuple(read_history(folder, record)))
 
     # ---------------------------------------------------------------------------------- arrays
 

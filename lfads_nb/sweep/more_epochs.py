@@ -62,7 +62,7 @@ class MoreEpochs:
             return cls(int(content["epochs"]), None if first is None else int(first))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, OverflowError, TypeError, KeyError) as error:
             raise RunFolderError(
                 f"{path} cannot be read ({error}): delete it to leave the training as it is"
             ) from error

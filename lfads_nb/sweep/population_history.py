@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from lfads_nb.atomic_files import write_json, write_text
 from lfads_nb.errors import RunFolderError
@@ -27,6 +28,8 @@ from lfads_nb.sweep.run_record import read_json
 from lfads_nb.sweep.turns import TurnRequest
 
 SCHEMA = 1
+# As many as nobody trains: a damaged number is no reason to ask for all the memory there is.
+_MOST_EPOCHS = 10**8
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,7 @@ class MemberTurn:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> MemberTurn:
-        values = dict(content)
-        if values.get("score") is not None:
-            values["score"] = float(values["score"])
-        values["valid"] = tuple(float(v) for v in values.get("valid", ()))
-        return cls(**values)
+        return TypeAdapter(cls).validate_python(dict(content))
 
 
 @dataclass(frozen=True)
@@ -129,18 +128,24 @@ class Generation:
         path = folder.generation(number)
         content = read_json(path, SCHEMA, hint="an earlier generation of the population is lost")
         try:
-            return cls(
-                content["generation"],
-                content["first_epoch"],
-                content["epochs"],
-                tuple(MemberTurn.from_json(turn) for turn in content["members"]),
-            )
+            numbers = {k: content[k] for k in ("generation", "first_epoch", "epochs")}
+            turns = tuple(MemberTurn.from_json(turn) for turn in content["members"])
         except (KeyError, TypeError, ValueError) as error:
             raise RunFolderError(f"{path} cannot be used: {error!r}") from error
+        if not all(type(n) is int and 0 <= n < _MOST_EPOCHS for n in numbers.values()):
+            raise RunFolderError(f"{path} cannot be used: no epochs can be {numbers}")
+        return cls(numbers["generation"], numbers["first_epoch"], numbers["epochs"], turns)
 
 
-def read_history(folder: PopulationFolder) -> list[Generation]:
+def read_history(
+    folder: PopulationFolder, record: PopulationRecord | None = None
+) -> list[Generation]:
     """Read every generation so far; only the last one may not be whole.
+
+    Parameters
+    ----------
+    folder : of the population.
+    record : what the generations must fit; its members, and what is searched.
 
     Raises
     ------
@@ -149,8 +154,27 @@ def read_history(folder: PopulationFolder) -> list[Generation]:
     """
     if not folder.generations.is_dir():
         return []
-    numbers = sorted(int(p.stem) for p in folder.generations.glob("[0-9]*.json"))
-    return [Generation.load(folder, number) for number in range(len(numbers))]
+    n_files = sum(1 for _ in folder.generations.glob("[0-9]*.json"))
+    history = [Generation.load(folder, number) for number in range(n_files)]
+    for number, generation in enumerate(history if record is not None else ()):
+        if problem := _misfit(generation, number, record):
+            raise RunFolderError(f"{folder.generation(number)} cannot be used: {problem}")
+    return history
+
+
+def _misfit(generation: Generation, number: int, record: PopulationRecord) -> str:
+    """Say how a generation cannot be one of a population's; "" if it can."""
+    n_members, searched = record.population.members, set(record.space)
+    if generation.number != number:
+        return f"it says that it is generation {generation.number}"
+    if len(generation.turns) != n_members:
+        return f"it has {len(generation.turns)} members, and the population {n_members}"
+    for member, turn in enumerate(generation.turns):
+        if not searched <= set(turn.settings):
+            return f"member {member} does not set what is searched"
+        if turn.source is not None and not 0 <= turn.source < n_members:
+            return f"member {member} was copied from {turn.source}, which is no member"
+    return ""
 
 
 # ------------------------------------------------------------------------------- what comes next

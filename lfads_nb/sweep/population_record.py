@@ -14,6 +14,7 @@ from lfads_nb.sweep.search_space import SearchSpace
 from lfads_nb.version import __version__
 
 SCHEMA = 1
+_MOST = 10**8
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,12 @@ class PopulationRecord:
         """
         hint = "prepare the population first: rc.prepare()"
         content = read_json(folder.population_json, SCHEMA, hint=hint)
+        for name in ("n_bins", "n_channels", "ramp_epochs"):
+            value = content.get(name)
+            if type(value) not in (int, float) or not 0 <= value < _MOST:
+                raise RunFolderError(
+                    f"{folder.population_json} cannot be used: {name} is {value!r}"
+                )
         try:
             return cls(
                 collection=plain_text(content["collection"]),

@@ -12,7 +12,9 @@ import math
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
 
 from lfads_nb.atomic_files import write_json
 from lfads_nb.desks import stored_path
@@ -22,6 +24,7 @@ from lfads_nb.sweep.params import RunParams
 from lfads_nb.sweep.run_record import read_json
 
 SCHEMA = 1
+_Made = TypeVar("_Made")
 
 SETTABLE = (
     "learning_rate_init", "keep_prob", "coordinated_dropout_rate",
@@ -132,11 +135,10 @@ class TurnRequest:
         path = RunFolder(folder).turn_json
         content = _read(path, "it is no member of a population whose turn it is")
         source = content.pop("copy_from", None)
+        if source is not None and (not isinstance(source, str) or "\0" in source):
+            raise RunFolderError(f"{path} cannot be used: it copies from no folder")
         copy_from = None if source is None else Path(os.path.normpath(folder / source))
-        try:
-            return cls(folder=folder, copy_from=copy_from, **content)
-        except (TypeError, ParamsError) as error:
-            raise RunFolderError(f"{path} cannot be used: {error}") from error
+        return _made(cls, {**content, "folder": folder, "copy_from": copy_from}, path)
 
 
 @dataclass(frozen=True)
@@ -192,16 +194,22 @@ class TurnResult:
         content = _read(path, "the turn has not ended")
         if content.pop("request", None) != request.key:
             return None
-        score, valid = content.pop("score", None), tuple(content.pop("valid", ()))
-        try:
-            return cls(score=math.nan if score is None else score, valid=valid, **content)
-        except TypeError as error:
-            raise RunFolderError(f"{path} cannot be used: {error}") from error
+        if content.get("score") is None:
+            content["score"] = math.nan
+        return _made(cls, content, path)
 
 
 def smoothed_score(past: float | None, new: float) -> float:
     """Smooth a validation cost as AutoLFADS does: 0.3 of the past, 0.7 of the new epoch."""
     return new if past is None else 0.3 * past + 0.7 * new
+
+
+def _made(cls: type[_Made], content: dict[str, Any], path: Path) -> _Made:
+    """Make what a file holds, each field of its type."""
+    try:
+        return TypeAdapter(cls).validate_python(content)
+    except (TypeError, ValueError, ParamsError) as error:
+        raise RunFolderError(f"{path} cannot be used: {error}") from error
 
 
 def _read(path: Path, hint: str) -> dict[str, Any]:
