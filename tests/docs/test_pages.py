@@ -61,7 +61,9 @@ def test_code_on_every_page_is_python_that_names_what_there_is(page):
 def test_commands_on_every_page_exist(page):
     commands = typer.main.get_command(program).commands
     text = (DOCS / page).read_text(encoding="utf-8")
-    named = re.findall(r"(?:^    |`)(?:\.venv/bin/)?lfads-nb ([a-z]+)\b", text, flags=re.MULTILINE)
+    named = re.findall(
+        r"(?:^    |`)(?:\.venv/bin/)?lfads-nb ([a-z][a-z-]*)", text, flags=re.MULTILINE
+    )
     assert set(named) <= set(commands)
 
 
