@@ -21,12 +21,13 @@ from lfads_nb.regular_files import check_regular
 _MATLAB_CELLS = b"#refs#/"
 
 
-def open_hdf5(path: Path, **options: Any) -> h5py.File:
+def open_hdf5(path: Path, *, check_sizes: bool = False, **options: Any) -> h5py.File:
     """Open an HDF5 file for reading.
 
     Parameters
     ----------
     path : the file.
+    check_sizes : refuse it too if an array in it claims more bytes than can be stored.
     **options : of `h5py.File`.
 
     Raises
@@ -39,6 +40,8 @@ def open_hdf5(path: Path, **options: Any) -> h5py.File:
     try:
         with damage_as_os_error(path):
             refuse_other_files(file)
+        if check_sizes:
+            refuse_impossible_sizes(file)
     except BaseException:
         file.close()
         raise

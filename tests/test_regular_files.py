@@ -193,3 +193,25 @@ def test_a_command_on_a_folder_with_a_fifo_for_a_collection_ends(tmp_path):
     assert done.returncode == 1
     assert "no regular file" in done.stderr
     assert json.dumps("Traceback")[1:-1] not in done.stderr
+
+
+def test_an_array_that_claims_a_terabyte_is_refused_before_it_is_made(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("small", data=np.ones(3))
+        file.create_dataset("inside/huge", (10**6, 10**5, 10), "u1", chunks=(100, 100, 10))
+    open_hdf5(path).close()
+    with pytest.raises(OSError, match=r"/inside/huge claims 1e\+03 GB, but 0 bytes"):
+        open_hdf5(path, check_sizes=True)
+    with pytest.raises(RunFolderError, match="inside/huge claims"):
+        open_results(path).__enter__()
+
+
+def test_a_file_that_is_damaged_inside_is_an_os_error(tmp_path):
+    path = write_counts(tmp_path / "a.h5", small_counts())
+    content = bytearray(path.read_bytes())
+    place = content.index(b"SNOD")
+    content[place : place + 4] = b"DONS"
+    path.write_bytes(content)
+    with pytest.raises(OSError, match="it is damaged"):
+        open_hdf5(path)

@@ -119,7 +119,7 @@ def _read_state(
     path: Path, params: RunParams, wanted: Callable[[TrainingState], bool]
 ) -> TrainingState | None:
     """Read a wanted training state, once the whole file is known to be as it was written."""
-    with open_hdf5(path) as file:
+    with open_hdf5(path, check_sizes=True) as file:
         state = TrainingState.from_json(file.attrs["training_state"], params)
         if not wanted(state):
             return None

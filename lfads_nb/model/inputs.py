@@ -95,7 +95,7 @@ def read_session(path: Path, name: str, params: RunParams) -> Session:
     if not path.exists():
         raise RunFolderError(f"{path} is missing: prepare the run again to write its inputs")
     try:
-        with open_hdf5(path) as file:
+        with open_hdf5(path, check_sizes=True) as file:
             # Groups, such as behaviour, are not for the model.
             stored = {key: file[key] for key in file}
             arrays = {k: item[()] for k, item in stored.items() if isinstance(item, h5py.Dataset)}

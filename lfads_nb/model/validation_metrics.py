@@ -108,7 +108,7 @@ def _judged(run: RunFolder, session: Session, split: Any) -> _Judged:
 
 def _behavior(run: RunFolder, session: Session, split: Any) -> np.ndarray | None:
     """All signals of a split's trials side by side: (trials, bins, dims), or None."""
-    with open_hdf5(run.input_file(session.name)) as file:
+    with open_hdf5(run.input_file(session.name), check_sizes=True) as file:
         if BEHAVIOR not in file:
             return None
         signals = read_signals(file[BEHAVIOR])

@@ -214,7 +214,7 @@ def read_model_params(path: Path) -> dict[str, np.ndarray]:
     if not path.exists():
         raise RunFolderError(f"{path} is missing: train the run, or export its weights, first")
     try:
-        with open_hdf5(path) as file:
+        with open_hdf5(path, check_sizes=True) as file:
             return {key: np.asarray(file[key]) for key in file}
     except OSError as error:
         raise RunFolderError(f"{path} cannot be read: {error}") from error

@@ -126,7 +126,7 @@ class NlbRecording:
         if not self.path.is_file():
             raise DataError(f"there is no file {self.path}.", dataset=self.name)
         try:
-            return open_hdf5(self.path)
+            return open_hdf5(self.path, check_sizes=True)
         except OSError as error:
             raise self._error(f"cannot be read as NWB (HDF5): {error}") from error
 

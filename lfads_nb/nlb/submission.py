@@ -173,7 +173,7 @@ def read_groups(path: str | os.PathLike[str]) -> dict[str, dict[str, np.ndarray]
     path = Path(path).expanduser()
     names = {name for name, *_ in known_groups()}
     try:
-        with open_hdf5(path) as file:
+        with open_hdf5(path, check_sizes=True) as file:
             found = {
                 name: {key: file[name][key][()] for key in file[name]}
                 for name in file

@@ -236,7 +236,7 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
 
 def _open(path: Path) -> h5py.File:
     try:
-        file = hdf5_reading.open_hdf5(path)
+        return hdf5_reading.open_hdf5(path, check_sizes=True)
     except FileNotFoundError:
         raise RunFolderError(f"{path} does not exist") from None
     except BlockingIOError:
@@ -245,16 +245,10 @@ def _open(path: Path) -> h5py.File:
         ) from None
     except OSError as error:
         if error.errno in _NO_LOCKS:
-            return hdf5_reading.open_hdf5(path, locking=False)
+            return hdf5_reading.open_hdf5(path, check_sizes=True, locking=False)
         if error.errno in (errno.ELOOP, errno.EINVAL, errno.EISDIR):
             raise RunFolderError(f"{path} is not read: {error.strerror}") from error
         raise _damaged(path, error) from error
-    try:
-        hdf5_reading.refuse_impossible_sizes(file)
-    except OSError as error:
-        file.close()
-        raise RunFolderError(f"{path} is not read: {error.strerror}") from error
-    return file
 
 
 def _damaged(path: Path, error: Exception) -> RunFolderError:

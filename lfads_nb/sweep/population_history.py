@@ -156,9 +156,10 @@ def read_history(
         return []
     n_files = sum(1 for _ in folder.generations.glob("[0-9]*.json"))
     history = [Generation.load(folder, number) for number in range(n_files)]
-    for number, generation in enumerate(history if record is not None else ()):
-        if problem := _misfit(generation, number, record):
-            raise RunFolderError(f"{folder.generation(number)} cannot be used: {problem}")
+    if record is not None:
+        for number, generation in enumerate(history):
+            if problem := _misfit(generation, number, record):
+                raise RunFolderError(f"{folder.generation(number)} cannot be used: {problem}")
     return history
 
 

@@ -84,7 +84,7 @@ class PopulationRecord:
         content = read_json(folder.population_json, SCHEMA, hint=hint)
         for name in ("n_bins", "n_channels", "ramp_epochs"):
             value = content.get(name)
-            if type(value) not in (int, float) or not 0 <= value < _MOST:
+            if not isinstance(value, int | float) or not 0 <= value < _MOST:
                 raise RunFolderError(
                     f"{folder.population_json} cannot be used: {name} is {value!r}"
                 )
