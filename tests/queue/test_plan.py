@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,3 +84,64 @@ def test_no_device_is_ever_given_more_than_it_has(wanted, cards):
     for batch in "012":
         assert sum(w.batch == batch for w, _ in plan.starts) <= 2
     assert not {w.run for w, _ in plan.starts} & set(plan.waits)
+
+
+def cpu(place, free_gb=10.0, total_gb=16.0):
+    key = f"CPU {place}"
+    return Device(key, "Processor", "cpu", free_gb * GB, total_gb * GB, "memory", 1, None)
+
+
+def test_a_run_that_waits_says_for_what():
+    busy = [Occupant("GPU-0", "b", alone=True, unclaimed_mb=0)]
+    first = wish("a", gpu_list=(0,))
+    waits = make_plan([first], [gpu(0), gpu(5)], busy).waits
+    assert waits == {"a": "waits for GPU 0 to be free"}
+    both = [*busy, Occupant("GPU-1", "b", alone=True, unclaimed_mb=0)]
+    either = wish("a", gpu_list=(0, 1))
+    waits = make_plan([either], [gpu(0), gpu(1), gpu(5)], both).waits
+    assert waits == {"a": "waits for a free GPU"}
+    there = [Occupant("CPU 0", "b", alone=False, unclaimed_mb=0)]
+    two_places = replace(cpu(0), slots=2)
+    waits = make_plan([wish("a")], [two_places], there).waits
+    assert waits == {"a": "waits for a free place on the processor"}
+    gone = make_plan([wish("a", gpu_list=(1, 2))], [gpu(0)], []).waits
+    assert gone == {"a": "none of its GPUs (1, 2) is on this machine now"}
+    small = make_plan([wish("a", 12.0)], [cpu(0, free_gb=3)], []).waits
+    assert small == {"a": "needs 12.0 GB, the machine's memory has 3.0 GB free"}
+    none = make_plan([wish("a", 1.0)], [gpu(0, free_gb=-0.5)], []).waits
+    assert none == {"a": "needs 1.0 GB, GPU 0 has 0.0 GB free"}
+
+
+def test_memory_that_fits_to_the_last_byte_fits():
+    assert placed(make_plan([wish("a", 10.0)], [gpu(0)], [])) == {"a": 0}
+    assert never_fits(wish("a", 16.0), [gpu(0)]) == ""
+
+
+def test_the_emptiest_gpu_is_taken_and_then_the_one_with_most_memory():
+    one_there = [Occupant("GPU-1", "x", alone=False, unclaimed_mb=0)]
+    shared = wish("a", alone=False)
+    assert placed(make_plan([shared], [gpu(0, 4.0), gpu(1, 9.0)], one_there)) == {"a": 0}
+    assert placed(make_plan([shared], [gpu(0, 4.0), gpu(1, 9.0)], [])) == {"a": 1}
+
+
+def test_slots_and_limits_count_what_runs_and_what_is_just_placed():
+    two_slots = gpu(0, slots=2)
+    there = [Occupant("GPU-0", "b", alone=False, unclaimed_mb=0)]
+    wishes = [wish("a", 1.0, alone=False), wish("c", 1.0, alone=False)]
+    assert placed(make_plan(wishes, [two_slots], there)) == {"a": 0}
+    limited = [wish(n, 1.0, alone=False, max_of_batch=3) for n in "acd"]
+    assert placed(make_plan(limited, [gpu(0, slots=9)], there)) == {"a": 0, "c": 0}
+
+
+def test_a_need_may_differ_from_one_kind_of_device_to_another():
+    on_kind = Wish("a", "b", {"gpu": 2.0 * GB, "cpu": 90.0 * GB}.__getitem__)
+    assert placed(make_plan([on_kind], [gpu(0)], [])) == {"a": 0}
+    assert make_plan([on_kind], [cpu(0)], []).waits["a"].startswith("needs 90.0 GB")
+    assert never_fits(on_kind, [gpu(0)]) == ""
+
+
+def test_a_list_of_gpus_that_are_not_here_is_refused_with_those_that_are():
+    asked = wish("a", gpu_list=(3, 4))
+    words = "gpu_list asks for GPU 3, 4, and the GPUs here are: "
+    assert never_fits(asked, [gpu(0), gpu(1)]) == f"{words}0, 1"
+    assert never_fits(asked, [cpu(0)]) == f"{words}none"

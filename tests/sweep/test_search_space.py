@@ -1,3 +1,5 @@
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -104,3 +106,35 @@ def test_what_cannot_be_searched_is_said(space, words):
 def test_numbers_that_are_no_range_are_said(numbers, words):
     with pytest.raises(ParamsError, match=words):
         Searched(**numbers)
+
+
+def test_autolfads_ranges_are_those_of_its_authors():
+    wanted = {
+        "learning_rate_init": (1e-5, 5e-3, True, 4e-3, 0.3, True, False, False),
+        "keep_prob": (0.0, 0.6, False, None, 0.3, True, False, True),
+        "coordinated_dropout_rate": (0.01, 0.7, False, 0.5, 0.3, True, False, False),
+        "l2_gen_scale": (1e-4, 1.0, True, None, 0.8, False, True, False),
+        "l2_con_scale": (1e-4, 1.0, True, None, 0.8, False, True, False),
+        "kl_co_weight": (1e-6, 1e-4, True, None, 0.8, False, True, False),
+        "kl_ic_weight": (1e-6, 1e-3, True, None, 0.8, False, True, False),
+    }
+    space = autolfads_space()
+    assert {name: astuple(space[name]) for name in wanted} == wanted
+
+
+def test_first_draws_are_even_on_their_scale_and_a_number_is_drawn_all_the_same():
+    drawn = np.array([Searched(1e-6, 1e-2).first(np.random.default_rng(i)) for i in range(2000)])
+    assert abs(np.log10(drawn).mean() + 4) < 0.1
+    plain = Searched(2.0, 4.0, log=False)
+    values = np.array([plain.first(np.random.default_rng(i)) for i in range(2000)])
+    assert [values.min() >= 2, values.max() <= 4, abs(values.mean() - 3) < 0.05] == [True] * 3
+    fixed, one, other = Searched(1.0, 2.0, initial=1.5), *map(np.random.default_rng, (7, 7))
+    assert fixed.first(one) == 1.5
+    other.random()
+    assert one.random() == other.random()
+
+
+def test_a_range_per_element_is_multiplied_once():
+    scaled = Searched(1e-4, 1.0, initial=0.01, step=0.8, per_element=True).scaled(100.0)
+    assert astuple(scaled) == (1e-2, 100.0, True, 1.0, 0.8, False, False, False)
+    assert scaled.scaled(100.0) is scaled
