@@ -151,7 +151,6 @@ def set_aside(folder: RunFolder, asked: Retraining) -> None:
             folder.output.rename(folder.earlier_output)
     if not asked.begun:
         replace(asked, begun=True).save(folder)
-    folder.verdict_json.unlink(missing_ok=True)
     if asked.kind == "more_epochs" and not folder.output.exists():
         _copy_training(folder, asked.more_epochs)
 
@@ -231,7 +230,6 @@ def put_back(folder: RunFolder, *, why: str) -> RunStatus | None:
         folder.earlier_output.rename(folder.output)
         if folder.earlier_notebook.exists():
             folder.earlier_notebook.replace(folder.notebook)
-        folder.verdict_json.unlink(missing_ok=True)
     again = "; what it had made before is in place again" if was_aside else ""
     now = read_status(folder)
     status = replace(
