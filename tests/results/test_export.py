@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from lfads_nb.errors import RunFolderError
+from lfads_nb.errors import DiskFullError, RunFolderError
 from lfads_nb.results.export import export_collection, export_results, write_posterior_means
 from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.results.trained_params import TrainedParams
@@ -97,3 +97,15 @@ def test_behaviour_is_exported_by_its_name(make_run, tmp_path):
         stored = file["behavior/hand_vel"]
         np.testing.assert_array_equal(stored[:], run.session.behavior["hand_vel"].values.T)
         assert (stored.attrs["unit"], list(stored.attrs["dims"])) == ("mm/s", ["x", "y"])
+
+
+def test_an_export_on_a_full_disk_is_a_sentence_and_leaves_no_half_file(
+    make_run, small_disk, leave_free
+):
+    run = make_run()
+    leave_free(small_disk, 4)
+    means = PosteriorMeans.open(run.folder, run.params, run.datasets)
+    with pytest.raises(DiskFullError, match="no room"):
+        write_posterior_means(means, small_disk / "means.h5")
+    left = [path for path in small_disk.rglob("*") if path.is_file()]
+    assert [path.name for path in left] == ["filler"]
