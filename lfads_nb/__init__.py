@@ -14,7 +14,7 @@ from lfads_nb.version import __version__
 if TYPE_CHECKING:
     from lfads_nb.datasets import Counts, Dataset, DatasetCollection, generate_demo_datasets
     from lfads_nb.own_code import register
-    from lfads_nb.queue import Queue, launch
+    from lfads_nb.queue import Queue, Slurm, launch
     from lfads_nb.results import FitLog, PosteriorMeans, TrainedParams
     from lfads_nb.results.compare import compare
     from lfads_nb.sweep import (
@@ -41,6 +41,7 @@ _HOMES = {
     "RunCollection": "sweep",
     "RunParams": "sweep",
     "RunSpec": "sweep",
+    "Slurm": "queue",
     "TrainedParams": "results",
     "app": "widgets",
     "autolfads_space": "sweep",
@@ -52,8 +53,9 @@ _HOMES = {
 
 __all__ = [
     "Counts", "Dataset", "DatasetCollection", "FitLog", "Population", "PosteriorMeans", "Queue",
-    "Range", "Run", "RunCollection", "RunParams", "RunSpec", "TrainedParams", "__version__", "app",
-    "autolfads_space", "compare", "generate_demo_datasets", "launch", "register",
+    "Range", "Run", "RunCollection", "RunParams", "RunSpec", "Slurm", "TrainedParams",
+    "__version__", "app", "autolfads_space", "compare", "generate_demo_datasets",
+    "launch", "register",
 ]  # fmt: skip
 
 

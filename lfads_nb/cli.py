@@ -47,6 +47,12 @@ program = typer.Typer(
 console = Console()
 
 
+RunNames = Annotated[
+    list[str] | None,
+    typer.Argument(help="Runs by name, run spec or setting (param_XXXXXX); by default all."),
+]
+
+
 class Kind(str, Enum):
     """Kinds of posterior means, as the original names them."""
 
@@ -186,6 +192,66 @@ def queue(
     show_results(collection)
     if not all(run.is_done for run in collection):
         raise typer.Exit(1)
+
+
+@command
+def slurm(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    runs: RunNames = None,
+    partition: Annotated[str, typer.Option(help="Where to run.")] = "",
+    account: Annotated[str, typer.Option(help="Who is charged.")] = "",
+    qos: Annotated[str, typer.Option(help="Quality of service.")] = "",
+    constraint: Annotated[str, typer.Option(help="Features that a node must have.")] = "",
+    time: Annotated[
+        str, typer.Option(help="Of a job, such as 4:00:00; a run goes on in the next.")
+    ] = "",
+    gres: Annotated[str, typer.Option(help="Such as gpu:1.")] = "",
+    cpus: Annotated[int | None, typer.Option(min=1, help="Cores of a run.")] = None,
+    mem: Annotated[str, typer.Option(help="Memory of a run, such as 16G.")] = "",
+    array_limit: Annotated[int | None, typer.Option(min=1, help="Jobs at once at most.")] = None,
+    requeue: Annotated[
+        bool, typer.Option(help="Queue a job again that is preempted or out of time.")
+    ] = True,
+    rerun: Annotated[bool, typer.Option(help="Train runs that are done afresh.")] = False,
+    sample_only: Annotated[
+        bool, typer.Option("--sample-only", help="Make posterior means anew, without training.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the script, and do nothing.")
+    ] = False,
+) -> None:
+    """Submit what is neither done nor queued to SLURM, as one job array.
+
+    Nothing goes on running here; see how far with the command status.
+    """
+    from lfads_nb.queue.slurm.settings import Slurm
+
+    asked = Slurm(partition, account, qos, constraint, time, gres, cpus, mem, array_limit, requeue)
+    if not dry_run:
+        from lfads_nb.sweep import RunCollection
+
+        _ask_for_trust(collection_dir)
+        RunCollection.load(collection_dir).prepare()
+    found = _queue_of(collection_dir, runs).submit(
+        asked, dry_run=dry_run, rerun=rerun, mode="posterior_mean_only" if sample_only else "all"
+    )
+    if dry_run:
+        sys.stdout.write("\n".join(found.scripts))
+    for path, why in found.left_alone.items():
+        # a script that is printed must be nothing but a script
+        Console(stderr=True).print(escape(f"{path} {why}"), highlight=False, soft_wrap=True)
+    if dry_run:
+        return
+    if not found.runs:
+        console.print("Nothing to submit: every run is done or queued.")
+    for job in found.jobs:
+        console.print(f"Submitted batch job {job}.", highlight=False)
+    if found.jobs:
+        folder = escape(str(collection_dir))
+        console.print(
+            f"{len(found.runs)} runs; see `{escape(_own_name())} status {folder}`, and jobs/ there",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
 
 
 def _print_advice(collection: RunCollection) -> None:
@@ -337,12 +403,6 @@ def _ask_for_trust(folder: Path, *, yes: bool = False, is_asked: bool = False) -
         console.print("Trusted, as its files are now. Undo: lfads-nb trust --forget FOLDER")
         return len(known) == len(codes)
     return False
-
-
-RunNames = Annotated[
-    list[str] | None,
-    typer.Argument(help="Runs by name, run spec or setting (param_XXXXXX); by default all."),
-]
 
 
 @command

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lfads_nb.queue.api import Queue, launch, run_here
     from lfads_nb.queue.devices import list_devices
     from lfads_nb.queue.reading import current_status
+    from lfads_nb.queue.slurm.settings import Slurm
     from lfads_nb.queue.status import RunState, RunStatus
     from lfads_nb.queue.table import status_table
     from lfads_nb.queue.tensorboard import launch_tensorboard
@@ -21,6 +22,7 @@ _HOMES = {
     "Queue": "api",
     "RunState": "status",
     "RunStatus": "status",
+    "Slurm": "slurm.settings",
     "current_status": "reading",
     "launch": "api",
     "launch_tensorboard": "tensorboard",
@@ -30,7 +32,7 @@ _HOMES = {
 }
 
 __all__ = [
-    "Queue", "RunState", "RunStatus", "current_status", "launch", "launch_tensorboard",
+    "Queue", "RunState", "RunStatus", "Slurm", "current_status", "launch", "launch_tensorboard",
     "list_devices", "run_here", "status_table",
 ]  # fmt: skip
 

@@ -10,7 +10,6 @@ import os
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,29 +21,32 @@ from lfads_nb.queue.clusters import check_dask_settings, describe_cluster, probe
 from lfads_nb.queue.devices import Device, list_devices
 from lfads_nb.queue.ends import cancel_without_server
 from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.marking import (
+    is_wanted,
+    let_stop,
+    mark_queued,
+    refuse_untrained,
+    refuse_what_cannot_go_on,
+    run_name,
+    take_back,
+)
 from lfads_nb.queue.memory import MemoryBook
-from lfads_nb.queue.outputs import has_checkpoint, is_trained, unusable_outputs
 from lfads_nb.queue.plan import Wish, never_fits
 from lfads_nb.queue.population_launch import driver_options, is_population
 from lfads_nb.queue.processes import new_attempt, run_marks
 from lfads_nb.queue.progress_view import show_progress
 from lfads_nb.queue.reading import StatusReader, current_status
-from lfads_nb.queue.retraining import (
-    Kind,
-    ask_to_retrain,
-    bring_back,
-    has_earlier_output,
-    read_retraining,
-    withdraw,
-)
-from lfads_nb.queue.run_lock import RunIsTakenError, is_worked_on, read_holder
+from lfads_nb.queue.retraining import bring_back, has_earlier_output
+from lfads_nb.queue.run_lock import RunIsTakenError, read_holder
 from lfads_nb.queue.runner import EXIT_TAKEN
+from lfads_nb.queue.slurm.cancelling import cancel_submitted
+from lfads_nb.queue.slurm.settings import Slurm
+from lfads_nb.queue.slurm.submitting import Submitted, submit
 from lfads_nb.queue.starting import ServerKeeper, ensure_server
-from lfads_nb.queue.status import STOPPED, RunState, RunStatus, local_now, read_status, write_status
-from lfads_nb.queue.stopping import asked_to_stop, forget_stop
+from lfads_nb.queue.status import STOPPED, RunState, RunStatus, read_status
+from lfads_nb.queue.stopping import forget_stop
 from lfads_nb.queue.table import make_table
 from lfads_nb.sweep.folders import PopulationFolder, RunFolder
-from lfads_nb.sweep.population_record import PopulationRecord
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.stored_params import check_own_code
 
@@ -54,14 +56,13 @@ if TYPE_CHECKING:
     from lfads_nb.sweep.population_run import PopulationRun
     from lfads_nb.sweep.run import Run
 
-_STOPS_WITHIN_S = 12.0
-
 
 def launch(
     runs: Iterable[Run | PopulationRun],
     *,
     run_idx: Sequence[int] | None = None,
     cluster: Any = None,
+    slurm: Slurm | None = None,
     **options: Any,
 ) -> Queue:
     """Queue runs and populations for execution in the background, and return at once.
@@ -77,6 +78,7 @@ def launch(
     cluster : another dask cluster to run on: the address of its scheduler, a `Client`, or a cluster
         object such as `dask_jobqueue.SLURMCluster`; the run folders must be on a file system that
         it shares.
+    slurm : submit the runs to SLURM as a job array, with what each job asks for; nothing runs here.
     **options : see `lfads_nb.queue.batches.LaunchOptions`: gpu_list, one_task_per_gpu,
         gpu_memory_required, max_tasks_simultaneously, rerun, more_epochs, mode, priority, retries,
         template, resources.
@@ -93,7 +95,7 @@ def launch(
     for run in chosen:
         run.prepare()
     queue = Queue([run.folder for run in chosen], names=[run.name for run in chosen])
-    queue.launch(cluster=cluster, **options)
+    queue.launch(cluster=cluster, slurm=slurm, **options)
     return queue
 
 
@@ -115,13 +117,13 @@ class Queue:
         home: QueueHome | None = None,
     ) -> None:
         self.folders = [RunFolder(folder.path.absolute()) for folder in folders]
-        self.names = list(names) if names is not None else [_name(f) for f in self.folders]
+        self.names = list(names) if names is not None else [run_name(f) for f in self.folders]
         self.home = home or QueueHome.find()
         self._reader = StatusReader(self.folders, self.home)
 
     # ------------------------------------------------------------------------------- launching
 
-    def launch(self, *, cluster: Any = None, **options: Any) -> None:
+    def launch(self, *, cluster: Any = None, slurm: Slurm | None = None, **options: Any) -> None:
         """Queue the runs that are not done; see `launch`."""
         unknown = set(options) - set(LaunchOptions.__dataclass_fields__)
         if unknown:
@@ -131,10 +133,30 @@ class Queue:
             )
         if "gpu_list" in options and options["gpu_list"] is not None:
             options["gpu_list"] = tuple(int(index) for index in options["gpu_list"])
+        if slurm is not None:
+            if cluster is not None:
+                raise QueueError("give either cluster= or slurm=, not both")
+            self.submit(slurm, **options)
+            return
         check_dask_settings()
         described = describe_cluster(cluster, self.home)
         chosen = LaunchOptions(**{"environment": passed_on(), "cluster": described, **options})
         self.launch_with(chosen, share_gpus="one_task_per_gpu" not in options)
+
+    def submit(self, slurm: Slurm, *, dry_run: bool = False, **options: Any) -> Submitted:
+        """Submit what is neither done nor queued to SLURM; see `lfads_nb.queue.slurm.submitting`.
+
+        Raises
+        ------
+        QueueError
+            SLURM cannot be asked, or refuses: then nothing is queued.
+        """
+        chosen = LaunchOptions(**{"environment": passed_on(), **options})
+        if chosen.mode == "posterior_mean_only":
+            refuse_untrained(self.folders)
+        if not dry_run:
+            let_stop(self.folders)
+        return submit(self.folders, slurm, chosen, dry_run=dry_run)
 
     def launch_with(self, chosen: LaunchOptions, *, share_gpus: bool = False) -> None:
         """Queue the runs that are not done.
@@ -144,24 +166,24 @@ class Queue:
         chosen : complete options.
         share_gpus : put several members of a population on one GPU, whatever the options say.
         """
-        wanted = [f for f in self.folders if _is_wanted(f, chosen)]
+        wanted = [f for f in self.folders if is_wanted(f, chosen)]
         if chosen.more_epochs:
-            _refuse_what_cannot_go_on(wanted)
+            refuse_what_cannot_go_on(wanted)
         if chosen.mode == "posterior_mean_only":
-            _refuse_untrained(wanted)
+            refuse_untrained(wanted)
         if chosen.cluster is None:
             self._refuse_what_never_fits(wanted, chosen)
         else:
             probe_folders(chosen.cluster, wanted)
-        _let_stop(wanted)
+        let_stop(wanted)
         with self.home.exclusive("launch"):
             queued: list[RunFolder] = []
             before = [read_status(folder) for folder in wanted]
             try:
-                queued += (folder for folder in wanted if _mark_queued(folder, chosen))
+                queued += (folder for folder in wanted if mark_queued(folder, chosen))
                 self._save(queued, chosen, share_gpus=share_gpus)
             except LfadsError:
-                _take_back(wanted, before)
+                take_back(wanted, before)
                 raise
             if queued or any(s.state.is_active for s in self._reader.read()):
                 ensure_server(self.home)
@@ -186,7 +208,7 @@ class Queue:
             wish = Wish(run, "", needed_mb, options.gpu_list)
             problem = never_fits(wish, devices)
             if problem:
-                raise QueueError(f"{_name(folder)} can never start here: {problem}")
+                raise QueueError(f"{run_name(folder)} can never start here: {problem}")
 
     # ---------------------------------------------------------------------------------- looking
 
@@ -243,11 +265,14 @@ class Queue:
         seconds.
         """
         folders = self._chosen(runs)
+        submitted = [f for f in folders if read_status(f).submission]
+        here = [f for f in folders if f not in submitted]
         if self.is_served:
-            self.home.post("cancel", runs=_paths(folders))
+            self.home.post("cancel", runs=_paths(here))
         else:
-            for folder in folders:
+            for folder in here:
                 cancel_without_server(folder)
+        cancel_submitted(submitted)
 
     def pause(self, runs: Any = None) -> None:
         """Hold runs back; one that is running stops and will go on from its last checkpoint."""
@@ -373,7 +398,7 @@ def run_here(run_dir: str | Path, *, device: str | None = None) -> int:
     environment = {**os.environ, **passed_on(), **run_marks(folder.path, new_attempt())}
     with subprocess.Popen(command, env=environment, start_new_session=True) as process:
         try:
-            with show_progress([_name(folder)]) as view:
+            with show_progress([run_name(folder)]) as view:
                 while process.poll() is None:
                     view.update([current_status(folder)], [""])
                     time.sleep(0.5)
@@ -392,95 +417,5 @@ def _refuse_taken(folder: RunFolder) -> None:
         raise RunIsTakenError(holder)
 
 
-def _name(folder: RunFolder) -> str:
-    if is_population(folder):
-        return PopulationRecord.load(PopulationFolder(folder.path)).name
-    return RunRecord.load(folder).name
-
-
 def _paths(folders: Iterable[RunFolder]) -> list[str]:
     return [str(folder.path) for folder in folders]
-
-
-def _is_wanted(folder: RunFolder, options: LaunchOptions) -> bool:
-    """Whether a launch should queue a run: not done, unless it is to be run again."""
-    if not folder.done.exists() or options.is_retraining or options.mode != "all":
-        return True
-    if is_population(folder):
-        return False
-    # One that could not begin with what was asked of it, or whose files were deleted by hand.
-    asked = read_retraining(folder)
-    return asked is not None or bool(unusable_outputs(folder, RunRecord.load(folder)))
-
-
-def _refuse_what_cannot_go_on(folders: Iterable[RunFolder]) -> None:
-    done = [folder for folder in folders if folder.done.exists()]
-    populations = [_name(folder) for folder in done if is_population(folder)]
-    if populations:
-        raise QueueError(
-            f"a population goes on by its own rule, not with more_epochs: {', '.join(populations)}"
-        )
-    lost = [_name(folder) for folder in done if not has_checkpoint(folder, newest=True)]
-    if lost:
-        raise QueueError(
-            "more_epochs goes on from the last checkpoint, and these have none: "
-            f"{', '.join(lost)}. Launch them with rerun=True to train them afresh"
-        )
-
-
-def _refuse_untrained(folders: Iterable[RunFolder]) -> None:
-    untrained = [_name(folder) for folder in folders if not is_trained(folder)]
-    if untrained:
-        raise QueueError(
-            f"posterior_mean_only samples from trained models, and these are not trained yet: "
-            f"{', '.join(untrained)}. Launch them with mode='all'"
-        )
-
-
-def _let_stop(folders: Iterable[RunFolder]) -> None:
-    """Wait for runs that were asked to stop: until they have, they cannot be queued again."""
-    deadline = time.monotonic() + _STOPS_WITHIN_S
-    for folder in folders:
-        while asked_to_stop(folder) is not None and time.monotonic() < deadline:
-            if not current_status(folder).state.is_running:
-                break
-            time.sleep(0.05)
-
-
-def _take_back(folders: Iterable[RunFolder], before: Iterable[RunStatus]) -> None:
-    """Undo the marks of a launch that could not be saved: nobody would ever start these runs."""
-    for folder, status in zip(folders, before, strict=True):
-        is_marked = read_status(folder).state is RunState.QUEUED
-        if is_marked and status.state is not RunState.QUEUED:
-            with suppress(LfadsError, OSError):
-                write_status(folder, status)
-                withdraw(folder)
-
-
-def _mark_queued(folder: RunFolder, options: LaunchOptions) -> bool:
-    """Write that a run is queued; return False if a process works on it, or just finished it.
-
-    A process that has written the run's end touches the folder no more: it is only leaving.
-    """
-    status = current_status(folder)
-    if status.state.is_running and is_worked_on(folder):
-        return False
-    if status.state is RunState.DONE and not _is_wanted(folder, options):
-        return False
-    forget_stop(folder)
-    if options.is_retraining and not is_population(folder):
-        kind: Kind = "more_epochs" if options.more_epochs else "afresh"
-        ask_to_retrain(folder, kind, more_epochs=options.more_epochs)
-    elif options.mode != "all":
-        withdraw(folder)
-    if status.state is not RunState.QUEUED:
-        if status.state.is_running:
-            status = RunStatus(RunState.INTERRUPTED, finished_stages=status.finished_stages)
-        write_status(
-            folder,
-            status.moved(
-                RunState.QUEUED, now=local_now(), progress={}, stage="", reason="", detail="",
-                mode=options.mode,
-            ),
-        )  # fmt: skip
-    return True

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from lfads_nb.queue.batches import Batch
 from lfads_nb.queue.ends import find_dead, record_dead
 from lfads_nb.queue.home import QueueHome, read_json_file
+from lfads_nb.queue.slurm.scheduler import Jobs, shared_jobs
+from lfads_nb.queue.slurm.states import joined
 from lfads_nb.queue.status import RunState, RunStatus, read_status
 from lfads_nb.sweep.folders import RunFolder
 
@@ -20,14 +22,15 @@ SAVED_WITHIN_S = 60.0
 """A launch is saved by then after its runs were marked as queued."""
 
 
-def current_status(folder: RunFolder) -> RunStatus:
+def current_status(folder: RunFolder, *, jobs: Jobs | None = None) -> RunStatus:
     """Return where a run is now; one whose process on this host is gone is told as interrupted.
 
     Parameters
     ----------
     folder : the run's folder; nothing is written to it.
+    jobs : what SLURM says; by default what this process shares.
     """
-    return find_dead(folder, read_status(folder))
+    return joined(folder, find_dead(folder, read_status(folder)), jobs or shared_jobs())[0]
 
 
 class StatusReader:
@@ -51,6 +54,7 @@ class StatusReader:
         self._paths = [str(folder.status_json) for folder in self.folders]
         self._stamps: list[_Stamp] = [(-1, -1, -1)] * len(self.folders)
         self._read: list[RunStatus] = [RunStatus(RunState.NEW)] * len(self.folders)
+        self._job_waits: dict[int, str] = {}
         self.n_files_read = 0
         self._has_server = True
         self._launches_of: _Stamp = None
@@ -68,32 +72,45 @@ class StatusReader:
                 self._stamps[index] = stamp
                 self._read[index] = read_status(self.folders[index])
                 self.n_files_read += 1
-        return [
-            self._corrected(index) if status.state.is_running else status
-            for index, status in enumerate(self._read)
-        ]
+        return [self._joined(index, status) for index, status in enumerate(self._read)]
+
+    def _joined(self, index: int, status: RunStatus) -> RunStatus:
+        status = self._corrected(index) if status.state.is_running else status
+        if not status.submission:
+            return status
+        status, wait = joined(self.folders[index], status, shared_jobs())
+        self._job_waits[index] = wait
+        return status
 
     def _corrected(self, index: int) -> RunStatus:
         folder = self.folders[index]
         found = find_dead(folder, self._read[index])
-        if found.state is RunState.INTERRUPTED and self._home and not self._home.server_process():
+        is_ours = found.state is RunState.INTERRUPTED and not found.submission
+        if is_ours and self._home and not self._home.server_process():
             record_dead(folder)
         return found
 
     def waits(self) -> list[str]:
         """Return for every run why it waits; "" for one that does not, as far as was last read."""
         home = self._home
-        if not any(status.state is RunState.QUEUED for status in self._read):
-            return [""] * len(self._read)
+        if not any(self._is_queued(status) for status in self._read):
+            return [self._job_waits.get(index, "") for index in range(len(self._read))]
         news = read_json_file(home.news_json) if home else {}
         has_server = home is not None and home.server_process() is not None
         self._has_server = has_server
         return [
             self._wait(folder, stamp, news, has_server=has_server)
-            if status.state is RunState.QUEUED
-            else ""
-            for folder, stamp, status in zip(self.folders, self._stamps, self._read, strict=True)
+            if self._is_queued(status)
+            else self._job_waits.get(index, "")
+            for index, (folder, stamp, status) in enumerate(
+                zip(self.folders, self._stamps, self._read, strict=True)
+            )
         ]
+
+    @staticmethod
+    def _is_queued(status: RunStatus) -> bool:
+        """Whether it waits in this machine's queue, and not in a cluster's."""
+        return status.state is RunState.QUEUED and not status.submission
 
     @property
     def is_stalled(self) -> bool:
@@ -101,7 +118,7 @@ class StatusReader:
         queued_at = [
             stamp[0] / 1e9
             for stamp, status in zip(self._stamps, self._read, strict=True)
-            if stamp is not None and status.state is RunState.QUEUED
+            if stamp is not None and self._is_queued(status)
         ]
         return (
             bool(queued_at)

@@ -47,6 +47,7 @@ from lfads_nb.queue.retraining import (
     withdraw,
 )
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock, lock_path
+from lfads_nb.queue.slurm.scheduler import own_job
 from lfads_nb.queue.status import (
     STAGES,
     RunState,
@@ -159,6 +160,7 @@ def _begin(folder: RunFolder, record: RunRecord, options: RunnerOptions) -> None
         attempt=before.attempt + 1,
         attempt_id=own_attempt(),
         mode=options.mode,
+        job=own_job(),
     )
     kept = {k: v for k, v in status.times.items() if k in ("queued", first.value)}
     started = {"started": now.isoformat(timespec="seconds")}
@@ -176,7 +178,7 @@ def print_header(record: RunRecord, status: RunStatus, options: RunnerOptions) -
         f"\n{line}\n{local_now().isoformat(timespec='seconds')}  {record.name}  "
         f"attempt {status.attempt}  device {options.device}  "
         f"threads {os.environ.get('OMP_NUM_THREADS', 'default')}  pid {os.getpid()} "
-        f"on {status.host}\n{line}\n"
+        f"on {status.host}{f'  SLURM job {status.job}' if status.job else ''}\n{line}\n"
     )
     sys.stdout.flush()
 

@@ -83,7 +83,9 @@ class RunStatus:
     Times are ISO 8601 with the offset from UTC, by the name of the state that began (and `ended`);
     `heartbeat` is seconds since the epoch. `pid` and `pid_started` name the runner's process on
     `host`, `attempt_id` what its processes are marked with; `finished_stages` the stages whose
-    outputs are complete; `training_end` says in words why training stopped.
+    outputs are complete; `training_end` says in words why training stopped. `submission` names the
+    entry in the collection's `jobs/` that a run was submitted with, `job` the scheduler's own name
+    for the job that works on it, such as `123_4`.
     """
 
     state: RunState
@@ -104,6 +106,8 @@ class RunStatus:
     mode: str = "all"
     peak_memory_mb: float | None = None
     heartbeat: float | None = None
+    submission: str = ""
+    job: str = ""
 
     def moved(self, state: RunState, *, now: datetime, **changes: Any) -> RunStatus:
         """Return the status after a move, with the time of the move written in.

@@ -148,4 +148,6 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "mode": _text,
     "peak_memory_mb": _size,
     "heartbeat": _finite,
+    "submission": _text,
+    "job": _text,
 }

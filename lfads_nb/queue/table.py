@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COLUMNS = (
     "state", "stage", "fraction", "epoch", "total_train", "total_valid", "learning_rate", "eta_s",
     "elapsed_s", "device", "attempt", "reason", "training_end",
-    "verdict",
+    "verdict", "job", "host", "folder",
 )  # fmt: skip
 
 
@@ -29,7 +29,7 @@ def status_table(runs: Iterable[Run]) -> pd.DataFrame:
 
     Costs are nats per trial, times seconds; `reason` says why a run failed, or why it waits;
     `training_end` why its training stopped; `verdict` what is to be said of a run that is done, in
-    one to three sentences.
+    one to three sentences; `job` what a cluster's scheduler calls its job, `host` the node.
     """
     runs = list(runs)
     reader = StatusReader([run.folder for run in runs], QueueHome.find())
@@ -43,7 +43,11 @@ def make_table(names: Sequence[str], reader: StatusReader) -> pd.DataFrame:
     now = local_now()
     statuses = reader.read()
     rows = [
-        {**table_row(status, wait, now=now), "verdict": _verdict(folder, status)}
+        {
+            **table_row(status, wait, now=now),
+            "verdict": _verdict(folder, status),
+            "folder": str(folder.path),
+        }
         for folder, status, wait in zip(reader.folders, statuses, reader.waits(), strict=True)
     ]
     return pd.DataFrame(rows, index=pd.Index(names, name="run"), columns=list(COLUMNS))
@@ -62,6 +66,8 @@ def table_row(status: RunStatus, wait: str, *, now: datetime) -> dict[str, Any]:
         "attempt": status.attempt,
         "reason": wait or status.reason,
         "training_end": status.training_end,
+        "job": status.job,
+        "host": status.host,
     }
 
 

@@ -31,6 +31,11 @@ class CollectionFolder:
         return self.path / "summary.txt"
 
     @property
+    def jobs(self) -> Path:
+        """What was submitted to a cluster's scheduler, and what its jobs printed."""
+        return self.path / "jobs"
+
+    @property
     def tensorboard_script(self) -> Path:
         return self.path / "launch_tensorboard.sh"
 

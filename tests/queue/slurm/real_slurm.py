@@ -1,0 +1,83 @@
+"""A real SLURM for tests: a controller and two nodes on this host, on loopback alone, as root."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
+
+
+class RealSlurm:
+    """Started in a folder, ended by the process numbers in its own files."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.conf = self.folder / "slurm.conf"
+
+    def start(self):
+        for name in ("munge", "state", "spool"):
+            (self.folder / name).mkdir()
+        for path in (self.folder, self.folder / "munge"):
+            path.chmod(0o755)
+        key = self.folder / "munge" / "key"
+        key.write_bytes(os.urandom(1024))
+        key.chmod(0o600)
+        template = Path(__file__).with_name("slurm.conf.in").read_text()
+        self.conf.write_text(template.replace("@DIR@", str(self.folder)))
+        (self.folder / "gres.conf").write_text("NodeName=n[1-2] Name=gpu File=/dev/null\n")
+        munge = self.folder / "munge"
+        self.run(
+            "munged", f"--key-file={munge / 'key'}", f"--socket={munge / 'socket'}",
+            f"--pid-file={munge / 'pid'}", f"--log-file={munge / 'log'}",
+            f"--seed-file={munge / 'seed'}",
+        )  # fmt: skip
+        self.run("slurmctld")
+        for node in ("n1", "n2"):
+            self.run("slurmd", "-N", node)
+        deadline = time.monotonic() + 60
+        while self.ask("sinfo", "-h", "-o", "%T", "-p", "main") != "idle":
+            assert time.monotonic() < deadline, "SLURM does not start"
+            time.sleep(0.2)
+
+    def run(self, *command):
+        with (self.folder / "started.log").open("a") as log:
+            subprocess.run(
+                command, env=self.environment, check=True, stdout=log, stderr=log, timeout=60
+            )
+
+    def ask(self, *command):
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=60
+        )
+        return done.stdout.strip()
+
+    @property
+    def environment(self):
+        return {**os.environ, "SLURM_CONF": str(self.conf)}
+
+    def stop(self):
+        self.ask("scancel", "--user=root")
+        processes = []
+        for name in ("slurmd-n1.pid", "slurmd-n2.pid", "slurmctld.pid", "munge/pid"):
+            path = self.folder / name
+            if path.exists():
+                processes.append(psutil.Process(int(path.read_text())))
+        for process in processes:
+            process.terminate()
+        psutil.wait_procs(processes, timeout=15)
+
+
+def skip_without_slurm():
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if os.geteuid() != 0:
+        missing.append("root")
+    if missing:
+        needed = f"a real SLURM needs {', '.join(missing)}"
+        if os.environ.get("LFADS_NB_REQUIRE_SLURM") == "1":
+            pytest.fail(needed)
+        pytest.skip(needed)

@@ -1,0 +1,197 @@
+"""Runs on a real SLURM: arrays, cancelling, time that is over, two who submit at once."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+
+from lfads_nb.errors import QueueError
+from lfads_nb.queue.api import Queue
+from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.slurm import scheduler
+from lfads_nb.queue.slurm.scheduler import shared_jobs
+from lfads_nb.queue.slurm.settings import Slurm
+from lfads_nb.queue.slurm.submission import jobs_folder
+from lfads_nb.queue.status import RunState, read_status
+from tests.queue.slurm.real_slurm import RealSlurm, skip_without_slurm
+from tests.queue.tiny_runs import make_run_folder, wait_for
+
+pytestmark = [pytest.mark.slurm, pytest.mark.processes]
+RUNNER = "tests.queue.quick_runner"
+ODD = 'it\'s a "lab" $(touch injected) & `id`; x'
+
+
+@pytest.fixture(scope="module")
+def slurm():
+    skip_without_slurm()
+    # munge wants a folder whose parents everybody may pass through: pytest's own are private.
+    folder = Path(tempfile.mkdtemp(prefix="real-slurm-"))
+    real = RealSlurm(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", str(real.conf))
+        patch.setattr(scheduler, "POLL_S", 0.5)
+        try:
+            real.start()
+            yield real
+        finally:
+            real.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def home(tmp_path):
+    return QueueHome.find({"LFADS_NB_HOME": str(tmp_path / "home")})
+
+
+def make_queue(root, home, n, **behaviour):
+    folders = [make_run_folder(root, name=f"run{i}") for i in range(n)]
+    for folder in folders:
+        (folder.path / "behaviour.json").write_text(json.dumps(behaviour))
+    return Queue(folders, home=home)
+
+
+def starts(folder):
+    path = folder.path / "starts.txt"
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def states(queue):
+    return [status.state for status in queue.states()]
+
+
+def submit(queue, **asked):
+    return queue.submit(Slurm(cpus=1, mem="100M", **asked), runner=RUNNER)
+
+
+def jobs_of(real, job):
+    return real.ask("squeue", "-h", "-r", "-j", job, "-o", "%T").split()
+
+
+def test_an_array_of_four_runs_is_done_and_nothing_is_submitted_twice(slurm, tmp_path, home):
+    queue = make_queue(tmp_path / ODD, home, 4)
+    found = submit(queue, time="10", gres="gpu:1", array_limit=3)
+    assert len(found.runs) == 4
+    assert len(found.jobs) == 1
+    again = submit(queue)
+    assert not again.jobs
+    assert len(again.left_alone) == 4
+    wait_for(lambda: states(queue) == [RunState.DONE] * 4)
+    assert not submit(queue).jobs
+    assert [starts(folder) for folder in queue.folders] == [1] * 4
+    assert not list(Path(tmp_path).rglob("injected"))
+    (submission,) = [p for p in jobs_folder(queue.folders[0]).iterdir() if p.is_dir()]
+    log = submission / f"slurm-{found.jobs[0]}_0.out"
+    wait_for(lambda: "done" in log.read_text())
+    assert f"SLURM job {found.jobs[0]}_0 on n" in log.read_text()
+    assert not home.batches.exists() or not list(home.batches.iterdir())
+    assert home.server_process() is None
+
+
+def test_two_who_submit_at_once_submit_once(slurm, tmp_path, home):
+    queue = make_queue(tmp_path / "runs", home, 2)
+    views = [Queue(queue.folders, home=home) for _ in range(4)]
+    found = []
+    threads = [threading.Thread(target=lambda v=v: found.append(submit(v))) for v in views]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(len(f.jobs) for f in found) == [0, 0, 0, 1]
+    wait_for(lambda: states(queue) == [RunState.DONE] * 2)
+    assert [starts(folder) for folder in queue.folders] == [1, 1]
+
+
+def test_a_waiting_run_says_why_and_is_cancelled_for_good(slurm, tmp_path, home):
+    queue = make_queue(tmp_path / "runs", home, 2, wait=True)
+    found = submit(queue, array_limit=1)
+    wait_for(lambda: states(queue) == [RunState.TRAINING, RunState.QUEUED])
+    wait_for(lambda: "JobArrayTaskLimit" in queue._reader.waits()[1])
+    assert f"SLURM job {found.jobs[0]}_1 pending" in queue._reader.waits()[1]
+    queue.cancel(1)
+    assert read_status(queue.folders[1]).state is RunState.CANCELLED
+    queue.cancel(0)
+    wait_for(lambda: states(queue) == [RunState.CANCELLED] * 2)
+    wait_for(lambda: not set(jobs_of(slurm, found.jobs[0])) & {"PENDING", "RUNNING"})
+    assert starts(queue.folders[1]) == 0
+
+
+def test_a_job_that_starts_finds_the_mark_of_who_cancelled_elsewhere(
+    slurm, tmp_path, home, monkeypatch
+):
+    queue = make_queue(tmp_path / "runs", home, 2, wait=True)
+    found = submit(queue, array_limit=1)
+    wait_for(lambda: states(queue)[0] is RunState.TRAINING)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", "/nonexistent")  # a machine without SLURM's programs
+        with pytest.raises(QueueError, match="login node"):
+            Queue(queue.folders, home=home).cancel(1)
+    (queue.folders[0].path / "go").touch()
+    wait_for(lambda: jobs_of(slurm, found.jobs[0]) in ([], ["COMPLETED"] * 2))
+    assert states(queue) == [RunState.DONE, RunState.CANCELLED]
+    assert starts(queue.folders[1]) == 0
+
+
+def test_a_run_whose_job_was_taken_by_scancel_is_submitted_again(slurm, tmp_path, home):
+    queue = make_queue(tmp_path / "runs", home, 1, wait=True)
+    found = submit(queue)
+    wait_for(lambda: starts(queue.folders[0]) == 1)
+    slurm.ask("scancel", found.jobs[0])
+    wait_for(lambda: states(queue) == [RunState.INTERRUPTED])
+    wait_for(lambda: submit(queue).jobs)
+    (queue.folders[0].path / "go").touch()
+    wait_for(lambda: states(queue) == [RunState.DONE])
+    assert starts(queue.folders[0]) == 2
+
+
+def test_a_preempted_run_goes_on_when_there_is_room_again(slurm, tmp_path, home):
+    low = make_queue(tmp_path / "low", home, 2, wait=True)
+    low.submit(Slurm(partition="main", cpus=4), runner=RUNNER)
+    wait_for(lambda: [starts(f) for f in low.folders] == [1, 1])
+    high = make_queue(tmp_path / "high", home, 1, wait=True)
+    high.submit(Slurm(partition="urgent", cpus=4), runner=RUNNER)
+    wait_for(lambda: starts(high.folders[0]) == 1, timeout=60)
+    wait_for(lambda: RunState.QUEUED in states(low), timeout=60)
+    for folder in (*low.folders, *high.folders):
+        (folder.path / "go").touch()
+    wait_for(lambda: states(high) == [RunState.DONE])
+    wait_for(lambda: states(low) == [RunState.DONE] * 2, timeout=200)
+
+
+def test_a_refused_submission_queues_nothing(slurm, tmp_path, home):
+    queue = make_queue(tmp_path / "runs", home, 2)
+    with pytest.raises(QueueError, match=r"did not take the runs.*partition"):
+        submit(queue, partition="no_such_partition")
+    assert states(queue) == [RunState.PREPARED] * 2
+    assert not [p for p in jobs_folder(queue.folders[0]).iterdir() if p.is_dir()]
+
+
+def test_a_dry_run_prints_the_script_and_changes_nothing(slurm, tmp_path, home):
+    queue = make_queue(tmp_path / "runs", home, 2)
+    before = sorted(tmp_path.rglob("*"))
+    found = queue.submit(Slurm(partition="main", time="4:00:00", mem="1G"), dry_run=True)
+    (script,) = found.scripts
+    assert script.startswith("#!/bin/bash\n")
+    assert "#SBATCH --array=0-1\n" in script
+    assert "#SBATCH --partition=main\n" in script
+    assert "--signal=B:USR1@120" in script
+    assert sorted(tmp_path.rglob("*")) == before
+    assert not found.jobs
+
+
+def test_the_command_submits(slurm, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "lfads_nb", "slurm", str(tmp_path), "--partition", "a;b"],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "partition cannot be 'a;b'" in done.stderr
+
+
+def test_shared_jobs_ask_once_for_all_views(slurm):
+    assert shared_jobs() is shared_jobs()
