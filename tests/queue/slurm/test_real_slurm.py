@@ -151,16 +151,19 @@ def test_a_run_whose_job_was_taken_by_scancel_is_submitted_again(slurm, tmp_path
 
 def test_a_preempted_run_goes_on_when_there_is_room_again(slurm, tmp_path, home):
     low = make_queue(tmp_path / "low", home, 2, wait=True)
-    low.submit(Slurm(partition="main", cpus=4), runner=RUNNER)
+    (job,) = low.submit(Slurm(partition="main", cpus=4), runner=RUNNER).jobs
     wait_for(lambda: [starts(f) for f in low.folders] == [1, 1])
     high = make_queue(tmp_path / "high", home, 1, wait=True)
     high.submit(Slurm(partition="urgent", cpus=4), runner=RUNNER)
     wait_for(lambda: starts(high.folders[0]) == 1, timeout=60)
     wait_for(lambda: RunState.QUEUED in states(low), timeout=60)
+    assert any("its job ended, and waits" in wait for wait in low._reader.waits())
     for folder in (*low.folders, *high.folders):
         (folder.path / "go").touch()
     wait_for(lambda: states(high) == [RunState.DONE])
-    wait_for(lambda: states(low) == [RunState.DONE] * 2, timeout=200)
+    # SLURM itself lets two minutes pass before it starts a preempted job again.
+    slurm.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+    wait_for(lambda: states(low) == [RunState.DONE] * 2, timeout=60)
 
 
 def test_a_refused_submission_queues_nothing(slurm, tmp_path, home):
