@@ -20,7 +20,8 @@ from lfads_nb.queue.slurm.settings import Slurm
 from lfads_nb.queue.slurm.submission import jobs_folder
 from lfads_nb.queue.status import RunState, read_status
 from tests.queue.slurm.real_slurm import RealSlurm, skip_without_slurm
-from tests.queue.tiny_runs import make_run_folder, wait_for
+from tests.queue.tiny_runs import make_run_folder
+from tests.queue.tiny_runs import wait_for as wait_some_time_for
 
 pytestmark = [pytest.mark.slurm, pytest.mark.processes]
 RUNNER = "tests.queue.quick_runner"
@@ -54,6 +55,11 @@ def make_queue(root, home, n, **behaviour):
     for folder in folders:
         (folder.path / "behaviour.json").write_text(json.dumps(behaviour))
     return Queue(folders, home=home)
+
+
+def wait_for(condition, timeout=120.0):
+    # SLURM looks at its queue every few seconds, and a busy machine takes its time.
+    return wait_some_time_for(condition, timeout=timeout)
 
 
 def starts(folder):
@@ -155,15 +161,15 @@ def test_a_preempted_run_goes_on_when_there_is_room_again(slurm, tmp_path, home)
     wait_for(lambda: [starts(f) for f in low.folders] == [1, 1])
     high = make_queue(tmp_path / "high", home, 1, wait=True)
     high.submit(Slurm(partition="urgent", cpus=4), runner=RUNNER)
-    wait_for(lambda: starts(high.folders[0]) == 1, timeout=60)
-    wait_for(lambda: RunState.QUEUED in states(low), timeout=60)
+    wait_for(lambda: starts(high.folders[0]) == 1)
+    wait_for(lambda: RunState.QUEUED in states(low))
     assert any("its job ended, and waits" in wait for wait in low._reader.waits())
     for folder in (*low.folders, *high.folders):
         (folder.path / "go").touch()
     wait_for(lambda: states(high) == [RunState.DONE])
     # SLURM itself lets two minutes pass before it starts a preempted job again.
     slurm.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
-    wait_for(lambda: states(low) == [RunState.DONE] * 2, timeout=60)
+    wait_for(lambda: states(low) == [RunState.DONE] * 2)
 
 
 def test_a_refused_submission_queues_nothing(slurm, tmp_path, home):
