@@ -258,4 +258,11 @@ def _link(link: Path, target: Path) -> None:
 
 def _train_script() -> str:
     python = f"${{LFADS_NB_PYTHON:-{shlex.quote(sys.executable)}}}"
-    return f'#!/bin/bash\nexec {python} -m lfads_nb run "$(dirname "$(readlink -f "$0")")" "$@"\n'
+    # SLURM executes a copy, which has to ask where it was copied from: folders get moved.
+    return f"""#!/bin/bash
+script="$0"
+if [ ! -f "$(dirname "$(readlink -f "$script")")/run.json" ] && [ -n "$SLURM_JOB_ID" ]; then
+  script="$(scontrol show job "$SLURM_JOB_ID" | sed -n 's/^ *Command=//p' | head -n 1)"
+fi
+exec {python} -m lfads_nb run "$(dirname "$(readlink -f "$script")")" "$@"
+"""

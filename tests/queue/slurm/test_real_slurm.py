@@ -19,6 +19,7 @@ from lfads_nb.queue.slurm.scheduler import shared_jobs
 from lfads_nb.queue.slurm.settings import Slurm
 from lfads_nb.queue.slurm.submission import jobs_folder
 from lfads_nb.queue.status import RunState, read_status
+from lfads_nb.sweep.preparing import _train_script
 from tests.queue.slurm.real_slurm import RealSlurm, skip_without_slurm
 from tests.queue.tiny_runs import make_run_folder
 from tests.queue.tiny_runs import wait_for as wait_some_time_for
@@ -191,6 +192,21 @@ def test_a_dry_run_prints_the_script_and_changes_nothing(slurm, tmp_path, home):
     assert "--signal=B:USR1@120" in script
     assert sorted(tmp_path.rglob("*")) == before
     assert not found.jobs
+
+
+def test_a_run_script_given_to_sbatch_finds_its_folder(slurm, tmp_path):
+    folder = make_run_folder(tmp_path / ODD)
+    folder.train_script.write_text(_train_script())
+    seen = tmp_path / "seen.sh"
+    seen.write_text('#!/bin/bash\nprintf "%s" "${@: -1}" > "$SEEN"\n')
+    seen.chmod(0o755)
+    done = subprocess.run(
+        ["sbatch", "--wait", f"--output={tmp_path / 'out'}", "lfads_train.sh"],
+        cwd=folder.path, check=False, capture_output=True, text=True,
+        env={**os.environ, "LFADS_NB_PYTHON": str(seen), "SEEN": str(tmp_path / "arguments")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "arguments").read_text() == str(folder.path)
 
 
 def test_the_command_submits(slurm, tmp_path):
