@@ -24,7 +24,7 @@ from lfads_nb.queue.tensorboard import free_port
 
 HOST = "127.0.0.1"
 # Voila's folder and the sockets of a kernel in it.
-_SOCKET_NAMES = len("/voila_xxxxxxxx/kernel-01234567-0123-0123-0123-012345678901-ipc-5-pipe")
+SOCKET_NAMES = len("/voila_xxxxxxxx/kernel-01234567-0123-0123-0123-012345678901-ipc-5-pipe")
 
 
 def serve_app(
@@ -52,8 +52,8 @@ def serve_app(
         from tornado.ioloop import IOLoop
         from voila.app import Voila
     except ImportError:
-        raise QueueError("Voila is not installed: pip install 'lfads-nb[voila]'") from None
-    with closing(PrivateFolder(room=_SOCKET_NAMES)) as private:
+        raise QueueError("Voila is not installed: pip install voila") from None
+    with closing(PrivateFolder(room=SOCKET_NAMES)) as private:
         place = private.path
         server, url = make_server(Voila, place, folder, port or free_port())
 
@@ -73,21 +73,45 @@ def make_server(
 ) -> tuple[Any, str]:
     """Set a server up and return it with its address; `place` is a private temporary folder."""
     token = secrets.token_urlsafe(24)
-    notebook = place / "bench.ipynb"
-    nbformat.write(bench_notebook(folder), notebook)
+    server = voila_class(ip=HOST, port=port, port_retries=0, **traits_in(place))
+    configure_server(server, place, folder)
+    server.token = token
+    return server, f"http://{HOST}:{port}/?token={token}"
+
+
+def traits_in(place: Path) -> dict[str, Any]:
+    """Return how every server of the bench is made; `place` is a private temporary folder."""
     # Its own announcement would show the address with the token struck out.
-    server = voila_class(
-        ip=HOST, port=port, port_retries=0, open_browser=False, connection_dir_root=str(place),
-        log_level="WARN", config_file_paths=jupyter_config_path(),  # not the working folder
-    )  # fmt: skip
+    return {
+        "open_browser": False, "connection_dir_root": str(place), "log_level": "WARN",
+        "config_file_paths": jupyter_config_path(),  # not the working folder
+    }  # fmt: skip
+
+
+def configure_server(
+    server: Any,
+    place: Path,
+    folder: str | Path | None,
+    *options: str,
+    working_folder: Path | None = None,
+) -> None:
+    """Give a server its notebook, and kernels of this Python without a port.
+
+    Parameters
+    ----------
+    server : Voila, made but not initialized.
+    place : a private temporary folder, for the notebook and the kernels' sockets.
+    folder, working_folder : as in `bench_notebook`.
+    options : more of its command line; nothing secret.
+    """
+    notebook = place / "bench.ipynb"
+    nbformat.write(bench_notebook(folder, working_folder=working_folder), notebook)
     # The kernels' channels are sockets in the private folder: a port would tell every user of the
     # machine what is going on.
-    server.initialize(["--KernelManager.transport=ipc", str(notebook)])
-    server.token = token
+    server.initialize(["--KernelManager.transport=ipc", *options, str(notebook)])
     server.voila_configuration.kernel_spec_manager_class = _own_kernel_specs()
     server.voila_configuration.strip_sources = True
     server.voila_configuration.show_tracebacks = False
-    return server, f"http://{HOST}:{port}/?token={token}"
 
 
 def _own_kernel_specs() -> type:
@@ -107,10 +131,20 @@ def _own_kernel_specs() -> type:
     return OwnKernelSpecs
 
 
-def bench_notebook(folder: str | Path | None) -> nbformat.NotebookNode:
-    """Make the notebook that shows the bench and nothing else."""
+def bench_notebook(
+    folder: str | Path | None, *, working_folder: Path | None = None
+) -> nbformat.NotebookNode:
+    """Make the notebook that shows the bench and nothing else.
+
+    Parameters
+    ----------
+    folder : as `lfads_nb.app` takes it.
+    working_folder : where its kernel works; by default where it is started.
+    """
     where = repr(str(Path(folder).expanduser().absolute())) if folder is not None else ""
     code = f"import lfads_nb\nlfads_nb.app({where})"
+    if working_folder is not None:
+        code = f"import os\nos.chdir({str(working_folder)!r})\n{code}"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     notebook.metadata["kernelspec"] = {
         "name": "python3", "display_name": "Python 3", "language": "python",

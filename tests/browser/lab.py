@@ -13,10 +13,11 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -193,10 +194,12 @@ def _open_page(browser: Browser, url: str, folder: Path, size: tuple[int, int]) 
 
 
 @contextlib.contextmanager
-def running_server(folder: Path, module: str = "jupyterlab") -> Iterator[tuple[str, str]]:
+def running_server(
+    folder: Path, module: str = "jupyterlab", *, options: Sequence[str] = ()
+) -> Iterator[tuple[str, str]]:
     """Run JupyterLab or Notebook on a free port of this machine, apart from the user's settings.
 
-    Gives the server's address and its token.
+    `options` are added to its command line. Gives the server's address and its token.
     """
     token = secrets.token_hex(16)
     runtime = folder / "runtime"
@@ -220,7 +223,7 @@ def running_server(folder: Path, module: str = "jupyterlab") -> Iterator[tuple[s
         sys.executable, "-m", module, "--no-browser", "--ip=127.0.0.1", "--port=0",
         "--ServerApp.port_retries=0", "--expose-app-in-browser", "--allow-root",
         "--ServerApp.open_browser=False", f"--ServerApp.root_dir={folder}",
-        "--LabApp.extension_manager=readonly",
+        "--LabApp.extension_manager=readonly", *options,
     ]  # fmt: skip
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(
@@ -243,8 +246,11 @@ def _address(runtime: Path, process: subprocess.Popen, log: Path) -> str:
     end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
         for path in runtime.glob("jpserver-*.json"):
-            with contextlib.suppress(json.JSONDecodeError):
-                return json.loads(path.read_text())["url"]
+            # The file is there a moment before the server listens.
+            with contextlib.suppress(json.JSONDecodeError, ConnectionRefusedError):
+                said = json.loads(path.read_text())
+                socket.create_connection(("127.0.0.1", said["port"]), timeout=5).close()
+                return said["url"]
         time.sleep(0.1)
     raise RuntimeError(f"Jupyter did not start:\n{log.read_text()[-2000:]}")
 

@@ -46,7 +46,7 @@ def test_the_notebook_shows_the_folder_whatever_its_name(tmp_path):
 
 def test_a_missing_voila_is_said_in_words(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "voila.app", None)
-    with pytest.raises(QueueError, match=r"lfads-nb\[voila\]"):
+    with pytest.raises(QueueError, match="pip install voila"):
         serve_app(open_browser=False)
 
 
