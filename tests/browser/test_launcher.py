@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lfads_nb.sweep import CollectionFolder
 from tests.browser.lab import running_server
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -36,9 +37,11 @@ def test_the_launchers_tile_opens_the_bench_behind_a_hubs_prefix(lab, tmp_path, 
         expect(bench.get_by_role("tab", name="Datasets", exact=True)).to_be_visible(timeout=60_000)
         assert "/user/ada/lfads-bench/" in bench.url
         # the kernel answers, not only the page's picture
-        bench.get_by_label("Name", exact=True).first.fill("from_the_tile")
+        bench.get_by_label("In folder", exact=True).fill(str(tmp_path / "runs"))
+        bench.get_by_label("Name", exact=True).first.fill("tile")
         bench.get_by_role("button", name="Make collection").click()
-        expect(bench.get_by_text("from_the_tile").first).to_be_visible()
+        expect(bench.get_by_text("saved in").first).to_be_visible()
+        assert CollectionFolder(tmp_path / "runs" / "tile").json.is_file()
         bench.screenshot(path=tmp_path / "bench.png")
         tiles = _tiles()
         ports = [c for each in tiles for c in each.net_connections("inet") if c.status == "LISTEN"]
