@@ -159,6 +159,10 @@ def queue(
     cluster: Annotated[
         str | None, typer.Option(help="Address of another dask scheduler to run on.")
     ] = None,
+    insecure: Annotated[
+        bool,
+        typer.Option("--insecure", help="Use a cluster without TLS: who reaches it can be you."),
+    ] = False,
 ) -> None:
     """Queue every run of a collection that is not done, and show their progress.
 
@@ -181,6 +185,7 @@ def queue(
         priority=priority,
         retries=retries,
         cluster=cluster,
+        insecure=insecure,
     )
     if detach:
         return

@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any
 from lfads_nb.errors import LfadsError, QueueError
 from lfads_nb.python_commands import module_command
 from lfads_nb.queue.batches import Batch, LaunchOptions, passed_on
-from lfads_nb.queue.clusters import check_dask_settings, describe_cluster, probe_folders
+from lfads_nb.queue.clusters import (
+    check_dask_settings,
+    describe_cluster,
+    probe_folders,
+    refuse_unencrypted,
+)
 from lfads_nb.queue.devices import Device, list_devices
 from lfads_nb.queue.ends import cancel_without_server
 from lfads_nb.queue.home import QueueHome
@@ -78,6 +83,7 @@ def launch(
     cluster : another dask cluster to run on: the address of its scheduler, a `Client`, or a cluster
         object such as `dask_jobqueue.SLURMCluster`; the run folders must be on a file system that
         it shares.
+        A scheduler without TLS is refused unless `insecure=True`: others could run code as you.
     slurm : submit the runs to SLURM as a job array, with what each job asks for; nothing runs here.
     **options : see `lfads_nb.queue.batches.LaunchOptions`: gpu_list, one_task_per_gpu,
         gpu_memory_required, max_tasks_simultaneously, rerun, more_epochs, mode, priority, retries,
@@ -123,7 +129,14 @@ class Queue:
 
     # ------------------------------------------------------------------------------- launching
 
-    def launch(self, *, cluster: Any = None, slurm: Slurm | None = None, **options: Any) -> None:
+    def launch(
+        self,
+        *,
+        cluster: Any = None,
+        slurm: Slurm | None = None,
+        insecure: bool = False,
+        **options: Any,
+    ) -> None:
         """Queue the runs that are not done; see `launch`."""
         unknown = set(options) - set(LaunchOptions.__dataclass_fields__)
         if unknown:
@@ -140,6 +153,8 @@ class Queue:
             return
         check_dask_settings()
         described = describe_cluster(cluster, self.home)
+        if not insecure:
+            refuse_unencrypted(described)
         chosen = LaunchOptions(**{"environment": passed_on(), "cluster": described, **options})
         self.launch_with(chosen, share_gpus="one_task_per_gpu" not in options)
 

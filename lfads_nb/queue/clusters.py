@@ -66,6 +66,24 @@ def describe_cluster(cluster: Any, home: QueueHome) -> dict[str, Any] | None:
     return {"address": address, "security": _security(getattr(cluster, "security", None), home)}
 
 
+def refuse_unencrypted(described: dict[str, Any] | None) -> None:
+    """See that nobody else who reaches a cluster's port can run code as this user.
+
+    Raises
+    ------
+    QueueError
+        Its scheduler has no TLS.
+    """
+    if described is None or described["address"].startswith(("tls://", "inproc://")):
+        return
+    raise QueueError(
+        f"the dask cluster at {plain_text(described['address'])} has no TLS: whoever reaches its "
+        "port can run code as you. Start it with security=distributed.Security.temporary(), or "
+        "say insecure=True if nobody else can reach it. For SLURM, launch(slurm=Slurm(...)) needs "
+        "no dask"
+    )
+
+
 def _security(security: Any, home: QueueHome) -> dict[str, Any]:
     if security is None or not getattr(security, "require_encryption", False):
         return {}

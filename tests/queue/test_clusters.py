@@ -126,7 +126,7 @@ def parents(queue):
 
 def test_runs_spread_over_the_workers_of_an_address(cluster, make_queue):
     queue = make_queue(N_WORKERS + 2, wait=True)
-    queue.launch(runner=RUNNER, cluster=cluster.address)
+    queue.launch(runner=RUNNER, insecure=True, cluster=cluster.address)
     wait_for(lambda: n_running(queue) == N_WORKERS)
     assert parents(queue) == {worker.pid for worker in cluster.workers}
     let_go(queue)
@@ -137,7 +137,11 @@ def test_a_client_and_resources_and_a_limit(cluster, make_queue):
     queue = make_queue(3, wait=True)
     with Client(cluster.address, set_as_default=False) as client:
         queue.launch(
-            runner=RUNNER, cluster=client, resources={"GPU": 1}, max_tasks_simultaneously=2
+            runner=RUNNER,
+            insecure=True,
+            cluster=client,
+            resources={"GPU": 1},
+            max_tasks_simultaneously=2,
         )
     wait_for(lambda: n_running(queue) == 2)
     let_go(queue)
@@ -146,18 +150,18 @@ def test_a_client_and_resources_and_a_limit(cluster, make_queue):
 
 def test_cancel_and_retry_on_a_cluster(cluster, make_queue):
     queue = make_queue(2, wait=True)
-    queue.launch(runner=RUNNER, cluster=cluster.address)
+    queue.launch(runner=RUNNER, insecure=True, cluster=cluster.address)
     wait_for(lambda: n_running(queue) == 2)
     queue.cancel()
     assert ended(queue) == ["cancelled"] * 2
     let_go(queue)
-    queue.retry(runner=RUNNER, cluster=cluster.address)
+    queue.retry(runner=RUNNER, insecure=True, cluster=cluster.address)
     assert ended(queue) == ["done"] * 2
 
 
 def test_a_run_whose_worker_dies_goes_on_with_another(cluster, make_queue):
     queue = make_queue(1, wait=True)
-    queue.launch(runner=RUNNER, cluster=cluster.address)
+    queue.launch(runner=RUNNER, insecure=True, cluster=cluster.address)
     wait_for(lambda: n_running(queue) == 1)
     victim = parents(queue).pop()
     os.kill(victim, 9)
@@ -174,14 +178,14 @@ def test_runs_of_a_cluster_that_dies_are_told_and_go_on_elsewhere(make_queue, tm
     doomed = Cluster(tmp_path)
     doomed.add_worker()
     queue = make_queue(2, wait=True)
-    queue.launch(runner=RUNNER, cluster=doomed.address)
+    queue.launch(runner=RUNNER, insecure=True, cluster=doomed.address)
     wait_for(lambda: n_running(queue) == 1)
     doomed.close()
     wait_for(lambda: not any(status.state.is_active for status in queue.states()))
     reason = f"no dask scheduler answers at {doomed.address}"
     assert all(reason in text for text in queue.status()["reason"])
     let_go(queue)
-    queue.launch(runner=RUNNER, cluster=cluster.address)
+    queue.launch(runner=RUNNER, insecure=True, cluster=cluster.address)
     assert ended(queue) == ["done"] * 2
 
 
@@ -198,7 +202,7 @@ def test_a_worker_that_does_not_see_the_folders_is_named_and_nothing_is_queued(
         n = len(cluster.workers)
         wait_for(lambda: len(client.scheduler_info(n_workers=-1)["workers"]) == n)
         with pytest.raises(QueueError, match=rf"(?s)worker tcp://.*No such file.*{root}.*share"):
-            queue.launch(runner=RUNNER, cluster=cluster.address)
+            queue.launch(runner=RUNNER, insecure=True, cluster=cluster.address)
         blind = cluster.workers.pop()
         blind.terminate()
         blind.wait(timeout=30)
@@ -230,3 +234,10 @@ def test_a_cluster_object_with_credentials_in_memory_is_described_by_files(home)
     key = Path(described["security"]["tls_client_key"])
     assert key.read_text() == security.tls_client_key
     assert key.stat().st_mode & 0o077 == 0
+
+
+def test_a_cluster_without_tls_is_refused_unless_that_is_said(tmp_path, home):
+    queue = Queue([make_run_folder(tmp_path / "runs")], home=home)
+    with pytest.raises(QueueError, match=r"tcp://10.0.0.1:8786 has no TLS.*insecure=True"):
+        queue.launch(cluster="tcp://10.0.0.1:8786")
+    assert queue.states()[0].state is RunState.PREPARED
