@@ -16,6 +16,7 @@ from lfads_nb.cores import usable_cores
 from lfads_nb.python_commands import module_command
 from lfads_nb.queue.devices import find_device, list_gpus, run_environment
 from lfads_nb.queue.processes import end_processes_of, run_marks
+from lfads_nb.queue.status import RunState, read_status
 from lfads_nb.queue.stopping import asked_to_stop
 from lfads_nb.queue.warm import STAYS_WARM, WarmRun, warm_processes
 from lfads_nb.sweep.folders import RunFolder
@@ -58,6 +59,8 @@ def execute_task(task: RunTask) -> int:
     folder = RunFolder(Path(task.folder))
     if asked_to_stop(folder, attempt=task.attempt) is not None:
         return _STOPPED_BEFORE_START
+    if read_status(folder).state is RunState.CANCELLED:
+        return _STOPPED_BEFORE_START  # from another host, which knows no queue that holds it
     if not task.device:
         _wait_for_memory(task.memory_mb)
     process = _start(task)

@@ -15,7 +15,8 @@ from lfads_nb.errors import QueueError
 from lfads_nb.queue.api import Queue
 from lfads_nb.queue.clusters import answer_probe, describe_cluster, probe_folders
 from lfads_nb.queue.home import QueueHome
-from lfads_nb.queue.status import RunState
+from lfads_nb.queue.status import RunState, move_status, read_status
+from lfads_nb.queue.task import RunTask, execute_task
 from tests.queue.tiny_runs import make_run_folder, wait_for
 
 pytestmark = pytest.mark.processes
@@ -241,3 +242,13 @@ def test_a_cluster_without_tls_is_refused_unless_that_is_said(tmp_path, home):
     with pytest.raises(QueueError, match=r"tcp://10.0.0.1:8786 has no TLS.*insecure=True"):
         queue.launch(cluster="tcp://10.0.0.1:8786")
     assert queue.states()[0].state is RunState.PREPARED
+
+
+def test_a_run_cancelled_on_another_login_node_is_not_started_by_a_worker(tmp_path):
+    folder = make_run_folder(tmp_path / "runs")
+    move_status(folder, RunState.QUEUED)
+    move_status(folder, RunState.CANCELLED)
+    task = RunTask(str(folder.path), "cpu", 1, "all", None, sys.executable, RUNNER, {})
+    assert execute_task(task) != 0
+    assert not (folder.path / "starts.txt").exists()
+    assert read_status(folder).state is RunState.CANCELLED
