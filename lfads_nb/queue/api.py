@@ -306,6 +306,12 @@ class Queue:
         folders = self._chosen(runs)
         names = dict(zip(self.folders, self.names, strict=True))
         again = [f for f in folders if current_status(f).state in STOPPED]
+        submitted = [names[f] for f in again if read_status(f).submission]
+        if submitted and "slurm" not in options and "cluster" not in options:
+            raise QueueError(
+                f"these were submitted to SLURM, and are not trained on this machine unasked: "
+                f"{', '.join(submitted)}. Submit them again: lfads-nb slurm, or launch(slurm=...)"
+            )
         Queue(again, names=[names[f] for f in again], home=self.home).launch(**options)
 
     def bring_back(self, runs: Any = None) -> list[str]:

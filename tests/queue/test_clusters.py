@@ -252,3 +252,12 @@ def test_a_run_cancelled_on_another_login_node_is_not_started_by_a_worker(tmp_pa
     assert execute_task(task) != 0
     assert not (folder.path / "starts.txt").exists()
     assert read_status(folder).state is RunState.CANCELLED
+
+
+def test_a_retry_of_what_was_submitted_to_slurm_does_not_train_here(tmp_path, home):
+    folder = make_run_folder(tmp_path / "runs")
+    move_status(folder, RunState.QUEUED, submission="key/0")
+    move_status(folder, RunState.CANCELLED)
+    with pytest.raises(QueueError, match="submitted to SLURM"):
+        Queue([folder], home=home).retry()
+    assert read_status(folder).state is RunState.CANCELLED
