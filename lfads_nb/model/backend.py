@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from lfads_nb.cores import usable_cores
 
 Tensors = tuple[Any, ...]
-Step = Callable[[Any, Any], tuple[Any, Tensors]]
+Step = Callable[[Any, Any], tuple[Any, Any]]
 Forward = Callable[..., tuple[Tensors, Any]]
 Backward = Callable[[tuple[Any, ...], Tensors, Any, Tensors], tuple[Any, ...]]
 
@@ -29,13 +29,13 @@ def backend_name() -> str:
 
 def scan(
     step: Step, carry: Any, xs: Any, *, n_steps: int, reverse: bool = False
-) -> tuple[Any, Tensors]:
+) -> tuple[Any, Any]:
     """Loop over time with a carried state.
 
     Parameters
     ----------
     step : callable
-        ``step(carry, x_t) -> (carry, y_t)``; y_t is a tuple of tensors.
+        ``step(carry, x_t) -> (carry, y_t)``; y_t is nested tuples of tensors and None.
     carry : nested tuples of tensors and None
         State before the first step.
     xs : nested tuples of tensors, shapes (bins, ...), and None
@@ -48,7 +48,7 @@ def scan(
     Returns
     -------
     carry, ys
-        Last state; tuple of the outputs of every step with shapes (bins, ...).
+        Last state; the outputs of every step, nested alike, with shapes (bins, ...).
     """
     scan_here = _jax_scan if backend_name() == "jax" else _tensorflow_scan
     return scan_here(step, carry, xs, n_steps, reverse)
@@ -90,6 +90,35 @@ def compiled_loop(function: Callable[[], Any]) -> Any:
     return tf.function(function, jit_compile=True, autograph=False)()
 
 
+class LoopForm(NamedTuple):
+    """How loops over time are laid out.
+
+    On a processor a step's arrays should stay in its cache, so that the weights' gradients are
+    summed as the loop goes back. On a GPU every operation costs its launch: few and large ones.
+    """
+
+    unroll: int = 1
+    """Steps in one turn of the loop; JAX only."""
+    products_after: bool = False
+    """Whether the weights' gradients are one large product after the loop, not one each step."""
+
+
+ON_PROCESSOR = LoopForm()
+ON_GPU = LoopForm(unroll=5, products_after=True)
+
+
+def loop_form() -> LoopForm:
+    """Return the layout for the device that computes now."""
+    if backend_name() == "jax":
+        import jax
+
+        device = jax.config.jax_default_device or jax.devices()[0]
+        return ON_PROCESSOR if getattr(device, "platform", device) == "cpu" else ON_GPU
+    import tensorflow as tf
+
+    return ON_GPU if tf.config.list_physical_devices("GPU") else ON_PROCESSOR
+
+
 def loops_at_once() -> int:
     """How many loops over time run well beside each other.
 
@@ -112,10 +141,11 @@ def loops_at_once() -> int:
     )
 
 
-def _jax_scan(step: Step, carry: Any, xs: Any, n_steps: int, reverse: bool) -> tuple[Any, Tensors]:
+def _jax_scan(step: Step, carry: Any, xs: Any, n_steps: int, reverse: bool) -> tuple[Any, Any]:
     import jax
 
-    return jax.lax.scan(step, carry, xs, length=n_steps, reverse=reverse)
+    unroll = loop_form().unroll
+    return jax.lax.scan(step, carry, xs, length=n_steps, reverse=reverse, unroll=unroll)
 
 
 def _jax_with_gradient(forward: Forward, backward: Backward) -> Callable[..., Tensors]:
@@ -136,7 +166,7 @@ def _jax_with_gradient(forward: Forward, backward: Backward) -> Callable[..., Te
 
 def _tensorflow_scan(
     step: Step, carry: Any, xs: Any, n_steps: int, reverse: bool
-) -> tuple[Any, Tensors]:
+) -> tuple[Any, Any]:
     import tensorflow as tf
 
     def at(x: Any, index: Any) -> Any:
@@ -150,13 +180,16 @@ def _tensorflow_scan(
 
     # Traced once more, without being run, to learn the shapes of what it returns.
     traced = tf.function(lambda leaves: step_at(0, _filled(carry, leaves))[1], autograph=False)
-    specs = traced.get_concrete_function(_leaves(carry)).structured_outputs
-    arrays = tuple(tf.TensorArray(y.dtype, size=n_steps, element_shape=y.shape) for y in specs)
+    returned = traced.get_concrete_function(_leaves(carry)).structured_outputs
+    arrays = tuple(
+        tf.TensorArray(y.dtype, size=n_steps, element_shape=y.shape) for y in _leaves(returned)
+    )
 
     def body(count: Any, leaves: Tensors, arrays: Tensors) -> tuple[Any, Tensors, Tensors]:
         index = n_steps - 1 - count if reverse else count
         new, ys = step_at(index, _filled(carry, leaves))
-        written = tuple(array.write(index, y) for array, y in zip(arrays, ys, strict=True))
+        each = zip(arrays, _leaves(ys), strict=True)
+        written = tuple(array.write(index, y) for array, y in each)
         return count + 1, _leaves(new), written
 
     _, leaves, arrays = tf.while_loop(
@@ -166,7 +199,7 @@ def _tensorflow_scan(
         maximum_iterations=n_steps,
         parallel_iterations=1,
     )
-    return _filled(carry, leaves), tuple(array.stack() for array in arrays)
+    return _filled(carry, leaves), _filled(returned, [array.stack() for array in arrays])
 
 
 def _tensorflow_with_gradient(forward: Forward, backward: Backward) -> Callable[..., Tensors]:

@@ -98,7 +98,8 @@ class SessionBatches(keras.utils.PyDataset):
         self.n_rows = batch_rows(
             [len(trials) for trials in self.trials], architecture.params.batch_size
         )
-        self._hidden = self._choose_hidden()
+        self.hidden = self._choose_hidden()
+        """Of each session, what sample validation hides: (trials, bins, channels), or None."""
         self.rows = self._plan()
 
     def _key(self, *more: int) -> list[int]:
@@ -120,6 +121,11 @@ class SessionBatches(keras.utils.PyDataset):
             for i, t in enumerate(self.trials)
         ]
 
+    @property
+    def jitters(self) -> bool:
+        """Whether spikes are moved in time, anew in every epoch."""
+        return self.split == "train" and self.architecture.params.temporal_spike_jitter_width > 0
+
     def __len__(self) -> int:
         return len(self.rows)
 
@@ -132,10 +138,10 @@ class SessionBatches(keras.utils.PyDataset):
         rows = self.rows[index]
         trials = self.trials[rows.session]
         counts = trials.counts[rows.trials].astype(np.float32)
-        width = self.architecture.params.temporal_spike_jitter_width
-        if width and self.split == "train":
+        if self.jitters:
+            width = self.architecture.params.temporal_spike_jitter_width
             counts = jitter_spikes(counts, width, np.random.default_rng(self._key(3, index)))
-        hidden = None if self._hidden is None else self._hidden[rows.session][rows.trials]
+        hidden = None if self.hidden is None else self.hidden[rows.session][rows.trials]
         batch = make_batch(
             self.architecture,
             Trials(counts, trials.external_inputs[rows.trials]),

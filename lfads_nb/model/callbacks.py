@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-EPOCHS_BETWEEN_CHECKPOINTS = 10
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 SECONDS_BETWEEN_REPORTS = 0.5
 EPOCHS_BEFORE_ETA = 5
@@ -105,9 +104,8 @@ class EpochRecorder(keras.callbacks.Callback):
             more.update(self._null.bits_per_spike(sums))
         if t.metrics is not None and t.state.epoch % t.params.metrics_due_every == 0:
             more.update(t.metrics.figures())
-        if t.model.network.input_prior is not None:
-            for name, values in t.model.network.input_prior.summary().items():
-                more.update({f"prior_{name}_{i}": float(v) for i, v in enumerate(values)})
+        for name, values in t.model.prior_summary().items():
+            more.update({f"prior_{name}_{i}": float(v) for i, v in enumerate(values)})
         return more
 
     def _asked_for(self, logs: Mapping[str, float]) -> Logs:
@@ -186,7 +184,7 @@ class Stopper(EpochEnd):
         t = self.training
         patience = t.state.patience
         if patience.patience and t.ramps_done and patience.update(figures.recon[1]):
-            t.stop(f"no better validation likelihood for {patience.waited} epochs")
+            t.stop(patience.reason)
         reason = end_reached(t.params, epoch=t.state.epoch, rate=t.learning_rate, more=t.more)
         if reason:
             t.stop(reason)
@@ -198,6 +196,8 @@ class CheckpointWriter(EpochEnd):
     By their cost, or the figure that `select_by` names. The best counts only once all penalties
     have their full weight (lfads_model.md 4.9).
     """
+
+    EPOCHS_BETWEEN: float = 10
 
     def __init__(self, training: Training) -> None:
         super().__init__(training)
@@ -217,11 +217,19 @@ class CheckpointWriter(EpochEnd):
         if t.ramps_done and t.state.n_valid_costs > 1 and figure < t.state.best_figure:
             t.state.best_figure, t.state.best_epoch = figure, figures.epoch
             t.state.lowest_valid = figures.total[1]
-            t.best.save(t.model, t.state)
-        due = figures.epoch % EPOCHS_BETWEEN_CHECKPOINTS == 0 or bool(t.stop_reason)
-        if due or t.clock() - self._last > SECONDS_BETWEEN_CHECKPOINTS:
-            t.rolling.save(t.model, t.state)
+            self.keep_best()
+        every_tenth = figures.epoch % self.EPOCHS_BETWEEN == 0
+        if every_tenth or t.stop_reason or t.clock() - self._last > SECONDS_BETWEEN_CHECKPOINTS:
+            self.keep_newest()
             self._last = t.clock()
+
+    def keep_best(self) -> None:
+        """Write the model as it is, the best so far."""
+        self.training.best.save(self.training.model, self.training.state)
+
+    def keep_newest(self) -> None:
+        """Write the model as it is, to go on from."""
+        self.training.rolling.save(self.training.model, self.training.state)
 
 
 def _to_minimise(select_by: str, figures: EpochFigures, logs: Logs) -> float:

@@ -18,7 +18,6 @@ from pathlib import Path
 import h5py
 import keras
 import numpy as np
-from keras import ops
 
 from lfads_nb.atomic_files import make_room
 from lfads_nb.errors import RunFolderError
@@ -65,7 +64,7 @@ class Checkpoints:
 
     def save(self, model: keras.Model, state: TrainingState) -> Path:
         """Write the model as it is now, and delete what is too old."""
-        state.seed = ops.convert_to_numpy(model.network.seed.state).tolist()
+        state.seed = model.draws.tolist()
         path = self.folder / f"{self.name}-{state.step}.weights.h5"
         temporary = path.with_name(f".writing-{path.name}")
         make_room(temporary, _most_bytes(model))
@@ -136,7 +135,7 @@ def _load_weights(path: Path, model: keras.Model, state: TrainingState) -> None:
             f"{path} does not fit the run's settings: delete the run's output to train it anew "
             f"({error})"
         ) from error
-    model.network.seed.state.assign(np.asarray(state.seed, "uint32"))
+    model.draws = state.seed
 
 
 def _digest(file: h5py.File) -> str:

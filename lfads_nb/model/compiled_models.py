@@ -74,7 +74,7 @@ class CompiledModels:
         will_load : bool
             A checkpoint will be loaded: whatever weights it has will do.
         """
-        key = _key(architecture, batches)
+        key = compiled_key(architecture, batches)
         kept = self._kept.pop(key, None)
         if kept is None:
             model = compiled_model(architecture, sessions)
@@ -93,7 +93,8 @@ class CompiledModels:
         return kept
 
 
-def _key(architecture: Architecture, batches: Sequence[SessionBatches]) -> Hashable:
+def compiled_key(architecture: Architecture, batches: Sequence[SessionBatches]) -> Hashable:
+    """Return what is equal for trainings that can use the same compiled steps."""
     a = architecture
     fixed = {n: v for n, v in a.params.set_values().items() if n not in NOT_COMPILED}
     shapes = [

@@ -12,15 +12,17 @@ from typing import Any, NamedTuple
 
 from keras import ops, tree
 
-from lfads_nb.model.backend import scan, with_gradient
+from lfads_nb.model.backend import LoopForm, loop_form, scan, with_gradient
 from lfads_nb.model.gru_cell import (
     CellWeights,
     Gates,
     StepBack,
     joint_weights,
+    rows_of_all_bins,
     step,
     step_back,
     transposed,
+    weights_after,
     weights_back,
 )
 from lfads_nb.model.recurrence import delayed, summed_like
@@ -120,7 +122,7 @@ def controlled_scan(
     joint, given = coupled_weights(weights), ControlledInputs(*_tensors(inputs))
     if not joint.feeds:
         given = given._replace(feedback_masks=None)
-    op = _controlled_op(float(clip))
+    op = _controlled_op(float(clip), loop_form())
 
     def loop(*arrays: Tensor | None) -> tuple[Tensor, ...]:
         part = ControlledInputs(*arrays)
@@ -233,11 +235,31 @@ class _BackCarry(NamedTuple):
     factors: Tensor
     gen_gates_x: Tensor | None
     """Summed only if the generator's own input is constant."""
-    weights: CoupledWeights
+    weights: CoupledWeights | None
+    """None if they are products after the loop."""
+
+
+class _Back(NamedTuple):
+    """What one step gives back besides the carry."""
+
+    con_gates: Tensor
+    gen_gates: Tensor | None
+    """None if it is summed in the carry."""
+    for_products: _ForProducts | None
+    """None if the weights' gradients are summed in the carry."""
+
+
+class _ForProducts(NamedTuple):
+    """Gradients that make the weights' gradients when all steps are done."""
+
+    gen_added: tuple[Tensor, Tensor]
+    heads: Tensor
+    factors: Tensor
+    log_rates: Tensor | None
 
 
 @cache
-def _controlled_op(clip: float) -> Any:
+def _controlled_op(clip: float, form: LoopForm) -> Any:
     def forward(x: ControlledInputs, w: CoupledWeights, first: Tensor) -> tuple:
         states, kept = _run(x, w, first, clip=clip)
         return tuple(states), kept
@@ -258,16 +280,18 @@ def _controlled_op(clip: float) -> Any:
             gen_masks=x.gen_masks,
             noise=x.noise,
         )
-        d, (d_con_gates, *d_gen_gates) = _run_back(x, w, xs, clip=clip)
-        if d_gen_gates:
-            gen_gates_x = d_gen_gates[0]
-        else:
+        d, of_bins = _run_back(x, w, xs, clip=clip, with_weights=not form.products_after)
+        gen_gates_x = of_bins.gen_gates
+        if gen_gates_x is None:
             assert d.gen_gates_x is not None
             gen_gates_x = d.gen_gates_x[None]
         d_inputs = ControlledInputs(
-            con_gates_x=d_con_gates, gen_gates_x=gen_gates_x, con_h0=d.con, gen_h0=d.gen
+            con_gates_x=of_bins.con_gates, gen_gates_x=gen_gates_x, con_h0=d.con, gen_h0=d.gen
         )
-        return d_inputs, d.weights, d.factors
+        d_weights = d.weights
+        if of_bins.for_products is not None:
+            d_weights = _weights_after(w, xs, of_bins.con_gates, of_bins.for_products)
+        return d_inputs, d_weights, d.factors
 
     return with_gradient(forward, backward)
 
@@ -337,50 +361,75 @@ def _masked(x: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _run_back(
-    x: ControlledInputs, w: CoupledWeights, xs: _BackInputs, *, clip: float
-) -> tuple[_BackCarry, tuple]:
-    """Return gradients of initial states and weights, and (of con_gates_x, of gen_gates_x).
-
-    The latter is a sum within the former if `gen_gates_x` is constant in time.
-    """
+    x: ControlledInputs, w: CoupledWeights, xs: _BackInputs, *, clip: float, with_weights: bool
+) -> tuple[_BackCarry, _Back]:
+    """Return gradients of initial states and weights, and those of every bin."""
     constant, back = x.gen_gates_x.shape[0] == 1, _weights_back(w)
 
     def one_step(after: _BackCarry, now: _BackInputs) -> tuple:
         d_factors = after.factors + now.d.factors
-        gen = _generator_back(after, now, d_factors, back, clip)
+        gen = _generator_back(after, now, d_factors, back, clip, with_weights)
         d_heads = _heads_back(now, gen.left)
-        con = _controller_back(after, now, d_heads, w, back, clip)
-        d_fed, d_out = _feedback_back(now, con.left, w, back) if w.feeds else (None, None)
-        parts = CoupledWeights(
-            con=con.weights,
-            heads=_affine_back(now.states.con_states, d_heads),
-            gen=gen.weights,
-            fac=ops.matmul(transposed(_masked(now.states.gen_states, now.gen_masks)), d_factors),
-            out=d_out,
-        )
+        con = _controller_back(after, now, d_heads, w, back, clip, with_weights)
+        d_fed, d_log_rates = _feedback_back(now, con.left, w, back) if w.feeds else (None, None)
         d_gen_gates = summed_like(ops.concatenate(gen.added, axis=-1), x.gen_gates_x.shape[1:])
         before = _BackCarry(
             con=con.h,
             gen=gen.h,
             factors=ops.zeros_like(d_factors) if d_fed is None else d_fed,
             gen_gates_x=after.gen_gates_x + d_gen_gates if constant else None,
-            weights=_plus(after.weights, parts),
+            weights=None,
         )
+        for_products = None
+        if with_weights:
+            parts = CoupledWeights(
+                con=con.weights,
+                heads=_affine_back(now.states.con_states, d_heads),
+                gen=gen.weights,
+                fac=_product(_masked(now.states.gen_states, now.gen_masks), d_factors),
+                out=None if d_log_rates is None else _affine_back(now.before.factors, d_log_rates),
+            )
+            before = before._replace(weights=_plus(after.weights, parts))
+        else:
+            for_products = _ForProducts(gen.added, d_heads, d_factors, d_log_rates)
         d_con_gates = ops.concatenate(con.added, axis=-1)
-        return before, (d_con_gates,) if constant else (d_con_gates, d_gen_gates)
+        return before, _Back(d_con_gates, None if constant else d_gen_gates, for_products)
 
     zero = _BackCarry(
         con=ops.zeros_like(x.con_h0),
         gen=ops.zeros_like(x.gen_h0),
         factors=ops.zeros_like(xs.states.factors[0]),
         gen_gates_x=ops.zeros_like(x.gen_gates_x[0]) if constant else None,
-        weights=_zeros_like(w),
+        weights=_zeros_like(w) if with_weights else None,
     )
     return scan(one_step, zero, xs, n_steps=x.con_gates_x.shape[0], reverse=True)
 
 
+def _weights_after(
+    w: CoupledWeights, xs: _BackInputs, d_con_gates: Tensor, d: _ForProducts
+) -> CoupledWeights:
+    """Return the weights' gradients as products over all bins and trials."""
+    n_gates = 2 * xs.states.con_states.shape[-1]
+    d_con = (d_con_gates[..., :n_gates], d_con_gates[..., n_gates:])
+    factors = rows_of_all_bins(xs.before.factors)
+    log_rates = None if d.log_rates is None else rows_of_all_bins(d.log_rates)
+    gen = rows_of_all_bins(_masked(xs.states.gen_states, xs.gen_masks))
+    return CoupledWeights(
+        con=weights_after(_fed(xs, w), xs.before.con, xs.kept.con_gates, d_con),
+        heads=_affine_back(rows_of_all_bins(xs.states.con_states), rows_of_all_bins(d.heads)),
+        gen=weights_after(xs.states.co, xs.before.gen, xs.kept.gen_gates, d.gen_added),
+        fac=_product(gen, rows_of_all_bins(d.factors)),
+        out=None if log_rates is None else _affine_back(factors, log_rates),
+    )
+
+
 def _generator_back(
-    after: _BackCarry, now: _BackInputs, d_factors: Tensor, back: _BackWeights, clip: float
+    after: _BackCarry,
+    now: _BackInputs,
+    d_factors: Tensor,
+    back: _BackWeights,
+    clip: float,
+    with_weights: bool,
 ) -> StepBack:
     d_gen = _masked(ops.matmul(d_factors, back.fac), now.gen_masks)
     d_gen = d_gen + after.gen + now.d.gen_states
@@ -392,6 +441,7 @@ def _generator_back(
         now.kept.gen_gates,
         back.gen,
         clip=clip,
+        with_weights=with_weights,
     )
 
 
@@ -411,32 +461,45 @@ def _controller_back(
     w: CoupledWeights,
     back: _BackWeights,
     clip: float,
+    with_weights: bool,
 ) -> StepBack:
     d_con = after.con + now.d.con_states + ops.matmul(d_heads, back.heads)
-    fed = None
-    if w.feeds:
-        fed = _masked(_fed_back(now.before.factors, w), now.feedback_masks)
     return step_back(
-        d_con, fed, now.before.con, now.states.con_states, now.kept.con_gates, back.con, clip=clip
+        d_con,
+        _fed(now, w),
+        now.before.con,
+        now.states.con_states,
+        now.kept.con_gates,
+        back.con,
+        clip=clip,
+        with_weights=with_weights,
     )
+
+
+def _fed(now: _BackInputs, w: CoupledWeights) -> Tensor | None:
+    """Return what the controller was told of the bin before, of one bin or of all."""
+    return _masked(_fed_back(now.before.factors, w), now.feedback_masks) if w.feeds else None
 
 
 def _feedback_back(
     now: _BackInputs, d_fed: Tensor, w: CoupledWeights, back: _BackWeights
-) -> tuple[Tensor, _Affine | None]:
-    """Gradients of the factors of the bin before, and of the read-out if rates are fed back."""
+) -> tuple[Tensor, Tensor | None]:
+    """Gradients of the factors of the bin before, and of log rates if rates are fed back."""
     d_fed = _masked(d_fed, now.feedback_masks)
     if w.out is None:
         return d_fed, None
     log_rates = w.out(now.before.factors)
     inside = ops.cast(ops.abs(log_rates) <= MAX_LOG_RATE, d_fed.dtype)
     d_log_rates = d_fed * inside * _fed_back(now.before.factors, w)
-    d_factors = ops.matmul(d_log_rates, back.out)
-    return d_factors, _affine_back(now.before.factors, d_log_rates)
+    return ops.matmul(d_log_rates, back.out), d_log_rates
 
 
 def _affine_back(x: Tensor, d: Tensor) -> _Affine:
-    return _Affine(ops.matmul(transposed(x), d), ops.sum(d, axis=0))
+    return _Affine(_product(x, d), ops.sum(d, axis=0))
+
+
+def _product(x: Tensor, d: Tensor) -> Tensor:
+    return ops.matmul(transposed(x), d)
 
 
 def _plus(total: CoupledWeights, part: CoupledWeights) -> CoupledWeights:

@@ -50,7 +50,8 @@ class StepBack(NamedTuple):
     left: Tensor | None
     added: tuple[Tensor, Tensor]
     """Of the gates before their non-linearity, [r | u] and c."""
-    weights: CellWeights
+    weights: CellWeights | None
+    """None if they are left to `weights_after`."""
 
 
 def joint_weights(w_x: Tensor | None, w_h_ru: Tensor, w_h_c: Tensor) -> CellWeights:
@@ -109,6 +110,7 @@ def step_back(
     w: CellWeights,
     *,
     clip: float,
+    with_weights: bool = True,
 ) -> StepBack:
     """Return the gradients of a step from that of its new state.
 
@@ -121,6 +123,8 @@ def step_back(
     w : CellWeights
         From `weights_back`.
     clip : float
+    with_weights : bool
+        Also return the weights' gradients.
     """
     n, (r, u) = h.shape[-1], gates
     # The candidate need not be kept: h' - u h = (1 - u) c. Where 1 - u is so small that rounding
@@ -138,10 +142,36 @@ def step_back(
         h=dh * u + d_reset * r + d_recurrent,
         left=None if d_left_c is None else d_left_c + d_left_ru,
         added=(d_ru, dc),
-        weights=CellWeights(
-            ops.matmul(transposed(_joined(left, h)), d_ru),
-            ops.matmul(transposed(_joined(left, r * h)), dc),
-        ),
+        weights=_products(left, h, r, (d_ru, dc)) if with_weights else None,
+    )
+
+
+def weights_after(
+    left: Tensor | None, h: Tensor, gates: Gates, added: tuple[Tensor, Tensor]
+) -> CellWeights:
+    """Return the weights' gradients of all steps, from what each step read and gave back.
+
+    Parameters
+    ----------
+    left, h, gates, added
+        As in `step_back`, with a leading axis of bins.
+    """
+    flat = (None if x is None else rows_of_all_bins(x) for x in (left, h, gates.r, *added))
+    left, h, r, d_ru, dc = flat
+    return _products(left, h, r, (d_ru, dc))
+
+
+def rows_of_all_bins(x: Tensor) -> Tensor:
+    """Make one long axis of bins and trials: (bins, ..., trials, n) to (..., bins x trials, n)."""
+    order = (*range(1, len(x.shape) - 2), 0, len(x.shape) - 2, len(x.shape) - 1)
+    x = ops.transpose(x, order)
+    return ops.reshape(x, (*x.shape[:-3], x.shape[-3] * x.shape[-2], x.shape[-1]))
+
+
+def _products(left: Tensor | None, h: Tensor, r: Tensor, added: tuple) -> CellWeights:
+    return CellWeights(
+        ops.matmul(transposed(_joined(left, h)), added[0]),
+        ops.matmul(transposed(_joined(left, r * h)), added[1]),
     )
 
 

@@ -96,6 +96,20 @@ class Lfads(keras.Model):
     def metrics(self) -> list[keras.metrics.Metric]:
         return list(self.figures.values())
 
+    @property
+    def draws(self) -> np.ndarray:
+        """State of the network's random numbers, (2,) uint32: what it draws next follows."""
+        return ops.convert_to_numpy(self.network.seed.state)
+
+    @draws.setter
+    def draws(self, state: Sequence[int] | np.ndarray) -> None:
+        self.network.seed.state.assign(np.asarray(state, "uint32"))
+
+    def prior_summary(self) -> dict[str, np.ndarray]:
+        """Time constants and variances of the inferred inputs' prior; empty without such inputs."""
+        prior = self.network.input_prior
+        return {} if prior is None else prior.summary()
+
     # ---------------------------------------------------------------------------------- a pass
 
     def call(self, batch: Batch, training: bool = False) -> TrialFigures:

@@ -17,8 +17,16 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from lfads_nb.model.backend import scan, with_gradient
-from lfads_nb.model.gru_cell import CellWeights, Gates, joint_weights, step, step_back, weights_back
+from lfads_nb.model.backend import LoopForm, loop_form, scan, with_gradient
+from lfads_nb.model.gru_cell import (
+    CellWeights,
+    Gates,
+    joint_weights,
+    step,
+    step_back,
+    weights_after,
+    weights_back,
+)
 from lfads_nb.model.side_by_side import side_by_side
 
 Tensor = Any
@@ -55,7 +63,7 @@ def gru_scan(
     """
     added, h0, w_h_ru, w_h_c = _tensors(gates_x, h0, w_h_ru, w_h_c)
     n_steps = added.shape[0] if n_steps is None else n_steps
-    plan = _Plan(float(clip), int(n_steps), last_only=False, x_gradient=False)
+    plan = _Plan(float(clip), int(n_steps), loop_form(), last_only=False, x_gradient=False)
     weights = CellWeights(w_h_ru, w_h_c)
 
     def loop(added: Tensor, h0: Tensor) -> tuple[Tensor]:
@@ -101,7 +109,7 @@ def encoder_scan(
         States in the order in which each cell ran: the reverse one starts at the last bin.
     """
     x, w_x, b, h0, w_h_ru, w_h_c = _tensors(x, w_x, b, h0, w_h_ru, w_h_c)
-    plan = _Plan(float(clip), x.shape[0], last_only, x_gradient)
+    plan = _Plan(float(clip), x.shape[0], loop_form(), last_only, x_gradient)
     weights = joint_weights(w_x, w_h_ru, w_h_c)
 
     def loop(x: Tensor, h0: Tensor) -> tuple[Tensor]:
@@ -115,6 +123,7 @@ class _Plan(NamedTuple):
 
     clip: float
     n_steps: int
+    form: LoopForm
     last_only: bool
     x_gradient: bool
 
@@ -181,6 +190,8 @@ def _run_back(
     constant = added.shape[0] == 1
     n_gates = 2 * dh.shape[-1]
     back = weights_back(weights, left_gradient=plan.x_gradient)
+    if plan.form.products_after:
+        return _run_back_then_products(plan, xs, dh, added, back)
 
     def one_step(carry: tuple, now: _StepInputs) -> tuple:
         dh, d_ru, d_c, *d_weights = carry
@@ -208,6 +219,31 @@ def _run_back(
     d_added = ops.concatenate([d_ru, d_c], axis=-1)[None] if constant else ys[0]
     d_x = _out_of_order(ys[-1]) if xs.left is not None and plan.x_gradient else None
     return d_added, dh, CellWeights(*d_weights), d_x
+
+
+def _run_back_then_products(
+    plan: _Plan, xs: _StepInputs, dh: Tensor, added: Tensor, back: CellWeights
+) -> tuple[Tensor, Tensor, CellWeights, Tensor | None]:
+    """Return what `_run_back` does, with the weights' gradients as products over all bins."""
+
+    def one_step(dh: Tensor, now: _StepInputs) -> tuple:
+        d = step_back(
+            dh if now.d_state is None else dh + now.d_state,
+            now.left,
+            now.kept.before,
+            now.kept.after,
+            now.kept.gates,
+            back,
+            clip=plan.clip,
+            with_weights=False,
+        )
+        return d.h, d.added if d.left is None else (*d.added, d.left)
+
+    dh, ys = scan(one_step, dh, xs, n_steps=plan.n_steps, reverse=True)
+    d_weights = weights_after(xs.left, xs.kept.before, xs.kept.gates, ys[:2])
+    d_added = summed_like(ops.concatenate(ys[:2], axis=-1), added.shape)
+    d_x = _out_of_order(ys[2]) if len(ys) > 2 else None
+    return d_added, dh, d_weights, d_x
 
 
 def _in_order(x: Tensor | None, n_cells: int) -> Tensor | None:

@@ -81,7 +81,13 @@ class EarlyStopping:
             self.best, self.waited = self.smoothed, 0
         else:
             self.waited += 1
-        return 0 < self.patience <= self.waited
+        return bool(self.reason)
+
+    @property
+    def reason(self) -> str:
+        """Why training has ended, "" if it has not."""
+        over = 0 < self.patience <= self.waited
+        return f"no better validation likelihood for {self.waited} epochs" if over else ""
 
 
 def end_reached(

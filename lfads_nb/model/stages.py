@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -72,9 +73,26 @@ def train(
 
 
 def _run(training: Training) -> TrainSummary:
-    started, params, model = time.monotonic(), training.params, training.model
+    started = begin(training)
+    if not started.reason:
+        training.run_through()
+    return summary(training, started)
+
+
+class Begun(NamedTuple):
+    """How a training was taken up."""
+
+    reason: str
+    """Why it has ended already, "" if it has not."""
+    resumed_from_step: int | None
+    at: float
+    """On the monotonic clock."""
+
+
+def begin(training: Training) -> Begun:
+    """Go on from a run's newest checkpoint if it has one, else start its files anew."""
+    at, params, model = time.monotonic(), training.params, training.model
     found = training.rolling.load(model, params)
-    resumed_from_step = None if found is None else found.step
     if found is not None:
         training.state = found
         cut_after(training.run.fit_log, found.step)
@@ -83,28 +101,34 @@ def _run(training: Training) -> TrainSummary:
     elif training.run.fit_log.exists():
         training.run.fit_log.unlink()
     training.more = _more_epochs(training)
-    reason = end_reached(
-        params, epoch=training.state.epoch, rate=training.learning_rate, more=training.more
-    )
-    write_hyperparameters(training.run, model.architecture, step=training.state.step, kind="train")
-    n_parameters = int(sum(np.prod(v.shape) for v in model.trainable_variables))
-    log.info("Training %d parameters on %s.", n_parameters, ", ".join(model.architecture.sessions))
-    if not reason:
-        training.run_through()
-        reason = training.stop_reason
-    log.info("Stopping optimization: %s.", reason)
     state = training.state
+    reason = end_reached(params, epoch=state.epoch, rate=training.learning_rate, more=training.more)
+    reason = reason or state.patience.reason
+    write_hyperparameters(training.run, model.architecture, step=state.step, kind="train")
+    names = ", ".join(model.architecture.sessions)
+    log.info("Training %d parameters on %s.", _n_parameters(model), names)
+    return Begun(reason, None if found is None else found.step, at)
+
+
+def summary(training: Training, begun: Begun) -> TrainSummary:
+    """Say how a training has ended."""
+    state, reason = training.state, begun.reason or training.stop_reason
+    log.info("Stopping optimization: %s.", reason)
     return TrainSummary(
         epochs=state.epoch,
         steps=state.step,
         stop_reason=reason,
         best_epoch=state.best_epoch,
         best_total_valid=state.lowest_valid if state.best_epoch is not None else None,
-        seconds=time.monotonic() - started,
-        n_parameters=n_parameters,
+        seconds=time.monotonic() - begun.at,
+        n_parameters=_n_parameters(training.model),
         nan_restarts=state.nan_restarts,
-        resumed_from_step=resumed_from_step,
+        resumed_from_step=begun.resumed_from_step,
     )
+
+
+def _n_parameters(model: Lfads) -> int:
+    return int(sum(np.prod(v.shape) for v in model.trainable_variables))
 
 
 def _more_epochs(training: Training) -> MoreEpochs | None:

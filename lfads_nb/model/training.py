@@ -106,26 +106,31 @@ class Training:
     def run_through(self) -> None:
         """Train until one of the run's own rules ends it."""
         with closing(TensorBoardLog(self)) as board:
-            self.fit(
-                [
-                    EpochRecorder(self),
-                    DivergenceGuard(self),
-                    FitLogWriter(self),
-                    RateFollower(self),
-                    Stopper(self),
-                    CheckpointWriter(self),
-                    ProgressReporter(self),
-                    board,
-                ]
-            )
+            self.fit(self.callbacks(CheckpointWriter(self), board))
+
+    def callbacks(
+        self, writer: CheckpointWriter, board: TensorBoardLog
+    ) -> list[keras.callbacks.Callback]:
+        """Return what a run does at the end of an epoch, in this order."""
+        return [
+            EpochRecorder(self),
+            DivergenceGuard(self),
+            FitLogWriter(self),
+            RateFollower(self),
+            Stopper(self),
+            writer,
+            ProgressReporter(self),
+            board,
+        ]
 
     def fit(self, callbacks: Sequence[keras.callbacks.Callback]) -> None:
         """Train until a callback ends it; they are called in their order after every epoch."""
-        seed = self.model.network.seed.state
-        before = keras.ops.convert_to_numpy(seed)
+        before = self.model.draws
         # What `fit` builds before the first step draws numbers too; a resumed training must draw
         # the same ones as one that went through.
-        unmoved = keras.callbacks.LambdaCallback(on_train_begin=lambda _: seed.assign(before))
+        unmoved = keras.callbacks.LambdaCallback(
+            on_train_begin=lambda _: setattr(self.model, "draws", before)
+        )
         self.model.fit(
             self.sources[0].of(self.batches),
             validation_data=self.sources[1].of(self.validation),

@@ -152,7 +152,7 @@ class _Turn:
         t.learning_rate = t.params.learning_rate_init
         # Two members with the same weights must not draw the same numbers.
         drawn = np.random.SeedSequence([r.seed, 4, r.generation]).generate_state(1)
-        t.model.network.seed.state.assign(np.asarray([drawn[0], 0], "uint32"))
+        t.model.draws = [drawn[0], 0]
 
     def _load_start(self) -> TrainingState:
         t, r = self.training, self.request
