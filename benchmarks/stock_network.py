@@ -29,20 +29,20 @@ class CoupledCell(layers.Layer):
 
     def build(self, input_shape: tuple) -> None:
         n, c = input_shape[0], self.case
-        self.con.build((n, input_shape[-1] + c.factors))
+        self.con.build((n, input_shape[-1] - c.co + c.factors))
         self.gen.build((n, c.co))
         self.heads.build((n, c.con))
         if not self.fac.built:  # The network asks it for the first factors before the loop.
             self.fac.build((n, c.gen))
-        self.seed = keras.random.SeedGenerator(1)
         self.built = True
 
     def call(self, x: Any, states: list) -> tuple:
         con, gen, factors = states
+        # Drawn before the loop: JAX lets no seed change within one.
+        x, noise = x[:, : -self.case.co], x[:, -self.case.co :]
         con, _ = self.con(ops.concatenate([x, factors], axis=-1), [con])
         heads = self.heads(con)
         mean, logvar = heads[:, : self.case.co], heads[:, self.case.co :]
-        noise = keras.random.normal(ops.shape(mean), seed=self.seed)
         gen, _ = self.gen(mean + noise * ops.exp(0.5 * logvar), [gen])
         factors = self.fac(gen)
         return ops.concatenate([factors, heads], axis=-1), [con, gen, factors]
@@ -73,7 +73,9 @@ class StockNetwork(keras.Model):
         if case.co:
             con = ops.zeros((case.trials, case.con))
             first = self.decoder.cell.fac(g0)
-            out = self.decoder(self.ci_encoder(counts), initial_state=[con, g0, first])
+            noise = keras.random.normal((case.trials, case.bins, case.co), seed=self.seed)
+            x = ops.concatenate([self.ci_encoder(counts), noise], axis=-1)
+            out = self.decoder(x, initial_state=[con, g0, first])
             factors, heads = out[..., : case.factors], out[..., case.factors :]
             cost = cost + ops.sum(_kl(*ops.split(heads, 2, axis=-1)), axis=1)
         else:

@@ -139,37 +139,51 @@ class StackedModels:
         return jax.device_get(logs)
 
     def _trained(
-        self, state: State, data: dict[str, Arrays], plans: dict[str, Plan]
+        self, state: State, data: dict[str, dict[str, Arrays]], plans: dict[str, Plan]
     ) -> tuple[State, tuple[dict, dict]]:
-        model = self.model
-        zeros = [jnp.zeros(v.shape, v.dtype) for v in model.metrics_variables]
+        state, logs = self.train(state, data["train"], plans["train"])
+        state, valid = self._judge(state, data["valid"], plans["valid"])
+        return state, (logs, valid)
+
+    def train(
+        self, state: State, data: dict[str, Arrays], plan: Plan
+    ) -> tuple[State, dict[str, Any]]:
+        """Take the plan's steps; a pure function, to be compiled.
+
+        Returns
+        -------
+        state, logs
+            Figures over all steps, (members,).
+        """
+
+        def one(values: tuple, own: Arrays, now: Plan) -> tuple:
+            return self.model.train_step(values, (_batch({**data["shared"], **own}, now),))
+
+        def step(carry: tuple, now: Plan) -> tuple:
+            logs, carry = jax.vmap(one)(carry, data["own"], now)
+            return carry, logs
+
+        carry = (*state, self._no_figures(state))
+        (*values, _), logs = jax.lax.scan(step, carry, _steps_first(plan))
+        return State(*values), jax.tree.map(lambda x: x[-1], logs)
+
+    def _judge(
+        self, state: State, data: dict[str, Arrays], plan: Plan
+    ) -> tuple[State, dict[str, Any]]:
+        def one(values: tuple, own: Arrays, now: Plan) -> tuple:
+            return self.model.test_step(values, (_batch({**data["shared"], **own}, now),))
+
+        def step(carry: tuple, now: Plan) -> tuple:
+            logs, carry = jax.vmap(one)(carry, data["own"], now)
+            return carry, logs
+
+        carry = (state.trainable, state.others, self._no_figures(state))
+        (_, others, _), logs = jax.lax.scan(step, carry, _steps_first(plan))
+        return state._replace(others=others), jax.tree.map(lambda x: x[-1], logs)
+
+    def _no_figures(self, state: State) -> list:
         n = state.others[self._step].shape[0]
-        zeros = [jnp.broadcast_to(x, (n, *x.shape)) for x in zeros]
-
-        def train(carry: tuple, now: Plan) -> tuple:
-            def one(values: tuple, own: Arrays, now: Plan) -> tuple:
-                batch = _batch({**data["train"]["shared"], **own}, now)
-                return model.train_step(values, (batch,))
-
-            logs, carry = jax.vmap(one)(carry, data["train"]["own"], now)
-            return carry, logs
-
-        def judge(carry: tuple, now: Plan) -> tuple:
-            def one(values: tuple, own: Arrays, now: Plan) -> tuple:
-                batch = _batch({**data["valid"]["shared"], **own}, now)
-                return model.test_step(values, (batch,))
-
-            logs, carry = jax.vmap(one)(carry, data["valid"]["own"], now)
-            return carry, logs
-
-        carry = (*state[:2], state.optimizer, zeros)
-        (trainable, others, optimizer, _), logs = jax.lax.scan(
-            train, carry, _steps_first(plans["train"])
-        )
-        carry = (trainable, others, zeros)
-        (trainable, others, _), valid = jax.lax.scan(judge, carry, _steps_first(plans["valid"]))
-        last = jax.tree.map(lambda x: x[-1], (logs, valid))
-        return State(trainable, others, optimizer), last
+        return [jnp.zeros((n, *v.shape), v.dtype) for v in self.model.metrics_variables]
 
 
 def on_device(shared: Arrays, own: Sequence[Arrays]) -> dict[str, Arrays]:
