@@ -284,7 +284,7 @@ def reference(kind: str, case: Case, options: argparse.Namespace) -> dict[str, A
     else:
         from benchmarks.torch_network import seconds_per_step
 
-        seconds = seconds_per_step(case, steps=options.steps)
+        seconds = seconds_per_step(case, steps=min(options.steps, 4))
     return {
         "case": case.name,
         "batch": case.trials,

@@ -103,7 +103,7 @@ def seconds_per_step(case: Case, *, steps: int) -> float:
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 200.0)
         optimizer.step()
-        return float(loss)
+        return float(loss.detach())
 
     step()
     start = time.perf_counter()
