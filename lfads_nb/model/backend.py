@@ -112,7 +112,7 @@ def loop_form() -> LoopForm:
     if backend_name() == "jax":
         import jax
 
-        device = jax.config.jax_default_device or jax.devices()[0]
+        device = jax.config.values["jax_default_device"] or jax.devices()[0]
         return ON_PROCESSOR if getattr(device, "platform", device) == "cpu" else ON_GPU
     import tensorflow as tf
 

@@ -381,7 +381,9 @@ def _run_back(
             weights=None,
         )
         for_products = None
-        if with_weights:
+        if after.weights is not None:
+            assert con.weights is not None
+            assert gen.weights is not None
             parts = CoupledWeights(
                 con=con.weights,
                 heads=_affine_back(now.states.con_states, d_heads),

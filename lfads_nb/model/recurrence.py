@@ -210,6 +210,7 @@ def _run_back(
             d_ru, d_c = d_ru + d_added[0], d_c + d_added[1]
         ys = () if constant else (ops.concatenate(d_added, axis=-1),)
         ys = ys if d.left is None else (*ys, d.left)
+        assert d.weights is not None
         sums = (total + part for total, part in zip(d_weights, d.weights, strict=True))
         return (d.h, d_ru, d_c, *sums), ys
 
@@ -227,6 +228,7 @@ def _run_back_then_products(
     """Return what `_run_back` does, with the weights' gradients as products over all bins."""
 
     def one_step(dh: Tensor, now: _StepInputs) -> tuple:
+        assert now.kept is not None
         d = step_back(
             dh if now.d_state is None else dh + now.d_state,
             now.left,
@@ -240,6 +242,7 @@ def _run_back_then_products(
         return d.h, d.added if d.left is None else (*d.added, d.left)
 
     dh, ys = scan(one_step, dh, xs, n_steps=plan.n_steps, reverse=True)
+    assert xs.kept is not None
     d_weights = weights_after(xs.left, xs.kept.before, xs.kept.gates, ys[:2])
     d_added = summed_like(ops.concatenate(ys[:2], axis=-1), added.shape)
     d_x = _out_of_order(ys[2]) if len(ys) > 2 else None

@@ -63,8 +63,7 @@ class StackedModels:
 
     def __init__(self, model: Lfads) -> None:
         self.model = model
-        self.state: State | None = None
-        self.best: State | None = None
+        self.state, self.best = State([], [], []), State([], [], [])
         self._epoch = jax.jit(self._trained, donate_argnums=0)
         self._rate = _index_of(model.optimizer.variables, model.optimizer.learning_rate)
         self._norm = _index_of(model.optimizer.variables, model.optimizer.gradient_norm)
@@ -159,13 +158,13 @@ class StackedModels:
         def one(values: tuple, own: Arrays, now: Plan) -> tuple:
             return self.model.train_step(values, (_batch({**data["shared"], **own}, now),))
 
-        def step(carry: tuple, now: Plan) -> tuple:
+        def step(carry: tuple, now: Plan) -> tuple[tuple, dict[str, Any]]:
             logs, carry = jax.vmap(one)(carry, data["own"], now)
             return carry, logs
 
         carry = (*state, self._no_figures(state))
-        (*values, _), logs = jax.lax.scan(step, carry, _steps_first(plan))
-        return State(*values), jax.tree.map(lambda x: x[-1], logs)
+        carry, logs = jax.lax.scan(step, carry, _steps_first(plan))
+        return State(*carry[:3]), jax.tree.map(lambda x: x[-1], logs)
 
     def _judge(
         self, state: State, data: dict[str, Arrays], plan: Plan
@@ -173,13 +172,13 @@ class StackedModels:
         def one(values: tuple, own: Arrays, now: Plan) -> tuple:
             return self.model.test_step(values, (_batch({**data["shared"], **own}, now),))
 
-        def step(carry: tuple, now: Plan) -> tuple:
+        def step(carry: tuple, now: Plan) -> tuple[tuple, dict[str, Any]]:
             logs, carry = jax.vmap(one)(carry, data["own"], now)
             return carry, logs
 
         carry = (state.trainable, state.others, self._no_figures(state))
-        (_, others, _), logs = jax.lax.scan(step, carry, _steps_first(plan))
-        return state._replace(others=others), jax.tree.map(lambda x: x[-1], logs)
+        carry, logs = jax.lax.scan(step, carry, _steps_first(plan))
+        return state._replace(others=carry[1]), jax.tree.map(lambda x: x[-1], logs)
 
     def _no_figures(self, state: State) -> list:
         n = state.others[self._step].shape[0]

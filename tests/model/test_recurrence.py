@@ -8,7 +8,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lfads_nb.model import side_by_side
+from lfads_nb.model import backend, coupled_recurrence, recurrence, side_by_side
 from lfads_nb.model.coupled_recurrence import (
     ControlledInputs,
     ControlledStates,
@@ -404,3 +404,35 @@ def test_two_thousand_bins_keep_finite_gradients():
     weights = [tf.ones((2000, 2, 3, 4))]
     gradients = value_and_gradients(lambda a: gru_scan(*a, clip=5.0), arrays, weights)[1]
     assert all(np.all(np.isfinite(g)) for g in gradients)
+
+
+@pytest.mark.parametrize("constant", [True, False])
+def test_loops_laid_out_for_a_gpu_give_the_same(monkeypatch, constant):
+    def results():
+        rng = np.random.default_rng(12)
+        generator = gru_arrays(rng, 5, 1, 4, 3, constant=constant)
+        x, *recurrent = gru_arrays(rng, 5, 2, 4, 3)
+        encoders = [normal(rng, 5, 4, 6), normal(rng, 2, 6, 9), normal(rng, 2, 9), *recurrent]
+        sizes = {"T": 5, "B": 4, "K": 3, "G": 2, "U": 2, "F": 2, "N": 3}
+        inputs, weights = controlled_arrays(
+            rng, **sizes, constant=constant, noise=True, masks=True, feedback="rates"
+        )
+        outer = random_state_weights(rng, inputs, weights)
+        ones = [normal(rng, 5, 1, 4, 3)], [normal(rng, 2, 4, 3)]
+        controller = value_and_gradients(
+            as_controlled(controlled_scan, 5.0), [*inputs, *weights], outer
+        )
+        return [
+            *value_and_gradients(lambda a: gru_scan(*a, clip=5.0, n_steps=5), generator, ones[0])[
+                1
+            ],
+            *value_and_gradients(
+                lambda a: encoder_scan(*a, clip=5.0, last_only=True), encoders, ones[1]
+            )[1],
+            *gradients_that_flow(inputs, weights, controller[1]),
+        ]
+
+    on_processor = results()
+    for module in (recurrence, coupled_recurrence):
+        monkeypatch.setattr(module, "loop_form", lambda: backend.ON_GPU)
+    assert_all_close(results(), on_processor)
