@@ -411,7 +411,7 @@ def test_loops_laid_out_for_a_gpu_give_the_same(monkeypatch, constant):
     def results():
         rng = np.random.default_rng(12)
         generator = gru_arrays(rng, 5, 1, 4, 3, constant=constant)
-        x, *recurrent = gru_arrays(rng, 5, 2, 4, 3)
+        _, *recurrent = gru_arrays(rng, 5, 2, 4, 3)
         encoders = [normal(rng, 5, 4, 6), normal(rng, 2, 6, 9), normal(rng, 2, 9), *recurrent]
         sizes = {"T": 5, "B": 4, "K": 3, "G": 2, "U": 2, "F": 2, "N": 3}
         inputs, weights = controlled_arrays(
@@ -422,15 +422,13 @@ def test_loops_laid_out_for_a_gpu_give_the_same(monkeypatch, constant):
         controller = value_and_gradients(
             as_controlled(controlled_scan, 5.0), [*inputs, *weights], outer
         )
-        return [
-            *value_and_gradients(lambda a: gru_scan(*a, clip=5.0, n_steps=5), generator, ones[0])[
-                1
-            ],
-            *value_and_gradients(
-                lambda a: encoder_scan(*a, clip=5.0, last_only=True), encoders, ones[1]
-            )[1],
-            *gradients_that_flow(inputs, weights, controller[1]),
-        ]
+        generated = value_and_gradients(
+            lambda a: gru_scan(*a, clip=5.0, n_steps=5), generator, ones[0]
+        )
+        encoded = value_and_gradients(
+            lambda a: encoder_scan(*a, clip=5.0, last_only=True), encoders, ones[1]
+        )
+        return [*generated[1], *encoded[1], *gradients_that_flow(inputs, weights, controller[1])]
 
     on_processor = results()
     for module in (recurrence, coupled_recurrence):
