@@ -249,3 +249,44 @@ def test_names_from_files_are_not_run_as_html(lab, make_run):  # noqa: F811
     )  # fmt: skip
     assert lab.page.locator(".lfads-legend-list").first.inner_text().count("reach <0>") == 1
     assert lab.page.evaluate("window.hacked === undefined")
+
+
+def test_a_space_turns_under_the_mouse_plays_and_is_saved(lab, run):
+    code = OPEN.format(folder=str(run.folder.path)) + "viewer = StateSpaceViewer(pm)\nviewer"
+    area = lab.show(code)
+    space = area.locator(".lfads-space canvas")
+    space.wait_for()
+    drawn = "(e, n) => Number(e.dataset.draws) > n && e.dataset.moving === 'false'"
+    lab.page.wait_for_function("() => document.querySelector('.lfads-space canvas').dataset.draws")
+    assert int(space.get_attribute("data-points")) > 1000
+    before = space.screenshot()
+    box = space.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    lab.page.mouse.move(x, y)
+    lab.page.mouse.down()
+    lab.page.mouse.move(x + 60, y + 10, steps=6)
+    lab.page.mouse.up()
+    lab.wait_until("abs(viewer.space.yaw - (-0.1)) < 0.05")
+    lab.page.wait_for_function(f"() => ({drawn})(document.querySelector('.lfads-space canvas'), 1)")
+    assert space.screenshot() != before
+    space.press("0")
+    lab.wait_until("viewer.space.yaw == -0.7")
+    # The cursor goes through the trial and comes back to the whole of it.
+    slider = area.get_by_label("time within the trial")
+    slider.fill("3")
+    lab.wait_until("viewer.space.cursor == 3")
+    expect(area.locator(".lfads-space output")).to_contain_text("ms")
+    area.get_by_role("button", name="let time pass (space)").click()
+    lab.wait_until("viewer.space.cursor == -1")
+    for name, ending in (("save as PNG", "png"), ("save as SVG", "svg")):
+        with lab.page.expect_download() as saved:
+            area.get_by_role("button", name=name).first.click()
+        path = saved.value.path()
+        assert saved.value.suggested_filename.endswith(ending)
+        if ending == "svg":
+            text = path.read_text()
+            assert "PC 1" in text
+            assert text.count("<path") > 10
+        else:
+            picture = Image.open(io.BytesIO(path.read_bytes()))
+            assert picture.size[0] >= 2 * box["width"]

@@ -16,6 +16,7 @@ from lfads_nb.widgets.viewers.population import PopulationViewer
 from lfads_nb.widgets.viewers.prior import PriorViewer
 from lfads_nb.widgets.viewers.rates import RatesViewer
 from lfads_nb.widgets.viewers.selection import Selection
+from lfads_nb.widgets.viewers.state_space import StateSpaceViewer
 from lfads_nb.widgets.viewers.sweep import SweepViewer
 from lfads_nb.widgets.viewers.tabs import Viewers
 from lfads_nb.widgets.viewers.trial import TrialViewer
@@ -24,6 +25,6 @@ from lfads_nb.widgets.viewers.weights import WeightsViewer
 
 __all__ = [
     "AlignmentViewer", "FactorsViewer", "FitViewer", "InitialConditionsViewer", "InputsViewer",
-    "NeuronsViewer", "PopulationViewer", "PriorViewer", "RatesViewer", "Selection", "SweepViewer",
-    "TrialViewer", "TrialsTable", "Viewers", "WeightsViewer",
+    "NeuronsViewer", "PopulationViewer", "PriorViewer", "RatesViewer", "Selection",
+    "StateSpaceViewer", "SweepViewer", "TrialViewer", "TrialsTable", "Viewers", "WeightsViewer",
 ]  # fmt: skip

@@ -1,28 +1,5 @@
 // What a layer shows, drawn in the figure's coordinates on anything that draws like a canvas.
 
-function floats(view) {
-  if (!view || !view.byteLength) return new Float32Array(0);
-  return new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-}
-
-function shorts(view) {
-  if (!view || !view.byteLength) return new Uint16Array(0);
-  return new Uint16Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-}
-
-// Colours as one number each; both ends of a copy use the machine's own order of bytes.
-function words(view) {
-  if (!view || !view.byteLength) return new Uint32Array(0);
-  return new Uint32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-}
-
-// Colours may name a CSS variable of the theme; a canvas wants the value.
-function resolved(colour, el) {
-  const match = /^var\((--[\w-]+)(?:,\s*([^)]+))?\)$/.exec(colour);
-  if (!match) return colour;
-  return getComputedStyle(el).getPropertyValue(match[1]).trim() || match[2] || "#888";
-}
-
 class Picture {
   constructor(model, el, canvas, scales) {
     Object.assign(this, { model, el, canvas, scales });

@@ -28,7 +28,7 @@ class RasterLayer(anywidget.AnyWidget):
     # anywidget takes one module, so what the layer is made of is joined.
     _esm = "\n".join(
         (_HERE / name).read_text(encoding="utf-8")
-        for name in ("svg_context.js", "picture.js", "raster_layer.js")
+        for name in ("layer_values.js", "svg_context.js", "picture.js", "raster_layer.js")
     )
     _css = _HERE / "viewers.css"
 

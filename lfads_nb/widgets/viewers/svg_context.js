@@ -4,6 +4,7 @@ class SvgContext {
   constructor() {
     this.elements = [];
     Object.assign(this, { strokeStyle: "#000", fillStyle: "#000", lineWidth: 1, globalAlpha: 1 });
+    Object.assign(this, { font: "12px sans-serif", textAlign: "left" });
     this.dash = [];
     this.path = "";
   }
@@ -54,6 +55,16 @@ class SvgContext {
     this.add("path", {
       d: this.path, fill: this.fillStyle, stroke: "none", "fill-opacity": this.globalAlpha,
     });
+  }
+
+  fillText(words, x, y) {
+    const anchors = { center: "middle", left: "start", right: "end" };
+    this.add("text", {
+      x: SvgContext.round(x), y: SvgContext.round(y), fill: this.fillStyle,
+      "fill-opacity": this.globalAlpha, "text-anchor": anchors[this.textAlign] || "start",
+      style: `font: ${this.font}`,
+    });
+    this.elements.at(-1).textContent = words;
   }
 
   drawImage(bitmap, x, y, width, height) {

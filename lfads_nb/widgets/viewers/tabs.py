@@ -25,6 +25,7 @@ from lfads_nb.widgets.viewers.prior import PriorViewer
 from lfads_nb.widgets.viewers.rates import RatesViewer
 from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.selection_bar import SelectionBar, make_legend
+from lfads_nb.widgets.viewers.state_space import StateSpaceViewer
 from lfads_nb.widgets.viewers.sweep import SweepViewer
 from lfads_nb.widgets.viewers.trial import TrialViewer
 from lfads_nb.widgets.viewers.trials_table import TrialsTable
@@ -35,8 +36,8 @@ from lfads_nb.widgets.viewers.weights import WeightsViewer
 log = logging.getLogger(__name__)
 
 _OF_TRIALS = (
-    RatesViewer, NeuronsViewer, FactorsViewer, TrialViewer, InitialConditionsViewer, InputsViewer,
-    BehaviorViewer, DecodingViewer, TrialsTable,
+    RatesViewer, NeuronsViewer, FactorsViewer, StateSpaceViewer, TrialViewer,
+    InitialConditionsViewer, InputsViewer, BehaviorViewer, DecodingViewer, TrialsTable,
 )  # fmt: skip
 
 

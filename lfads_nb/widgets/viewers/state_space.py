@@ -1,0 +1,161 @@
+"""Factors or generator states in three dimensions: the picture of a system's dynamics."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import ipywidgets as w
+import numpy as np
+
+from lfads_nb.results import PosteriorMeans
+from lfads_nb.widgets.viewers.plot import Plot
+from lfads_nb.widgets.viewers.projections import principal_axes
+from lfads_nb.widgets.viewers.selection import Selection
+from lfads_nb.widgets.viewers.toggle import bar, toggle
+from lfads_nb.widgets.viewers.turning_space import TurningSpace
+from lfads_nb.widgets.viewers.viewed import Viewed
+from lfads_nb.widgets.viewers.viewer import Viewer
+
+FIELDS = {"factors": "factors", "generator states": "generator_states"}
+_COMPONENTS, _SINGLE = "principal components", "single dimensions"
+_MOST_COMPONENTS = 6
+_HELP = (
+    "Drag to turn, click and then wheel or +/− to zoom, arrows to turn by keys, space to play. "
+    "Dots: first bin; rings: time 0."
+)
+
+
+class StateSpaceViewer(Viewer):
+    """Single trials and condition averages as trajectories in three dimensions.
+
+    Parameters
+    ----------
+    posterior_means : what `Run.posterior_means()` returns.
+    selection : shared with other viewers.
+    chosen : what to select at first; see `Selection`.
+    """
+
+    title: ClassVar[str] = "3-D"
+    redraw_on: ClassVar[tuple[str, ...]] = (
+        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "time_window",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        posterior_means: PosteriorMeans | Viewed,
+        *,
+        selection: Selection | None = None,
+        chrome: bool = True,
+        **chosen: Any,
+    ) -> None:
+        super().__init__(posterior_means, selection=selection, chrome=chrome, **chosen)
+
+    def build(self) -> Sequence[w.Widget]:
+        pm = self.viewed.source.pm
+        fields = {label: key for label, key in FIELDS.items() if pm.has(key)}
+        self.field = w.Dropdown(options=fields, layout={"width": "auto"})
+        self.basis = w.Dropdown(options=[_COMPONENTS, _SINGLE], layout={"width": "auto"})
+        self.dims = [w.Dropdown(description=name, **_NARROW) for name in ("x", "y", "z")]
+        self.single = toggle("single trials", value=True)
+        self.averages = toggle("averages", value=True)
+        self.space = TurningSpace()
+        self.why = w.HTML()
+        self.note = w.HTML()
+        self.note.add_class("lfads-note")
+        self._offer_dimensions()
+        for control in (self.field, self.basis):
+            control.observe(self._other_space, "value")
+        for control in self.dims:
+            control.observe(self._other_dimension, "value")
+        w.jslink((self.single, "value"), (self.space, "show_trials"))
+        w.jslink((self.averages, "value"), (self.space, "show_averages"))
+        controls = bar(self.field, self.basis, *self.dims, self.single, self.averages)
+        if len(fields) == 1:
+            self.field.layout.display = "none"
+        return [controls, self.space, self.why, self.note]
+
+    @property
+    def plots(self) -> Sequence[Plot]:
+        return ()
+
+    def show_only(self, reason: str) -> None:
+        """Show nothing but the reason why there is nothing to show."""
+        self.space.clear()
+        self.why.value = _words(reason)
+
+    # ----------------------------------------------------------------------------- the space
+
+    def _other_space(self, _change: Any = None) -> None:
+        self._offer_dimensions()
+        self.redraw()
+
+    def _other_dimension(self, _change: Any) -> None:
+        if not self._offering:
+            self.redraw()
+
+    def _offer_dimensions(self) -> None:
+        """Name the dimensions that there are, the first three chosen."""
+        self._offering = True
+        n = self.viewed.source.width(self.field.value)
+        if self.basis.value == _COMPONENTS:
+            names = [f"PC {i + 1}" for i in range(min(n, _MOST_COMPONENTS))]
+        else:
+            stem = "factor" if self.field.value == "factors" else "unit"
+            names = [f"{stem} {i}" for i in range(n)]
+        for place, control in enumerate(self.dims):
+            control.options = [(name, i) for i, name in enumerate(names)]
+            control.value = min(place, len(names) - 1)
+        self._offering = False
+
+    def draw(self) -> None:
+        viewed, source = self.viewed, self.viewed.source
+        trials, bins = viewed.trials(), viewed.bins()
+        self.why.value = ""
+        if not len(trials):
+            self.show_only(viewed.why_no_trials())
+            return
+        field = self.field.value
+        conditions = viewed.conditions
+        averages = source.averages(field, source.chosen(self.selection), conditions)[:, bins]
+        is_shown = conditions.is_shown(self.selection.shown)
+        groups = np.flatnonzero(is_shown & np.isfinite(averages).any(axis=(1, 2)))
+        values = source.pm.field(field)[trials][:, bins]
+        place, words = self._placing(averages[groups])
+        every = self.space.show(
+            place(values), np.maximum(conditions.group[trials], 0),
+            place(averages[groups]), groups,
+            time_ms=source.time_ms[bins], colours=conditions.colours, labels=conditions.labels,
+            axes=[control.label for control in self.dims],
+            highlight=[int(i) for i in np.flatnonzero(np.isin(trials, self.selection.picked))],
+            title=f"{self.field.label.capitalize()} of {source.name}",
+            description=(
+                f"{len(trials)} single trials and {len(groups)} condition averages of "
+                f"{source.name}'s {self.field.label} in three dimensions"
+            ),
+            file_name=f"{field}_3d_{source.name}",
+            code=self.call(),
+        )  # fmt: skip
+        thinned = f" Every {every}th bin is drawn." if every > 1 else ""
+        self.note.value = f"{len(trials):,} trials. {words}{thinned} {_HELP}"
+
+    def _placing(self, averages: np.ndarray) -> tuple[Any, str]:
+        """Return what puts (..., dims) into three dimensions, and what to say of it."""
+        chosen = [int(control.value) for control in self.dims]
+        if self.basis.value == _SINGLE:
+            return lambda values: values[..., chosen], ""
+        axes = principal_axes(averages, _MOST_COMPONENTS)
+        held = 100 * axes.explained[sorted(set(chosen))].sum()
+        words = f"These axes hold {held:.0f}% of the variance of the condition averages."
+        return lambda values: axes.project(values)[..., chosen], words
+
+
+_NARROW: Mapping[str, Any] = {
+    "layout": {"width": "auto"},
+    "style": {"description_width": "initial"},
+}
+
+
+def _words(text: str) -> str:
+    return f"<div class='lfads-words'>{html.escape(text)}</div>"

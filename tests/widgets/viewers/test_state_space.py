@@ -1,0 +1,88 @@
+"""Trajectories in three dimensions: what is sent to the browser."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lfads_nb.widgets.viewers import StateSpaceViewer, Viewers, turning_space
+from lfads_nb.widgets.viewers.turning_space import TurningSpace
+
+
+def pairwise(points):
+    """Distances between all points, which no turn and no shift changes."""
+    flat = points.reshape(-1, points.shape[-1])[:40]
+    return np.linalg.norm(flat[:, None] - flat[None], axis=-1)
+
+
+def test_single_dimensions_are_shown_as_they_are_but_for_one_scale(open_run):
+    _, pm = open_run()
+    view = StateSpaceViewer(pm)
+    view.basis.value = "single dimensions"
+    drawn = view.space.drawn("trials")
+    shown = view.viewed.trials()
+    factors = pm.field("factors")[shown][..., :3]
+    ratio = pairwise(drawn)[0, 1] / pairwise(factors)[0, 1]
+    np.testing.assert_allclose(pairwise(drawn), ratio * pairwise(factors), rtol=1e-3, atol=1e-5)
+    assert view.space.axes == ["factor 0", "factor 1", "factor 2"]
+    averages = view.space.drawn("averages")
+    assert np.abs(averages).max() <= 1.0 + 1e-6
+    group = np.frombuffer(view.space.averages_group, "<u2")
+    labels = [view.space.labels[i] for i in group]
+    assert labels == list(view.selection.shown)
+
+
+def test_principal_components_keep_distances_and_say_what_they_hold(open_run):
+    _, pm = open_run()
+    view = StateSpaceViewer(pm)
+    assert view.space.axes == ["PC 1", "PC 2", "PC 3"]
+    assert "of the variance of the condition averages" in view.note.value
+    spread = np.nanvar(view.space.drawn("averages").reshape(-1, 3), axis=0)
+    assert spread[0] >= spread[1] >= spread[2]
+    view.dims[0].value = 3
+    assert view.space.axes[0] == "PC 4"
+
+
+def test_other_states_and_what_is_selected_are_followed(open_run):
+    _, pm = open_run()
+    view = StateSpaceViewer(pm)
+    if pm.has("generator_states"):
+        view.field.value = "generator_states"
+        assert "enerator states" in view.space.title
+    whole = view.space.n_bins
+    view.selection.time_window = (float(pm.time_ms[2]), float(pm.time_ms[5]))
+    assert view.space.n_bins == 4 < whole
+    first = int(view.viewed.trials()[0])
+    view.selection.picked = (first,)
+    assert view.space.highlight == [0]
+    view.selection.shown = ()
+    assert view.space.n_bins == 0
+    assert "No condition is shown" in view.why.value
+    view.selection.shown = view.viewed.conditions.shown_at_first()
+    assert view.why.value == ""
+
+
+def test_a_million_points_are_thinned_and_that_is_said(open_run, monkeypatch):
+    _, pm = open_run()
+    whole = StateSpaceViewer(pm).space.n_bins
+    monkeypatch.setattr(turning_space, "MOST_POINTS", 100)
+    view = StateSpaceViewer(pm)
+    assert view.space.n_bins < whole
+    assert "th bin is drawn" in view.note.value
+    assert len(view.space.drawn("averages")[0]) == view.space.n_bins
+
+
+def test_gaps_and_a_single_point_do_not_break_the_box():
+    space = TurningSpace()
+    nothing = np.full((1, 3, 3), np.nan)
+    one = np.array([[[1.0, 2.0, 3.0]] * 3])
+    space.show(
+        nothing, np.zeros(1), one, np.zeros(1),
+        time_ms=np.array([-10.0, 0.0, 10.0]), colours=["#000000"], labels=["a"],
+    )  # fmt: skip
+    np.testing.assert_array_equal(space.drawn("averages"), np.zeros((1, 3, 3)))
+    assert space.zero_bin == 1
+
+
+def test_it_is_a_tab_of_its_own(open_run):
+    run, _ = open_run()
+    assert isinstance(Viewers(run.folder.path).show("3-D"), StateSpaceViewer)
