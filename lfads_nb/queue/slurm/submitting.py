@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock
 
 from lfads_nb.errors import LfadsError, QueueError
 from lfads_nb.queue.batches import LaunchOptions
@@ -182,6 +183,5 @@ def _submit_part(
 def _alone(collection: Path) -> Iterator[None]:
     """Let one process submit at a time, on whichever login node."""
     collection.mkdir(exist_ok=True)
-    with (collection / ".submitting").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with FileLock(collection / ".submitting", mode=0o666):
         yield
