@@ -87,10 +87,10 @@ class SpaceScene {
     const names = this.model.get("axes");
     ends.forEach((end, i) => {
       context.beginPath();
-      context.moveTo(...SpaceScene.at(view, ...end.map((v) => -1.08 * v)));
-      context.lineTo(...SpaceScene.at(view, ...end.map((v) => 1.08 * v)));
+      context.moveTo(...SpaceScene.at(view, ...end.map((v) => -0.74 * v)));
+      context.lineTo(...SpaceScene.at(view, ...end.map((v) => 0.74 * v)));
       context.stroke();
-      const [x, y] = SpaceScene.at(view, ...end.map((v) => 1.16 * v));
+      const [x, y] = SpaceScene.at(view, ...end.map((v) => 0.8 * v));
       context.globalAlpha = 1;
       context.font = "12px sans-serif";
       context.textAlign = "center";
