@@ -345,14 +345,36 @@ def best_runs(
     """
     best = {}
     for members in _grouped(runs, groups):
-        for key in JUDGES:
-            ranks = {name: FIGURES[key].rank(_number(runs[name].get(key))) for name in members}
-            known = {name: rank for name, rank in ranks.items() if math.isfinite(rank)}
-            if known:
-                if len(known) > 1:
-                    best[max(known, key=lambda name: known[name])] = FIGURES[key]
-                break
+        key, ranks = _judged(runs, members)
+        if len(ranks) > 1:
+            best[max(ranks, key=lambda name: ranks[name])] = FIGURES[key]
     return best
+
+
+def best_first(
+    runs: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Hashable] | None = None
+) -> list[str]:
+    """Return the runs' names, group by group, the best of each group first; see `best_runs`.
+
+    Runs that cannot be judged come last within their group, in the order in which they are given.
+    """
+    ordered = []
+    for members in _grouped(runs, groups):
+        _, ranks = _judged(runs, members)
+        ordered += sorted(members, key=lambda name: -ranks.get(name, -math.inf))
+    return ordered
+
+
+def _judged(
+    runs: Mapping[str, Mapping[str, Any]], members: Iterable[str]
+) -> tuple[str, dict[str, float]]:
+    """Return the figure that judges a group, and the rank of each run that has it."""
+    for key in JUDGES:
+        ranks = {name: FIGURES[key].rank(_number(runs[name].get(key))) for name in members}
+        known = {name: rank for name, rank in ranks.items() if math.isfinite(rank)}
+        if known:
+            return key, known
+    return "", {}
 
 
 def _grouped(runs: Iterable[str], groups: Mapping[str, Hashable] | None) -> Iterable[list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,7 +52,7 @@ def compare(runs: Iterable[Any], *, with_rates: bool = True) -> pd.DataFrame:
 
     runs = list(runs)
     views = [RunView.of(run) for run in runs]
-    changed = _differing([view.params.set_values() for view in views])
+    changed = differing_parameters([view.params.set_values() for view in views])
     rows = [
         {
             "spec": view.folder.path.name,
@@ -66,8 +66,8 @@ def compare(runs: Iterable[Any], *, with_rates: bool = True) -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.Index([view.name for view in views], name="run"))
 
 
-def _differing(settings: list[dict[str, Any]]) -> list[str]:
-    """Return the names of parameters that are not the same in all settings."""
+def differing_parameters(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of parameters that are not the same in all settings; no labels."""
     names = dict.fromkeys(name for values in settings for name in values if name not in _LABELS)
     return [n for n in names if any(s.get(n) != settings[0].get(n) for s in settings)]
 

@@ -27,12 +27,12 @@ def verdict_cell(title: str, level: str, text: str) -> Any:
     return cell(title, icon=sign, tone=tone, title=text)
 
 
-def best_cell(text: str, best_by: Figure | None) -> Cell:
-    """Describe a run's name for a table, with a star if it is the best."""
+def best_cell(text: str, best_by: Figure | None, *, sub: str = "") -> Cell:
+    """Describe a run's name for a table, with a star if it is the best, and small print below."""
     if best_by is None:
-        return text
+        return cell(text, sub=sub) if sub else text
     title = f"{text}: the best run of its data, by {best_by.name} ({best_by.split} trials)"
-    return cell(text, icon="★", title=title)
+    return cell(text, icon="★", title=title, sub=sub)
 
 
 class RunVerdicts:

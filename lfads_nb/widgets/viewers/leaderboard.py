@@ -12,17 +12,20 @@ from lfads_nb.widgets.run_verdicts import best_cell, verdict_cell
 from lfads_nb.widgets.viewers.sweep_axes import main_figures_of, parameters_of, sweep_axes
 
 
-def make_leaderboard(table: pd.DataFrame, names: dict[str, str]) -> LiveTable:
+def make_leaderboard(
+    table: pd.DataFrame, names: dict[str, str], hashes: dict[str, str] | None = None
+) -> LiveTable:
     """Return a table with a row per run.
 
     Parameters
     ----------
     table : as `lfads_nb.results.compare` returns it.
     names : run -> what to call it.
+    hashes : run -> its setting's hash, shown in small print.
     """
     axes = sweep_axes(table)
     parameters, measured = parameters_of(axes), main_figures_of(axes)
-    columns = [column("run", "run", kind="code")]
+    columns = [column("run", "run")]
     if "verdict" in table:
         columns.append(column("verdict", "verdict", hint="what its figures say of the run"))
     # What judges stands beside the verdict, however many parameters were varied.
@@ -42,7 +45,9 @@ def make_leaderboard(table: pd.DataFrame, names: dict[str, str]) -> LiveTable:
     rows: list[Row] = []
     for run, values in ordered.iterrows():
         cells = {
-            "run": best_cell(names[str(run)], best.get(str(run))),
+            "run": best_cell(
+                names[str(run)], best.get(str(run)), sub=(hashes or {}).get(str(run), "")
+            ),
             "state": str(values["state"]),
         }
         if "verdict" in table:

@@ -59,7 +59,10 @@ class SweepViewer(LinkedView):
         self.start()
 
     def build(self) -> Sequence[w.Widget]:
-        self.board = make_leaderboard(self.table, self.viewed.short_names)
+        self.board = make_leaderboard(
+            self.table, self.viewed.short_names,
+            {name: self.viewed.hash_of(name) for name in self.viewed.names},
+        )  # fmt: skip
         self.board.observe(self._take_rows, "selected")
         metrics = figures_of(self.axes)
         parameters = parameters_of(self.axes)

@@ -55,8 +55,8 @@ class Viewers(w.VBox):
         self.selection = self.runs.selection
         self._viewed: Viewed | None = None
         self.run = w.Dropdown(
-            description="run", options=[(self.runs.short_names[n], n) for n in self.runs.names],
-            value=self.selection.run or None, style={"description_width": "initial"},
+            description="run", options=self.runs.menu(), value=self.selection.run or None,
+            style={"description_width": "initial"},
             layout={"width": "auto", "max_width": "420px"},
         )  # fmt: skip
         self.run.observe(self._choose_run, "value")
