@@ -7,11 +7,12 @@ costs there is points, and 65 conditions of 500 bins are 32,500.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lfads_nb.widgets.viewers.plot import Plot
+if TYPE_CHECKING:
+    from lfads_nb.widgets.viewers.plot import Plot
 
 Style = Literal["solid", "dashed", "dotted"]
 _MOST_LIFTED = 24  # more, with their halos, would hide all that lies below

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ Scheme = Literal["auto", "categories", "numbers", "angles"]
 ALL_TRIALS = "all trials"
 MOST_GROUPS = 200
 _N_RANGES = 8
-_N_SHOWN_AT_FIRST = 10
+_N_SHOWN_AT_FIRST = 8
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Conditions:
 
     `group` is (trials,) the position in `labels` of each trial, -1 for a trial without condition;
     `colours` are `#rrggbb`; `scheme` is how they were chosen; `sizes` (groups,) counts trials.
+    `centres` (groups,) are the numbers that the labels stand for, where they are numbers.
     """
 
     column: str | None
@@ -32,6 +33,7 @@ class Conditions:
     colours: tuple[str, ...]
     group: np.ndarray
     scheme: palette.Scheme
+    centres: np.ndarray | None = None
 
     @property
     def sizes(self) -> np.ndarray:
@@ -39,7 +41,25 @@ class Conditions:
 
     def shown_at_first(self) -> tuple[str, ...]:
         """The labels that are shown before anybody chooses: not dozens on top of each other."""
-        return self.labels[:_N_SHOWN_AT_FIRST]
+        n = len(self.labels)
+        if self.scheme == "categories" or n <= _N_SHOWN_AT_FIRST:
+            return self.labels[:_N_SHOWN_AT_FIRST]
+        # What has an order is shown from end to end, and a circle all around.
+        places = np.linspace(0, n, _N_SHOWN_AT_FIRST, endpoint=False)
+        if self.scheme == "numbers":
+            places = np.linspace(0, n - 1, _N_SHOWN_AT_FIRST)
+        return tuple(self.labels[place] for place in places.round().astype(int).tolist())
+
+    def coloured_for(self, shown: tuple[str, ...]) -> Conditions:
+        """Return the same with the colours of numbers spread over those that are shown."""
+        is_shown = self.is_shown(shown)
+        if self.scheme != "numbers" or self.centres is None or not is_shown.any():
+            return self
+        numbers = self.centres.astype(float)
+        low, high = float(numbers[is_shown].min()), float(numbers[is_shown].max())
+        span = high - low
+        fractions = (numbers - low) / span if span else np.full(len(numbers), 0.5)
+        return replace(self, colours=tuple(palette.sequential(fractions)))
 
     def is_shown(self, shown: tuple[str, ...]) -> np.ndarray:
         """(groups,) bool for the labels that are shown."""
@@ -79,7 +99,8 @@ def group_trials(
     else:
         labels, centres = [condition_label(value) for value in distinct], distinct
     colours = _colours(centres, chosen, len(labels))
-    return Conditions(column, tuple(labels), tuple(colours), group, chosen)
+    numbers = None if values.dtype.kind == "U" else centres
+    return Conditions(column, tuple(labels), tuple(colours), group, chosen, numbers)
 
 
 def _plain(values: Any) -> np.ndarray:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import ipywidgets as w
+import numpy as np
 from bqplot import Axis, Figure, LinearScale, PanZoom
 
+from lfads_nb.widgets.palette import TEXT
+from lfads_nb.widgets.viewers.average_lines import AverageLines
 from lfads_nb.widgets.viewers.nice_ticks import nice_ticks
 from lfads_nb.widgets.viewers.plot_tools import PlotTools
 from lfads_nb.widgets.viewers.raster_layer import RasterLayer
-
-if TYPE_CHECKING:
-    from lfads_nb.widgets.viewers.average_lines import AverageLines
 
 Margins = tuple[int, int, int, int]
 _LOW = 200  # pixels; a lower plot has room for few ticks
@@ -43,7 +43,7 @@ class Plot(w.VBox):
         y_label: str,
         *,
         height: int = 320,
-        margins: Margins = (8, 14, 40, 62),
+        margins: Margins = (8, 18, 40, 62),
         x_ticks: bool = True,
         y_ticks: bool = True,
         x_scale: LinearScale | None = None,
@@ -82,6 +82,7 @@ class Plot(w.VBox):
         self.tools.observe(self._set_interaction, "panning")
         self.tools.on_reset(self.reset)
         self.curve_sets: list[AverageLines] = []
+        self._event = AverageLines(self, width=1.0, style="dotted")
         self._is_low = height < _LOW
         self._home: tuple[float, float, float, float] = (0.0, 1.0, 0.0, 1.0)
         self._empty = w.HTML(layout={"display": "none"})
@@ -126,6 +127,29 @@ class Plot(w.VBox):
             if (scale.min, scale.max) != (low, high):
                 with scale.hold_sync():
                     scale.min, scale.max = low, high
+
+    def set_height(self, pixels: int) -> None:
+        """Make the figure higher or lower."""
+        for each in (self.figure, self.stage):
+            each.layout.height = f"{pixels}px"
+
+    def name_rows(self, ticks: Mapping[float, str]) -> None:
+        """Set named ticks on the vertical axis, with a line across at each; none: numbers again."""
+        with self.y_axis.hold_sync():
+            if ticks or self.y_axis.tick_labels:
+                self.y_axis.tick_values = np.array(list(ticks)) if ticks else None
+                self.y_axis.tick_labels = {f"{at:g}": text for at, text in ticks.items()}
+            self.y_axis.grid_lines = "solid" if ticks else "none"
+
+    def mark_time(self, at: float | None) -> None:
+        """Draw a line down at a time, such as that of the event that trials are aligned to."""
+        if at is None:
+            self._event.hide()
+            return
+        _, _, low, high = self._home
+        far = 20 * (high - low)  # beyond what is seen, however it is panned
+        ends = np.array([[low - far, high + far]])
+        self._event.show(np.full((1, 2), at), ends, [TEXT])
 
     def explain_key(self, key: str) -> None:
         """Set what stands above the figure, as HTML: its title, what the kinds of line mean."""

@@ -55,11 +55,11 @@ class RatesViewer(Viewer):
         self.show_spikes = toggle("spikes", value=True)
         self.show_spikes.observe(self.redraw, "value")
         self.raster = Plot(
-            "", "trials", height=130, margins=(4, 14, 6, 62), y_ticks=False,
+            "", "trials", height=130, margins=(4, 18, 6, 62), y_ticks=False,
             x_scale=self.plot.x_scale,
         )  # fmt: skip
         self.behavior = Plot(
-            "", "", height=130, margins=(4, 14, 6, 62), x_scale=self.plot.x_scale
+            "", "", height=130, margins=(4, 18, 6, 62), x_scale=self.plot.x_scale
         )  # fmt: skip
         self.signal = w.Dropdown(
             description="behaviour", options=[NO_SIGNAL], style={"description_width": "initial"},
@@ -120,6 +120,7 @@ class RatesViewer(Viewer):
         extent = (float(time[0]), float(time[-1]) + bin_ms, 0.0, float(len(rows)))
         self.raster.layer.show_image(values, table, extent)
         self.raster.set_home(extent[:2], (0, len(rows)))
+        self.raster.mark_time(viewed.event_ms())
         some = f"{len(rows):,} of {len(trials):,}" if len(rows) < len(trials) else f"{len(rows):,}"
         self.raster.explain_key(key_html("Spikes", []))
         self.raster.say(f"Recorded spikes of {some} trials, a row each, sorted by condition.")
@@ -148,6 +149,7 @@ class RatesViewer(Viewer):
         low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
         extent = (float(time[0]), float(time[-1]) + viewed.source.pm.bin_ms)
         self.behavior.set_home(extent, (low, high))
+        self.behavior.mark_time(viewed.event_ms())
         self.behavior.y_axis.label = unit
         self.behavior.explain_key(key_html(f"Behaviour: {chosen}", []))
         self.behavior.say(drawn.sentence() + ".")

@@ -20,7 +20,7 @@ from lfads_nb.widgets.viewers.stepper import Stepper
 from lfads_nb.widgets.viewers.toggle import bar, toggle
 from lfads_nb.widgets.viewers.viewer import Viewer
 
-_MARGINS = (4, 14, 8, 62)
+_MARGINS = (4, 18, 8, 62)
 _SPREADS = ("factors_sd", "controller_outputs_sd")
 
 
@@ -67,7 +67,7 @@ class TrialViewer(Viewer):
         )  # fmt: skip
         self.signal.observe(self.redraw, "value")
         self.time = Plot(
-            "time (ms)", "", height=46, margins=(0, 14, 40, 62), y_ticks=False, x_scale=x_scale,
+            "time (ms)", "", height=46, margins=(0, 18, 40, 62), y_ticks=False, x_scale=x_scale,
             has_tools=False,
         )  # fmt: skip
         for images in (self.spikes, self.rates):

@@ -29,6 +29,8 @@ class Viewed:
         self.sources = {pm.datasets[0]: TrialSource(pm) for pm in posterior_means.sessions}
         self.selection = selection or Selection()
         self._conditions: tuple[tuple[Any, ...], Conditions] | None = None
+        self._coloured: tuple[tuple[str, ...], Conditions, Conditions] | None = None
+        self._chosen_before: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.selection.set_trait("dataset", chosen.pop("dataset", self.selection.dataset))
         if self.selection.dataset not in self.sources:
             self.selection.dataset = next(iter(self.sources))
@@ -37,6 +39,7 @@ class Viewed:
             has_conditions = "condition" in self.source.colour_columns
             self.selection.colour_by = "condition" if has_conditions else None
         self._start_conditions()
+        self.selection.observe(self._remember_choice, "shown")
         for name, value in chosen.items():
             if not self.selection.has_trait(name):
                 raise TypeError(
@@ -51,7 +54,13 @@ class Viewed:
 
     @property
     def conditions(self) -> Conditions:
-        """The groups of its trials."""
+        """The groups of its trials, in colours that fit those that are shown."""
+        found, shown = self._find_conditions(), self.selection.shown
+        if self._coloured is None or (self._coloured[0] != shown or self._coloured[1] is not found):
+            self._coloured = (shown, found, found.coloured_for(shown))
+        return self._coloured[2]
+
+    def _find_conditions(self) -> Conditions:
         selection = self.selection
         key = (selection.dataset, selection.colour_by, selection.scheme)
         if self._conditions is None or self._conditions[0] != key:
@@ -96,7 +105,20 @@ class Viewed:
         split = self.source.pm.splits[trial]
         return ", ".join([*parts, str(split)] if split else parts)
 
+    def event_ms(self) -> float | None:
+        """Return time zero, the event that trials are aligned to, if it lies within what is shown.
+
+        Trials that begin at zero are aligned to nothing but their start.
+        """
+        time = self.source.time_ms[self.bins()]
+        return 0.0 if time[0] < 0 < time[-1] else None
+
     def _start_conditions(self, _change: Any = None) -> None:
-        labels = self.conditions.labels
-        kept = tuple(label for label in self.selection.shown if label in set(labels))
-        self.selection.shown = kept or self.conditions.shown_at_first()
+        found, selection = self._find_conditions(), self.selection
+        before = self._chosen_before.get(found.labels, ())
+        kept = tuple(label for label in selection.shown if label in set(found.labels))
+        selection.shown = before or kept or found.shown_at_first()
+
+    def _remember_choice(self, change: dict[str, Any]) -> None:
+        """Keep what was chosen of these conditions, for when they are looked at again."""
+        self._chosen_before[self._find_conditions().labels] = change["new"]

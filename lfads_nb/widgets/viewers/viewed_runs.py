@@ -14,7 +14,7 @@ from lfads_nb.results.run_view import RunView
 from lfads_nb.sweep import RunCollection
 from lfads_nb.sweep.params import format_value
 from lfads_nb.sweep.verdict import read_verdict
-from lfads_nb.vocabulary import Figure, best_first, best_runs
+from lfads_nb.vocabulary import JUDGES, Figure, best_first, best_runs
 from lfads_nb.widgets.palette import categorical
 from lfads_nb.widgets.viewers.selection import Selection
 
@@ -101,7 +101,9 @@ class ViewedRuns:
             figures[name] = {} if verdict is None else dict(verdict.figures)
         for name, log in self.fit_logs().items():
             figures[name]["best_recon_valid"] = log.recon_valid_lve
-        return figures
+        # A verdict may not be made yet: those that have one are not better for it.
+        in_all = set.intersection(*(set(each) for each in figures.values() if each), set(JUDGES))
+        return {name: {k: each[k] for k in in_all if k in each} for name, each in figures.items()}
 
     @property
     def colours(self) -> dict[str, str]:

@@ -63,5 +63,18 @@ def test_too_many_texts_are_shown_alike():
 
 def test_few_conditions_are_shown_at_first():
     conditions = group(np.arange(65))
-    assert conditions.shown_at_first() == tuple(str(i) for i in range(10))
+    assert conditions.shown_at_first() == tuple(str(i) for i in range(8))
+    ordered = group(np.arange(65), scheme="numbers").shown_at_first()
+    assert (len(ordered), ordered[0], ordered[-1]) == (8, "0", "64")
+    around = group(np.arange(0, 360, 15), scheme="angles").shown_at_first()
+    assert around == tuple(str(angle) for angle in range(0, 360, 45))
     assert conditions.is_shown(("3", "64", "gone")).sum() == 2
+
+
+def test_the_colours_of_numbers_spread_over_those_that_are_shown():
+    conditions = group(np.arange(65), scheme="numbers")
+    few = conditions.coloured_for(("3", "4", "5"))
+    assert few.colours[3:6] == (conditions.colours[0], few.colours[4], conditions.colours[64])
+    assert few.colours[64] == few.colours[5]
+    categories = group(np.arange(65))
+    assert categories.coloured_for(("3", "4")) is categories

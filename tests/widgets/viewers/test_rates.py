@@ -185,3 +185,49 @@ def test_a_closed_viewer_follows_no_more(open_run):
     viewer.close()
     selection.neuron = 3
     assert viewer.plot.layer.y == before
+
+
+def test_many_conditions_lie_below_each_other(open_run):
+    run, pm = open_run(n_conditions=12)
+    viewer = RatesViewer(pm, neuron=4)
+    shown = viewer.selection.shown
+    assert len(shown) == 8
+    trials = np.flatnonzero(np.isin(run.session.condition_ids.astype(str), shown))
+    rates, rows = stored_rates(run, 4)[trials], viewer.bundle._rows
+    drawn = viewer.plot.layer.drawn_lines()
+    floors = (drawn - rates).mean(axis=1)
+    np.testing.assert_allclose(drawn, rates + floors[:, None], atol=1e-3)
+    conditions = run.session.condition_ids[trials]
+    order = [floors[conditions == condition].mean() for condition in range(8)]
+    np.testing.assert_allclose(np.diff(order), -rows.step, rtol=1e-4)
+    # No row reaches into the next, and each is named at its zero.
+    assert (drawn >= floors[:, None] - 1e-3).all()
+    assert (drawn < floors[:, None] + rows.step).all()
+    ticks = dict(zip(viewer.plot.y_axis.tick_values, shown, strict=True))
+    np.testing.assert_allclose(list(ticks), order, atol=1e-3)
+    assert viewer.plot.y_axis.tick_labels == {f"{at:g}": name for at, name in ticks.items()}
+    viewer.bundle.arrangement.value = "overlaid"
+    np.testing.assert_allclose(viewer.plot.layer.drawn_lines(), rates, rtol=1e-6)
+    assert viewer.plot.y_axis.tick_values is None
+    viewer.selection.shown = ("2",)
+    viewer.bundle.arrangement.value = "rows"
+    assert viewer.bundle._rows is None
+
+
+def test_time_zero_is_marked_in_every_plot_of_the_same_time(open_run):
+    _, pm = open_run(behavior=True)
+    viewer = RatesViewer(pm)
+    assert pm.time_ms[0] < 0 < pm.time_ms[-1]
+    for plot in viewer.plots:
+        assert plot._event.x.tolist() == [[0, 0]]
+    viewer.selection.time_window = (20.0, 60.0)
+    assert not any(plot._event.visible for plot in viewer.plots)
+
+
+def test_the_legend_keeps_its_choice_while_another_column_is_looked_at(open_run):
+    _, pm = open_run()
+    viewer = RatesViewer(pm, shown=("1", "2"))
+    viewer.selection.colour_by = "costs" if "costs" in viewer.viewed.source.frame else None
+    assert viewer.selection.shown != ("1", "2")
+    viewer.selection.colour_by = "condition"
+    assert viewer.selection.shown == ("1", "2")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lfads_nb.results.run_view import RunView
+from lfads_nb.results.verdicts import judge
 from lfads_nb.widgets.viewers import Viewers
 from lfads_nb.widgets.viewers.viewed_runs import ViewedRuns
 from tests.widgets.viewers.conftest import PARAMS
@@ -29,6 +30,7 @@ def test_the_best_run_is_starred_and_shown_first(runs, fit_log_text):
     for folder, epochs in zip(runs, (12, 20, 16), strict=True):
         folder.fit_log.write_text(fit_log_text(epochs))
         folder.verdict_json.unlink(missing_ok=True)
+    judge(runs[0])  # those without a verdict yet are not worse for it
     costs = {name: view.fit_log().recon_valid_lve for name, view in ViewedRuns(runs).views.items()}
     expected = sorted(costs, key=lambda name: costs[name])
     assert len(set(costs.values())) == 3
