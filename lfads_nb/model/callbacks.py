@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 SECONDS_BETWEEN_REPORTS = 0.5
-EPOCHS_BEFORE_ETA = 5
+EPOCHS_BEFORE_ETA = 2
 NAN_RATE_FACTOR = 0.5
 
 Logs = dict[str, float]
@@ -271,7 +271,8 @@ def progress_of(training: Training, figures: EpochFigures, extra: Logs) -> Train
         epoch=f.epoch,
         step=f.step,
         fraction=t.state.epoch / (t.state.epoch + left),
-        eta_s=left * median(t.seconds) if len(t.seconds) >= EPOCHS_BEFORE_ETA else None,
+        # The first epoch of a process compiles, and says nothing of the pace.
+        eta_s=left * median(t.seconds[1:]) if len(t.seconds) >= EPOCHS_BEFORE_ETA else None,
         learning_rate=f.learning_rate,
         total_train=f.total[0],
         total_valid=f.total[1],

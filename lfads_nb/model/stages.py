@@ -31,7 +31,7 @@ from lfads_nb.model.training_setup import set_up
 from lfads_nb.sweep.folders import PosteriorKind, RunFolder
 from lfads_nb.sweep.more_epochs import MoreEpochs
 from lfads_nb.sweep.params import RunParams
-from lfads_nb.sweep.progress import TrainSummary
+from lfads_nb.sweep.progress import TrainStep, TrainSummary
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ def train(
     datasets: Sequence[str],
     *,
     on_progress: Progress | None = None,
+    on_step: Callable[[TrainStep], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TrainSummary:
     """Train a run, going on from its newest checkpoint if it has one.
@@ -55,6 +56,8 @@ def train(
         Names of the run's datasets.
     on_progress : callable, optional
         Told of epochs, at most twice a second.
+    on_step : callable, optional
+        Told what is being done before the first epoch and within each, at most twice a second.
     should_stop : callable, optional
         Asked after every step; True ends training.
 
@@ -65,10 +68,14 @@ def train(
     TrainingError
         The cost became NaN or infinite more often than `nan_restarts` allows.
     """
+    on_step = on_step or (lambda _step: None)
+    on_step(TrainStep("reading the data"))
     sessions = read_sessions(run, params, datasets)
     with on_device(params):
+        on_step(TrainStep("building the model"))
         training = set_up(run, describe(params, sessions), sessions)
-        training.on_progress, training.should_stop = on_progress, should_stop
+        training.on_progress, training.on_step = on_progress, on_step
+        training.should_stop = should_stop
         return _run(training)
 
 

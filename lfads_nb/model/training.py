@@ -27,13 +27,14 @@ from lfads_nb.model.checkpoints import LOWEST_VALID, ROLLING, Checkpoints
 from lfads_nb.model.fit_log import EpochFigures
 from lfads_nb.model.lfads import Lfads
 from lfads_nb.model.schedule import has_l2, ramps_done
+from lfads_nb.model.step_reporter import StepReporter
 from lfads_nb.model.tensorboard_log import TensorBoardLog
 from lfads_nb.model.training_state import TrainingState
 from lfads_nb.model.validation_metrics import ValidationMetrics
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.more_epochs import MoreEpochs
 from lfads_nb.sweep.params import RunParams
-from lfads_nb.sweep.progress import TrainProgress
+from lfads_nb.sweep.progress import TrainProgress, TrainStep
 
 RECENT_EPOCHS = 50
 
@@ -52,6 +53,7 @@ class Training:
     sources: tuple[ReadAhead, ReadAhead] = field(default_factory=lambda: (ReadAhead(), ReadAhead()))
     """How batches and validation are read."""
     on_progress: Progress | None = None
+    on_step: Callable[[TrainStep], None] | None = None
     should_stop: Callable[[], bool] | None = None
     clock: Callable[[], float] = time.monotonic
     figures: EpochFigures | None = None
@@ -114,6 +116,7 @@ class Training:
         """Return what a run does at the end of an epoch, in this order."""
         return [
             EpochRecorder(self),
+            StepReporter(self),
             DivergenceGuard(self),
             FitLogWriter(self),
             RateFollower(self),

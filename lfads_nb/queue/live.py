@@ -57,8 +57,9 @@ def progress_html(progress: dict[str, Any], stage: str) -> str:
     """Return a stage's progress as a bar and a line of figures."""
     fraction = float(progress.get("fraction") or 0.0)
     figures = []
+    if progress.get("doing"):
+        figures.append(str(progress["doing"]))
     if stage == "training" and "epoch" in progress:
-        figures.append(f"epoch {progress['epoch']}")
         figures.append(
             f"cost {progress['total_train']:.2f}, validation {progress['total_valid']:.2f}"
         )

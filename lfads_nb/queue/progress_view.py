@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from lfads_nb.queue.live import duration_text
 from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.queue.steps import overall_fraction, step_in_words
 
 SHOWN_AT_MOST = 30
 
@@ -39,31 +40,15 @@ def show_progress(names: Sequence[str]) -> ProgressView:
     return NotebookProgress(names) if console.is_jupyter else TerminalProgress(names, console)
 
 
-def overall_fraction(status: RunStatus) -> float:
-    """Return how much of a run is behind it; training counts for most."""
-    fraction = float(status.progress.get("fraction") or 0.0)
-    parts = {
-        RunState.TRAINING: 0.9 * fraction,
-        RunState.SAMPLING: 0.9 + 0.08 * fraction,
-        RunState.EXPORTING: 0.98,
-        RunState.DONE: 1.0,
-    }
-    return min(1.0, parts.get(status.state, 0.0))
-
-
 def describe(status: RunStatus, wait: str) -> str:
     """Say where a run is in a few words."""
     if status.state is RunState.QUEUED:
         return wait
     if not status.state.is_running:
         return status.reason
-    progress, parts = status.progress, [status.device]
-    if "epoch" in progress:
-        parts.append(f"epoch {progress['epoch']}")
-        if {"total_train", "total_valid"} <= progress.keys():
-            parts.append(f"cost {progress['total_train']:.1f} / {progress['total_valid']:.1f}")
-    elif status.stage == "starting":
-        parts.append("starting")
+    progress, parts = status.progress, [status.device, step_in_words(status)]
+    if {"total_train", "total_valid"} <= progress.keys():
+        parts.append(f"cost {progress['total_train']:.1f} / {progress['total_valid']:.1f}")
     if progress.get("eta_s"):
         parts.append(f"{duration_text(progress['eta_s'])} left")
     return ", ".join(filter(None, parts))

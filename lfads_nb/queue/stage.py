@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from lfads_nb.queue.status import (
 )
 from lfads_nb.regular_files import open_regular
 from lfads_nb.sweep.folders import RunFolder
-from lfads_nb.sweep.progress import TrainProgress, TrainSummary
+from lfads_nb.sweep.progress import TrainProgress, TrainStep, TrainSummary, epochs_in_words
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.stored_params import check_own_code
 
@@ -52,7 +52,7 @@ def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> 
     run_dir : the run's folder.
     stage : "training", "sampling" or "exporting".
     function : called with the `RunFolder`, `RunParams` and dataset names, and with `on_progress`
-        if it takes that.
+        and `on_step` if it takes those.
 
     Returns
     -------
@@ -85,11 +85,12 @@ def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> 
     check_own_code(record.params)
     # The figures of the training stay beside the progress of the stages after it.
     before = read_status(folder).progress
-    figures = {k: v for k, v in before.items() if k not in ("fraction", "eta_s")}
+    figures = {k: v for k, v in before.items() if k not in ("fraction", "eta_s", "doing")}
     status = move_status(folder, RunState(stage), stage=stage, progress=figures)
     with _logging_to(folder), StageReporter(folder, status, display) as reporter:
-        takes_progress = "on_progress" in inspect.signature(function).parameters
-        callbacks = {"on_progress": reporter.report} if takes_progress else {}
+        takes = inspect.signature(function).parameters
+        offered = {"on_progress": reporter.report, "on_step": reporter.report}
+        callbacks = {name: call for name, call in offered.items() if name in takes}
         result = function(folder, record.params, record.datasets, **callbacks)
     finished = (*reporter.status.finished_stages, stage)
     ended = replace(reporter.status, finished_stages=finished, heartbeat=time.time())
@@ -97,6 +98,25 @@ def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> 
         ended = replace(ended, training_end=result.in_words)
     reporter.write(ended)
     return result
+
+
+def announce(run_dir: str | Path, doing: str) -> None:
+    """Say what the notebook does before its next stage; nothing outside of a run of the queue.
+
+    Parameters
+    ----------
+    run_dir : the run's folder.
+    doing : in a word or two.
+    """
+    folder = RunFolder(Path(run_dir).resolve())
+    if os.environ.get(RUN_MARK) != str(folder.path):
+        return
+    status = read_status(folder)
+    # The lock says whose the folder is; what is said here matters too little to ask twice.
+    if status.state.is_running and status.attempt_id == own_attempt():
+        with suppress(RunFolderError):
+            changed = replace(status, progress={**status.progress, "doing": doing})
+            write_status(folder, changed, use_reserve=False)
 
 
 @contextmanager
@@ -135,6 +155,7 @@ class StageReporter:
         self.folder, self.status, self._display = folder, status, display
         self._hold = FolderHold(folder.path)
         self._progress: dict[str, Any] | None = None
+        self._began, self._reached = time.monotonic(), 0.0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._write_now_and_then, daemon=True)
 
@@ -148,12 +169,22 @@ class StageReporter:
         self._write()
         self._display.finish(self.status)
 
-    def report(self, progress: TrainProgress | float) -> None:
+    def report(self, progress: TrainProgress | TrainStep | float) -> None:
         """Take note of how far the stage is; cheap enough to be called after every step."""
+        before = self._progress if self._progress is not None else self.status.progress
         if isinstance(progress, TrainProgress):
-            self._progress = progress.to_json()
+            words = epochs_in_words(progress.epoch + 1, progress.fraction)
+            news = {**progress.to_json(), "doing": words}
+        elif isinstance(progress, TrainStep):
+            news = {**before, **{k: v for k, v in asdict(progress).items() if v is not None}}
         else:
-            self._progress = {**self.status.progress, "fraction": float(progress)}
+            share = float(progress)
+            news = {**before, "fraction": share}
+            if share > 0:
+                news["eta_s"] = (time.monotonic() - self._began) * (1 - share) / share
+        # What is left is estimated anew all the time: the bar waits rather than going back.
+        self._reached = max(self._reached, float(news.get("fraction") or 0.0))
+        self._progress = {**news, "fraction": self._reached}
 
     def _write_now_and_then(self) -> None:
         written, last = self._progress, time.monotonic()

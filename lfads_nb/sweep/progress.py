@@ -15,8 +15,8 @@ class TrainProgress:
     """The state of a training after one epoch.
 
     Costs are nats per trial, summed over bins and channels. `fraction` is the share of the way to
-    the end by the stopping rule that comes first; `eta_s` is None until there are enough epochs to
-    tell. `extra` holds further figures by name, such as bits per spike.
+    the end by the stopping rule that comes first; `eta_s` is None until the second epoch has ended.
+    `extra` holds further figures by name, such as bits per spike.
     """
 
     epoch: int
@@ -38,6 +38,30 @@ class TrainProgress:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class TrainStep:
+    """What a training does between the figures of two epochs.
+
+    `doing` says it in words; `fraction` and `eta_s` (seconds left) are None where nothing can be
+    told yet.
+    """
+
+    doing: str
+    fraction: float | None = None
+    eta_s: float | None = None
+
+
+def epochs_in_words(done: float, fraction: float) -> str:
+    """Say how many epochs are done: `12 of about 120 epochs`, as far as can be told.
+
+    Parameters
+    ----------
+    done : epochs that are whole.
+    fraction : share of the way to the end that they are.
+    """
+    return f"{done:.0f} of about {done / fraction:.0f} epochs" if fraction > 0 else "first epoch"
 
 
 LOWER_IS_BETTER = ("total_valid", "recon_valid")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lfads_nb.errors import RunFolderError, TrainingError
-from lfads_nb.model import stages
+from lfads_nb.model import stages, step_reporter
 from lfads_nb.model.callbacks import EpochRecorder
 from lfads_nb.model.weights import read_model_params
 from lfads_nb.sweep.folders import RunFolder
@@ -190,6 +190,19 @@ def test_progress_is_told(tmp_path):
     assert (last.epoch, last.step, last.fraction) == (1, 6, 1.0)
     assert math.isfinite(last.total_valid)
     assert "bps" in last.extra
+
+
+def test_what_is_done_before_the_first_epoch_is_told_and_then_each_step(tmp_path, monkeypatch):
+    monkeypatch.setattr(step_reporter, "SECONDS_BETWEEN_STEPS", 0.0)
+    told = []
+    stages.train(write_inputs(tmp_path), small_params(), ("one",), on_step=told.append)
+    words = [step.doing for step in told]
+    assert words[:4] == ["reading the data", "building the model", "compiling", "first epoch"]
+    assert words[-1] == "1 of about 2 epochs"
+    fractions = [step.fraction for step in told[3:]]
+    assert fractions == pytest.approx([n / 6 for n in range(1, 7)])
+    assert told[3].eta_s is None  # the step that was compiled says nothing of the pace
+    assert all(step.eta_s >= 0 for step in told[4:])
 
 
 def test_the_best_checkpoint_waits_for_the_ramps(tmp_path, caplog):

@@ -11,6 +11,7 @@ from typing import Any
 
 from lfads_nb.queue.live import duration_text
 from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.queue.steps import overall_fraction, step_in_words
 from lfads_nb.queue.table import elapsed_s
 from lfads_nb.sweep import Run, RunFolder
 from lfads_nb.sweep.verdict import Verdict
@@ -120,7 +121,7 @@ def queue_row(
     """
     progress = status.progress
     seconds = elapsed_s(status, now=now)
-    eta = progress.get("eta_s") if status.state is RunState.TRAINING else None
+    eta = progress.get("eta_s") if status.state.is_running else None
     return {
         "id": line.name,
         "label": line.name,
@@ -156,8 +157,7 @@ _TONES: dict[RunState, Tone] = {
 def _bar(status: RunStatus) -> Any:
     if status.state in (RunState.NEW, RunState.PREPARED, RunState.QUEUED):
         return None
-    fraction = 1.0 if status.state is RunState.DONE else _finite(status.progress.get("fraction"))
-    fraction = round(min(max(fraction or 0.0, 0.0), 1.0), 3)
+    fraction = round(overall_fraction(status), 3)
     return cell(
         f"{fraction:.0%}", fraction=fraction, sort=fraction, tone=_TONES.get(status.state, "run")
     )
@@ -193,7 +193,7 @@ def _finite(value: Any) -> float | None:
 
 
 def note_of(status: RunStatus, wait: str) -> str:
-    """Say why a run waits, or how it ended."""
+    """Say why a run waits, what it does at this moment, or how it ended."""
     if status.state is RunState.QUEUED:
         return wait
     if status.state in (RunState.FAILED, RunState.INTERRUPTED, RunState.CANCELLED):
@@ -201,4 +201,4 @@ def note_of(status: RunStatus, wait: str) -> str:
     silent = time.time() - status.heartbeat if status.heartbeat else 0.0
     if status.state.is_running and silent > SILENT_S:
         return f"no sign of life for {duration_text(silent)}"
-    return ""
+    return step_in_words(status)

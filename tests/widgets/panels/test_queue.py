@@ -75,7 +75,8 @@ def cells(panel, run):
 def test_a_row_says_all_that_is_known(panel, collection):
     row = cells(panel, collection.runs[0])
     assert row["state"]["text"] == "training"
-    assert row["progress"]["fraction"] == 0.4
+    assert 0.3 < row["progress"]["fraction"] < 0.4  # of the whole way, training being most of it
+    assert row["state"]["sub"] == "epoch 12"
     assert row["epoch"] == 12
     assert row["valid"]["text"] == "310.25"
     assert len(row["valid"]["spark"]) == 12
