@@ -15,6 +15,7 @@ from lfads_nb.python_commands import module_command
 
 NAME = "lfads-bench"
 TITLE = "LFADS bench"
+TILE_MODULE = "lfads_nb.widgets.tile"
 # The first start after an installation reads everything from a cold disk.
 START_TIMEOUT_S = 120.0
 
@@ -22,7 +23,7 @@ START_TIMEOUT_S = 120.0
 def bench_server() -> dict[str, Any]:
     """Describe the bench to jupyter-server-proxy (entry point `jupyter_serverproxy_servers`)."""
     return {
-        "command": [*module_command("lfads_nb.widgets.tile"), "{unix_socket}", "{base_url}"],
+        "command": [*module_command(TILE_MODULE), "{unix_socket}", "{base_url}"],
         "unix_socket": True,
         "timeout": START_TIMEOUT_S,
         "new_browser_tab": True,

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from lfads_nb.launcher import NAME, bench_server, page_below
-from lfads_nb.widgets.tile import MISSING
 
 
 def test_jupyter_server_proxy_takes_the_description():
@@ -44,20 +43,51 @@ def test_the_command_names_no_port_and_no_secret():
 
 @pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="no such sockets")
-def test_without_voila_the_page_says_what_to_install(tmp_path):
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("sys.modules['voila.app'] = None", f"{sys.executable} -m pip install voila. Then reload"),
+        ("sys.modules['filelock'] = None", f"{sys.executable} -m pip install filelock. Then"),
+        ("sys.modules['lfads_nb.widgets.serve'] = None", "The bench did not start: ModuleNotFound"),
+    ],
+)
+def test_a_bench_that_cannot_start_says_why_on_its_page(tmp_path, fault, sentence):
     socket = tmp_path / "s"
     code = (
-        "import sys; sys.modules['voila.app'] = None; from pathlib import Path;"
+        f"import sys; {fault}; from pathlib import Path;"
         "from lfads_nb.widgets.tile import serve_tile; serve_tile(Path(sys.argv[1]), '/')"
     )
-    tile = subprocess.Popen([sys.executable, "-c", code, str(socket)])
+    tile = subprocess.Popen([sys.executable, "-c", code, str(socket)], stderr=subprocess.DEVNULL)
     try:
         status, text = _ask(socket)
     finally:
         tile.kill()
         tile.wait()
     assert status == 503
-    assert MISSING.format(python=sys.executable) in html.unescape(text)
+    assert sentence in html.unescape(text)
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(sys.platform == "win32", reason="no such sockets")
+def test_after_its_page_was_seen_the_bench_is_tried_again(tmp_path):
+    socket = tmp_path / "s"
+    code = (
+        "import sys; sys.modules['voila.app'] = None; from pathlib import Path;"
+        "import lfads_nb.widgets.tile as tile;"
+        "tile.module_command = lambda _: [sys.executable, '-c', 'print(\"tried again\")'];"
+        "tile.serve_tile(Path(sys.argv[1]), '/')"
+    )
+    tile = subprocess.Popen(
+        [sys.executable, "-c", code, str(socket)],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    try:
+        assert _ask(socket)[0] == 503
+        said, _ = tile.communicate(timeout=60)
+    finally:
+        tile.kill()
+        tile.wait()
+    assert said == "tried again\n"
 
 
 def _ask(path: Path) -> tuple[int, str]:

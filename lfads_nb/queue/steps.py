@@ -45,5 +45,6 @@ def step_in_words(status: RunStatus) -> str:
     if status.state is RunState.TRAINING and isinstance(epoch, int):
         return f"epoch {epoch}"
     return {
+        RunState.TRAINING: "reading the data",
         RunState.SAMPLING: "sampling rates and factors", RunState.EXPORTING: "exporting weights",
     }.get(status.state, "")  # fmt: skip

@@ -1,7 +1,10 @@
-"""`Frame`: brings the style sheet, and keeps JupyterLab's shortcuts away from the bench.
+"""`Frame`: the style sheet, no shortcuts of JupyterLab's, and a word when the kernel was restarted.
 
 JupyterLab's command mode would take plain keys from buttons and tables that have the focus (Enter
 would start editing the cell, d d delete it). Those with Ctrl, such as saving, stay JupyterLab's.
+
+After a restart of the kernel a page still shows the widgets of before, which nobody answers. The
+page itself says so, as no kernel can: JupyterLab marks widgets that lost theirs with a class.
 """
 
 from __future__ import annotations
@@ -11,17 +14,50 @@ import anywidget
 from lfads_nb.widgets.theme import CSS
 
 _ESM = """
-function render({ el }) {
+const ROOTS = ".lfads-root, .lfads-panel";
+const LOST = "jupyter-widgets-disconnected";
+
+function sayLost(root) {
+  if (root.querySelector(":scope > .lfads-lost")) return;
+  const said = document.createElement("div");
+  said.className = "lfads-notice lfads-warning lfads-lost";
+  said.setAttribute("role", "alert");
+  const sign = document.createElement("span");
+  sign.textContent = "!";
+  sign.setAttribute("aria-hidden", "true");
+  const text = document.createElement("div");
+  text.textContent = "The kernel was restarted: run this cell again. "
+    + "Everything that was set up is saved, and runs go on meanwhile.";
+  said.append(sign, text);
+  // what is left answers nobody: neither mouse nor keyboard gets at it
+  for (const child of root.children) child.inert = true;
+  root.prepend(said);
+}
+
+function render({ model, el }) {
   el.style.display = "none";
   // JupyterLab looks at the attribute while it handles the same event, after this.
   const guard = (event) => {
-    const root = el.closest(".lfads-root, .lfads-panel");
+    const root = el.closest(ROOTS);
     if (!root || !root.contains(event.target)) return;
     const typed = !(event.ctrlKey || event.metaKey || event.altKey) || event.key === "Enter";
     event.target.toggleAttribute("data-lm-suppress-shortcuts", typed);
   };
   window.addEventListener("keydown", guard, true);
-  return () => window.removeEventListener("keydown", guard, true);
+  // The outermost says it, once: a panel inside the whole bench leaves it to the bench.
+  const look = () => {
+    if (!el.classList.contains(LOST)) return;
+    let root = el.closest(ROOTS);
+    for (let up = root; up; up = up.parentElement?.closest(ROOTS)) root = up;
+    if (root) sayLost(root);
+  };
+  const watch = new MutationObserver(look);
+  watch.observe(el, { attributes: true, attributeFilter: ["class"] });
+  look();
+  return () => {
+    window.removeEventListener("keydown", guard, true);
+    watch.disconnect();
+  };
 }
 export default { render };
 """

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from lfads_nb.launcher import page_below
 
 
 def server_root(environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -34,6 +37,18 @@ def proxied(port: int, path: str, environment: Mapping[str, str] = os.environ) -
     if not isinstance(base, str) or find_spec("jupyter_server_proxy") is None:
         return None
     return f"{base.rstrip('/')}/proxy/{port}/{path}"
+
+
+def bench_page(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Return where this kernel's Jupyter server shows the bench as a page of its own.
+
+    Returns
+    -------
+    A path on the server; None if there is none, or it has no jupyter-server-proxy.
+    """
+    base = _server(environment).get("base_url")
+    has_tile = find_spec("jupyter_server_proxy") is not None and sys.platform != "win32"
+    return page_below(base) if isinstance(base, str) and has_tile else None
 
 
 def _server(environment: Mapping[str, str]) -> dict[str, Any]:

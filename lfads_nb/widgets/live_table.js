@@ -357,7 +357,8 @@ function render({ model, el: root }) {
     const changed = new Set((message.rows ?? []).flatMap((r) => Object.keys(r.cells)));
     if (search.value || (sort && changed.has(sort.key)) || [...facetBoxes.keys()].some((k) => changed.has(k))) order();
   };
-  const seen = () => { if (!document.hidden && root.offsetParent) model.send({ op: "seen" }); };
+  const lost = () => root.classList.contains("jupyter-widgets-disconnected"); // the kernel left
+  const seen = () => { if (!document.hidden && root.offsetParent && !lost()) model.send({ op: "seen" }); };
   const beat = setInterval(seen, 20000);
 
   build();

@@ -219,6 +219,37 @@ def test_the_quick_example_by_clicking_through_a_reload_and_a_restart(lab, page,
 # ------------------------------------------------------------------- each panel's validation
 
 
+def test_a_restarted_kernel_leaves_no_ghost(lab, page, home, data):
+    rc = make_collection(data, "ghost")
+    show(lab, home, f"lfads_nb.app({str(rc.path)!r})")
+    tab(page, "Runs")
+    expect(page.locator("tr[data-id]:visible").first).to_be_visible()
+    restart_kernel(lab)
+    said = page.get_by_text("The kernel was restarted: run this cell again")
+    expect(said).to_be_visible()
+    assert said.count() == 1
+    # nothing that looks alive can be clicked, and there is no broken icon at every widget
+    assert page.locator(".lfads-root > :not(.lfads-lost)").evaluate_all(
+        "all => all.every((each) => each.inert)"
+    )
+    icons = page.locator(".lfads-root .jupyter-widgets-disconnected").evaluate_all(
+        "all => all.filter((e) => getComputedStyle(e, '::before').display !== 'none').length"
+    )
+    assert icons == 0
+    page.keyboard.press("Tab")
+    lab.screenshot("restarted")
+    show(lab, home, f"lfads_nb.app({str(rc.path)!r})")
+    expect(said).to_have_count(0)
+    expect(page.locator("tr[data-id]:visible").first).to_be_visible()
+
+
+def test_from_a_notebook_the_bench_opens_in_a_tab_of_its_own(lab, page, home, data):
+    show(lab, home, "lfads_nb.app()")
+    link = page.get_by_role("link", name="In a tab of its own")
+    expect(link).to_have_attribute("href", "/lfads-bench/")
+    expect(link).to_have_attribute("target", "_blank")
+
+
 def test_datasets_say_what_is_wrong_with_a_file(lab, page, home, data):
     show(lab, home, f"DatasetsPanel({str(make_collection(data, 'files').path)!r})")
     files = page.get_by_role("grid", name="Files in the folder")

@@ -47,7 +47,7 @@ def test_the_bar_of_a_run_never_goes_back():
     ]  # fmt: skip
     fractions = [overall_fraction(status) for status in way]
     assert fractions == sorted(fractions)
-    assert fractions[0] == 0.0 and fractions[-1] == 1.0
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
 
 
 def test_a_run_that_failed_keeps_its_place_on_the_bar():

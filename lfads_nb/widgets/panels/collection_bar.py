@@ -14,6 +14,8 @@ from lfads_nb.errors import CollectionError
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.code_view import CodeView
+from lfads_nb.widgets.jupyter_place import bench_page
+from lfads_nb.widgets.links import Links, page_link
 from lfads_nb.widgets.panel import Panel
 from lfads_nb.widgets.panels.trust_question import TrustQuestion
 from lfads_nb.widgets.recent import recent_collections, remember
@@ -52,6 +54,10 @@ class CollectionBar(Panel):
         self.load = button("Open collection", style="primary")
         self.script = CodeView()
         self.trust = TrustQuestion(self.bench)
+        page = bench_page()
+        self.own_page = Links(
+            links=[page_link("In a tab of its own", page)] if page is not None else []
+        )
         self._new_box = stack(
             row(self.root, self.name, self.make, html("<span class='lfads-dim'>or</span>"),
                 self.quick)
@@ -62,7 +68,7 @@ class CollectionBar(Panel):
             self.new: self._new_box, self.open: self._open_box, self.code: self._code_box,
         }  # fmt: skip
         self.fill(
-            row(self._about, self.new, self.open, self.code),
+            row(self._about, self.new, self.open, self.code, self.own_page),
             self._new_box, self._open_box, self._code_box, self.task, self.notice,
             self.trust,
         )  # fmt: skip
