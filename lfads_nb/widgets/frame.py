@@ -45,17 +45,19 @@ function render({ model, el }) {
   };
   window.addEventListener("keydown", guard, true);
   // The outermost says it, once: a panel inside the whole bench leaves it to the bench.
+  const watch = new MutationObserver(() => look());
   const look = () => {
-    if (!el.classList.contains(LOST)) return;
     let root = el.closest(ROOTS);
     for (let up = root; up; up = up.parentElement?.closest(ROOTS)) root = up;
-    if (root) sayLost(root);
+    if (!root) return;
+    if (root.classList.contains(LOST)) sayLost(root);
+    else watch.observe(root, { attributes: true, attributeFilter: ["class"] });
   };
-  const watch = new MutationObserver(look);
-  watch.observe(el, { attributes: true, attributeFilter: ["class"] });
-  look();
+  // Told of this widget when the kernel leaves; the others lose theirs in the same moment.
+  model.on("comm_live_update", look);
   return () => {
     window.removeEventListener("keydown", guard, true);
+    model.off("comm_live_update", look);
     watch.disconnect();
   };
 }

@@ -357,7 +357,7 @@ function render({ model, el: root }) {
     const changed = new Set((message.rows ?? []).flatMap((r) => Object.keys(r.cells)));
     if (search.value || (sort && changed.has(sort.key)) || [...facetBoxes.keys()].some((k) => changed.has(k))) order();
   };
-  const lost = () => root.classList.contains("jupyter-widgets-disconnected"); // the kernel left
+  const lost = () => root.closest(".jupyter-widgets-disconnected") !== null; // the kernel left
   const seen = () => { if (!document.hidden && root.offsetParent && !lost()) model.send({ op: "seen" }); };
   const beat = setInterval(seen, 20000);
 
