@@ -150,9 +150,11 @@ class NeuronsViewer(Viewer):
     ) -> ConditionAverages:
         """Smooth the averages of the spikes: much less work than to average what is smoothed."""
         average = self._averages("counts", neurons, trials, slice(None))
+        pm = self.viewed.source.pm
         smoothed = smooth_over_bins(
-            np.moveaxis(average.mean, 1, -1), bin_ms=self.viewed.source.pm.bin_ms, sd_ms=DATA_SD_MS
-        )
+            np.moveaxis(average.mean, 1, -1), bin_ms=pm.bin_ms, sd_ms=DATA_SD_MS,
+            to_rates=pm.counts_to_rates,
+        )  # fmt: skip
         return average._replace(mean=np.moveaxis(smoothed, -1, 1)[:, bins])
 
     def _read_overlays(

@@ -133,13 +133,19 @@ class Plot(w.VBox):
         for each in (self.figure, self.stage):
             each.layout.height = f"{pixels}px"
 
-    def name_rows(self, ticks: Mapping[float, str]) -> None:
-        """Set named ticks on the vertical axis, with a line across at each; none: numbers again."""
+    def name_rows(self, ticks: Mapping[float, str], *, across: bool = True) -> None:
+        """Set named ticks on the vertical axis; none: numbers again.
+
+        Parameters
+        ----------
+        ticks : place -> name.
+        across : whether there is a line across the plot at each.
+        """
         with self.y_axis.hold_sync():
             if ticks or self.y_axis.tick_labels:
                 self.y_axis.tick_values = np.array(list(ticks)) if ticks else None
                 self.y_axis.tick_labels = {f"{at:g}": text for at, text in ticks.items()}
-            self.y_axis.grid_lines = "solid" if ticks else "none"
+            self.y_axis.grid_lines = "solid" if ticks and across else "none"
 
     def mark_time(self, at: float | None) -> None:
         """Draw a line down at a time, such as that of the event that trials are aligned to."""

@@ -94,8 +94,9 @@ class RatesViewer(Viewer):
             overlays["true rate"] = lambda: source.column("true_rates", neuron)
         if pm.has("counts"):
             overlays["smoothed data"] = lambda: smooth_over_bins(
-                source.column("counts", neuron), bin_ms=pm.bin_ms, sd_ms=DATA_SD_MS
-            )
+                source.column("counts", neuron), bin_ms=pm.bin_ms, sd_ms=DATA_SD_MS,
+                to_rates=pm.counts_to_rates,
+            )  # fmt: skip
         spread = (lambda: source.column("rates_sd", neuron)) if pm.has("rates_sd") else None
         self.bundle.draw(
             source.column("rates", neuron), trials, title=f"Neuron {neuron} of {source.name}",

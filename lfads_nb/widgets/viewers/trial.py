@@ -18,17 +18,29 @@ from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.raster import raster_image
 from lfads_nb.widgets.viewers.stepper import Stepper
 from lfads_nb.widgets.viewers.toggle import bar, toggle
+from lfads_nb.widgets.viewers.trial_images import (
+    INFERRED,
+    SMOOTHED,
+    TRUE,
+    Scale,
+    neuron_ticks,
+    scale_by_neuron,
+    scale_of_trial,
+    trial_rates,
+)
 from lfads_nb.widgets.viewers.viewer import Viewer
 
 _MARGINS = (4, 18, 8, 62)
+_MS_A_TRIAL = 700  # while it plays
 _SPREADS = ("factors_sd", "controller_outputs_sd")
 
 
 class TrialViewer(Viewer):
-    """A trial's spikes, rates, factors, inferred and external inputs, below each other.
+    """A trial's spikes, rates, factors, inputs and behaviour, below each other.
 
-    The slider, the drop-down and the keys ← and → go through the trials that are shown; a click
-    on a row of the images chooses that neuron in the other viewers.
+    The rates, inferred and true, and the smoothed spikes are images on one scale, which fits the
+    trial until it is locked. The slider, the drop-down, "play" and the keys ← and → go through the
+    trials that are shown; a click on a row of the images chooses that neuron in the other viewers.
     """
 
     title: ClassVar[str] = "Trial"
@@ -42,6 +54,8 @@ class TrialViewer(Viewer):
         self.trial.observe(self._step, "index")
         self.slider = w.IntSlider(readout=False, layout={"width": "260px"})
         self.slider.observe(self._step_by_slider, "value")
+        self.play = w.Play(interval=_MS_A_TRIAL, show_repeat=False, tooltip="go through the trials")
+        self.play.observe(self._step_by_slider, "value")
         self.order = w.Dropdown(
             description="neurons by", options=ORDERS, value="time of peak",
             style={"description_width": "initial"}, layout={"width": "auto"},
@@ -50,12 +64,17 @@ class TrialViewer(Viewer):
             "each neuron by its own largest rate", value=False,
             tooltip="else all neurons share one colour scale",
         )  # fmt: skip
-        for control in (self.order, self.per_neuron):
+        self.lock = toggle(
+            "lock scale", value=False, tooltip="keep the colours' scale from trial to trial"
+        )
+        self._scale: Scale | None = None
+        self.wanted = {name: toggle(name, value=True) for name in (SMOOTHED, TRUE)}
+        for control in (self.order, self.per_neuron, self.lock, *self.wanted.values()):
             control.observe(self.redraw, "value")
-        self.spikes = Plot("", "neurons", height=140, margins=_MARGINS, y_ticks=False)
+        self.spikes = Plot("", "neuron", height=130, margins=_MARGINS)
         x_scale = self.spikes.x_scale
-        self.rates = Plot(
-            "", "neurons", height=140, margins=_MARGINS, y_ticks=False, x_scale=x_scale
+        self.smoothed, self.rates, self.truth = (
+            Plot("", "neuron", height=130, margins=_MARGINS, x_scale=x_scale) for _ in range(3)
         )
         self.factors = Plot("", "a.u.", height=120, margins=_MARGINS, x_scale=x_scale)
         self.inputs = Plot("", "a.u.", height=110, margins=_MARGINS, x_scale=x_scale)
@@ -70,19 +89,22 @@ class TrialViewer(Viewer):
             "time (ms)", "", height=46, margins=(0, 18, 40, 62), y_ticks=False, x_scale=x_scale,
             has_tools=False,
         )  # fmt: skip
-        for images in (self.spikes, self.rates):
+        for images in (self.spikes, self.smoothed, self.rates, self.truth):
             images.layer.on_click(self._choose_neuron)
         self._order = np.zeros(0, dtype=np.int64)
         self._candidates = np.zeros(0, dtype=np.int64)
-        controls = bar(self.trial, self.slider, self.order, self.per_neuron, self.signal)
-        return [
-            controls, self.spikes, self.rates, self.factors, self.inputs, self.external,
-            self.behavior, self.time,
-        ]  # fmt: skip
+        controls = bar(
+            self.trial, self.play, self.slider, self.order, self.per_neuron, self.lock,
+            *self.wanted.values(), self.signal,
+        )  # fmt: skip
+        return [controls, *self.plots, self.time]
 
     @property
     def plots(self) -> Sequence[Plot]:
-        return (self.spikes, self.rates, self.factors, self.inputs, self.external, self.behavior)
+        return (
+            self.spikes, self.smoothed, self.rates, self.truth, self.factors, self.inputs,
+            self.external, self.behavior,
+        )  # fmt: skip
 
     # ------------------------------------------------------------------------------ choosing
 
@@ -105,9 +127,10 @@ class TrialViewer(Viewer):
         names = [self.viewed.name_of_trial(each) for each in self._candidates.tolist()]
         if names != self.trial.options or index != self.trial.index:
             self.trial.show(names, index)
-        if self.slider.max != len(names) - 1:
-            self.slider.max = len(names) - 1
-        self.slider.value = index
+        for each in (self.slider, self.play):
+            if each.max != len(names) - 1:
+                each.max = len(names) - 1
+            each.value = index
 
     # ------------------------------------------------------------------------------- drawing
 
@@ -117,8 +140,11 @@ class TrialViewer(Viewer):
         trial = min(self.selection.trial, source.n_trials - 1)
         self._offer_trials(trial)
         for what, plot in zip(
-            ("spikes", "rates", "factors", "inputs", "external_inputs", "behavior"), self.plots,
-            strict=True,
+            (
+                "spikes", "smoothed_spikes", "rates", "true_rates", "factors", "inputs",
+                "external_inputs", "behavior",
+            ),
+            self.plots, strict=True,
         ):  # fmt: skip
             plot.name(f"{what}_trial{trial}_{pm.name}", self.call(trial=trial))
         if not pm.field("factors").present[trial]:
@@ -127,11 +153,13 @@ class TrialViewer(Viewer):
         averages = source.averages("rates", source.chosen(self.selection), viewed.conditions)
         self._order = order_neurons(averages, self.order.value)
         self._draw_spikes(trial)
-        self._draw_rates(trial, averages)
+        self._draw_images(trial, averages)
         self._draw_lines(self.factors, "Factors", "factors", trial)
         self._draw_lines(self.inputs, "Inferred inputs", "controller_outputs", trial)
         self._draw_lines(self.external, "External inputs", "external_inputs", trial)
         self._draw_behavior(trial)
+        for plot in self.plots:
+            plot.mark_time(viewed.event_ms())
 
     def _extent(self, n_rows: int) -> tuple[float, float, float, float]:
         time = self._time()
@@ -151,28 +179,52 @@ class TrialViewer(Viewer):
         extent = self._extent(len(self._order))
         self.spikes.layer.show_image(values, table, extent)
         self.spikes.set_home(extent[:2], (0, len(self._order)))
+        self.spikes.name_rows(neuron_ticks(self._order), across=False)
         name = self.viewed.name_of_trial(trial)
         self.spikes.explain_key(key_html(f"Spikes of {name}", []))
         self.spikes.say("")
 
-    def _draw_rates(self, trial: int, averages: np.ndarray) -> None:
-        pm = self.viewed.source.pm
-        rates = pm.field("rates")[trial, self.viewed.bins()][:, self._order].T
-        # Scaled by what the neurons do in all trials, so that trials can be compared.
-        largest = np.nanmax(averages, axis=(0, 1))[self._order]
-        if self.per_neuron.value:
-            rates = rates / np.where(largest > 0, largest, 1)[:, None]
-            limits, unit = (0.0, 1.0), "of each neuron's largest average"
-        else:
-            limits, unit = (0.0, float(np.nanpercentile(largest, 90))), pm.rate_unit
-        extent = self._extent(len(self._order))
-        self.rates.layer.show_image(*heat_image(rates, limits), extent)
-        self.rates.set_home(extent[:2], (0, len(self._order)))
-        self.rates.explain_key(key_html("Inferred rates", []) + colour_bar(limits, unit))
+    def _draw_images(self, trial: int, averages: np.ndarray) -> None:
+        images = trial_rates(self.viewed.source, trial)
+        for name, each in self.wanted.items():
+            _show(each, name in images)
+        scale = self._scale_for(images, averages)
+        plots = {SMOOTHED: self.smoothed, INFERRED: self.rates, TRUE: self.truth}
+        unit = self.viewed.source.pm.rate_unit
+        if scale.largest is not None:
+            unit = "of each neuron's largest average"
+        for name, plot in plots.items():
+            is_there = name in images and (name not in self.wanted or self.wanted[name].value)
+            _show(plot, is_there)
+            if is_there:
+                rates = scale.apply(images[name])[self.viewed.bins()][:, self._order].T
+                self._draw_image(plot, rates, scale)
+                plot.explain_key(key_html(name.capitalize(), []) + colour_bar(scale.limits, unit))
         self.rates.say(
             f"{len(self._order)} neurons, sorted by {self.order.value}, the first on top. "
-            f"Neuron {self.selection.neuron} is marked in the spikes; click a row to choose one."
+            f"Neuron {self.selection.neuron} is marked in the spikes; click a row to choose one. "
+            f"{'The scale is locked.' if self.lock.value else 'The scale fits the trial.'}"
         )
+
+    def _scale_for(self, images: dict[str, np.ndarray], averages: np.ndarray) -> Scale:
+        """Return the scale of all images; a locked one stays until another kind is asked for."""
+        kept = self._scale
+        is_kind = kept is not None and (kept.largest is not None) == self.per_neuron.value
+        if kept is None or not is_kind or not self.lock.value or not self._fits(kept):
+            by_neuron = self.per_neuron.value
+            kept = scale_by_neuron(averages) if by_neuron else scale_of_trial(images)
+        self._scale = kept
+        return kept
+
+    def _fits(self, scale: Scale) -> bool:
+        """Whether a scale is of a session with as many neurons."""
+        return scale.largest is None or len(scale.largest) == len(self._order)
+
+    def _draw_image(self, plot: Plot, rates: np.ndarray, scale: Scale) -> None:
+        extent = self._extent(len(self._order))
+        plot.layer.show_image(*heat_image(rates, scale.limits), extent)
+        plot.set_home(extent[:2], (0, len(self._order)))
+        plot.name_rows(neuron_ticks(self._order), across=False)
 
     def _draw_lines(self, plot: Plot, title: str, field: str, trial: int) -> None:
         source = self.viewed.source

@@ -26,7 +26,7 @@ def test_spikes_are_opaque_in_the_colour_of_their_condition():
 
 def test_smoothing_keeps_what_a_gaussian_filter_keeps():
     counts = np.random.default_rng(0).poisson(0.3, (5, 200)).astype(float)
-    rates = smooth_over_bins(counts, bin_ms=5, sd_ms=20)
+    rates = smooth_over_bins(counts, bin_ms=5, sd_ms=20, to_rates=200)
     filtered = gaussian_filter1d(counts, 4, axis=-1, truncate=4) * 200
     np.testing.assert_allclose(rates[:, 20:-20], filtered[:, 20:-20], rtol=1e-6)
 
@@ -34,8 +34,10 @@ def test_smoothing_keeps_what_a_gaussian_filter_keeps():
 def test_smoothing_passes_over_missing_bins_and_ends():
     counts = np.ones((1, 60))
     counts[0, 20:25] = np.nan
-    np.testing.assert_allclose(smooth_over_bins(counts, bin_ms=10, sd_ms=30), 100)
-    assert np.isnan(smooth_over_bins(np.full((1, 60), np.nan), bin_ms=10, sd_ms=30)).all()
+    np.testing.assert_allclose(smooth_over_bins(counts, bin_ms=10, sd_ms=30, to_rates=100), 100)
+    assert np.isnan(
+        smooth_over_bins(np.full((1, 60), np.nan), bin_ms=10, sd_ms=30, to_rates=100)
+    ).all()
 
 
 def test_a_heat_map_runs_from_the_first_to_the_last_colour():
