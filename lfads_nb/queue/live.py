@@ -38,10 +38,10 @@ class LiveDisplay:
             self._drawn = time.monotonic()
             self._show(progress_html(status.progress, status.stage), status.stage)
 
-    def finish(self, status: RunStatus) -> None:
-        """Show the last figures."""
-        if status.progress:
-            self._show(progress_html(status.progress, status.stage), status.stage)
+    def finish(self, status: RunStatus, *, is_whole: bool) -> None:
+        """Show the last figures, and whether the stage came to its own end."""
+        text = progress_html(status.progress, status.stage, is_whole=is_whole)
+        self._show(text, f"{status.stage}: {'done' if is_whole else 'ended early'}")
 
     def _show(self, as_html: str, as_text: str) -> None:
         from IPython.display import display
@@ -53,21 +53,33 @@ class LiveDisplay:
             self._handle.update(data, raw=True)
 
 
-def progress_html(progress: dict[str, Any], stage: str) -> str:
-    """Return a stage's progress as a bar and a line of figures."""
+def progress_html(progress: dict[str, Any], stage: str, *, is_whole: bool | None = None) -> str:
+    """Return a stage's progress as a bar and a line of figures.
+
+    Parameters
+    ----------
+    is_whole : whether it came to its own end, None while it is under way. A bar that moves no more
+        would only be a riddle in a report: a word stands there then.
+    """
     fraction = float(progress.get("fraction") or 0.0)
     figures = []
-    if progress.get("doing"):
+    if progress.get("doing") and is_whole is None:
         figures.append(str(progress["doing"]))
     if stage == "training" and "epoch" in progress:
+        if is_whole is not None:
+            figures.append(f"last epoch {progress['epoch']}")
         figures.append(
             f"cost {progress['total_train']:.2f}, validation {progress['total_valid']:.2f}"
         )
         figures.append(f"learning rate {progress['learning_rate']:.2g}")
-    if progress.get("eta_s"):
+    if progress.get("eta_s") and is_whole is None:
         figures.append(f"about {duration_text(progress['eta_s'])} left")
+    said = html.escape(", ".join(figures))
+    if is_whole is not None:
+        end = "done" if is_whole else f"ended early, at {fraction:.0%}"
+        return f"<p>{html.escape(stage.capitalize())} {end}{': ' if said else ''}{said}</p>"
     bar = (
         f'<progress value="{fraction:.4f}" max="1" style="width:20em" '
         f'aria-label="{html.escape(stage)}"></progress>'
     )
-    return f"<p>{bar} {fraction:.0%} {html.escape(', '.join(figures))}</p>"
+    return f"<p>{bar} {fraction:.0%} {said}</p>"

@@ -163,11 +163,11 @@ class StageReporter:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
         self._ended.set()
         self._thread.join()
         self._write()
-        self._display.finish(self.status)
+        self._display.finish(self.status, is_whole=failure is None)
 
     def report(self, progress: TrainProgress | TrainStep | float) -> None:
         """Take note of how far the stage is; cheap enough to be called after every step."""

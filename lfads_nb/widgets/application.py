@@ -10,7 +10,7 @@ import ipywidgets as w
 
 from lfads_nb.errors import LfadsError
 from lfads_nb.own_code import hand_over
-from lfads_nb.sweep import CollectionFolder, RunCollection, RunParams
+from lfads_nb.sweep import CollectionFolder, Run, RunCollection, RunParams
 from lfads_nb.widgets.bench import Bench
 from lfads_nb.widgets.frame import Frame
 from lfads_nb.widgets.guard import Notice
@@ -50,7 +50,7 @@ class App(w.VBox):
             "Runs": lambda: RunsPanel(
                 bench, on_edit=self._edit, on_launched=lambda: self.show_tab("Queue")
             ),
-            "Queue": lambda: QueuePanel(bench),
+            "Queue": lambda: QueuePanel(bench, on_look=self._look_at),
             "Results": lambda: ResultsPanel(bench),
         }
         self.tabs = w.Tab([w.VBox() for _ in TABS], titles=TABS)
@@ -83,6 +83,11 @@ class App(w.VBox):
         panel = self.show_tab("Parameters")
         assert isinstance(panel, ParametersPanel)
         panel.load(params)
+
+    def _look_at(self, run: Run) -> None:
+        panel = self.show_tab("Results")
+        assert isinstance(panel, ResultsPanel)
+        panel.look_at(run)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         self.bench.start()

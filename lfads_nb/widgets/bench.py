@@ -53,6 +53,7 @@ class Bench:
         if params_class is not RunParams:
             hand_over("params", params_class)
         self._on_change: list[Callable[[], Any]] = []
+        self._on_open: list[Callable[[], Any]] = []
         self._on_tick: list[Callable[[], Any]] = []
         self._draft: dict[str, Any] | None = None
         self._saved_state = self._file_state()
@@ -151,9 +152,11 @@ class Bench:
     def show(self, collection: RunCollection | None) -> None:
         """Take up another collection (or the same one, read anew)."""
         with self.lock:
-            self.collection = collection
+            before, self.collection = self.path, collection
             self._draft = None
             self._saved_state = self._file_state()
+        if self.path != before:
+            self._tell(self._on_open)
         self._announce()
 
     # -------------------------------------------------------------------------------- changes
@@ -181,8 +184,16 @@ class Bench:
         """Have a function called after every change."""
         self._on_change.append(callback)
 
+    def on_open(self, callback: Callable[[], Any]) -> None:
+        """Have a function called when another collection was opened, before `on_change`'s."""
+        self._on_open.append(callback)
+
     def _announce(self) -> None:
-        for callback in list(self._on_change):
+        self._tell(self._on_change)
+
+    @staticmethod
+    def _tell(callbacks: list[Callable[[], Any]]) -> None:
+        for callback in list(callbacks):
             try:
                 callback()
             except Exception:

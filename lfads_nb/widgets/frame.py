@@ -44,6 +44,18 @@ function render({ model, el }) {
     event.target.toggleAttribute("data-lm-suppress-shortcuts", typed);
   };
   window.addEventListener("keydown", guard, true);
+  // Enter in a text box does what the button of its form does; what was typed is sent first.
+  const submit = (event) => {
+    const box = event.target;
+    if (event.key !== "Enter" || event.isComposing || event.lfadsDone) return;
+    if (!(box instanceof HTMLInputElement) || box.type !== "text") return;
+    const act = box.closest(".lfads-form")?.querySelector("button.mod-primary:enabled");
+    if (!act) return;
+    event.lfadsDone = true;  // a page has many frames
+    box.blur();
+    act.click();
+  };
+  window.addEventListener("keydown", submit);
   // The outermost says it, once: a panel inside the whole bench leaves it to the bench.
   const watch = new MutationObserver(() => look());
   const look = () => {
@@ -57,6 +69,7 @@ function render({ model, el }) {
   model.on("comm_live_update", look);
   return () => {
     window.removeEventListener("keydown", guard, true);
+    window.removeEventListener("keydown", submit);
     model.off("comm_live_update", look);
     watch.disconnect();
   };

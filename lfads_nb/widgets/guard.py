@@ -50,9 +50,15 @@ def notice_html(kind: Kind, text: str, *, details: str = "", points: tuple[str, 
 
 
 class Notice(w.HTML):
-    """One message, or nothing."""
+    """One message, or nothing.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    lasts : whether it says how things stand, and not what the last action did.
+    """
+
+    def __init__(self, *, lasts: bool = False) -> None:
+        self.lasts = lasts
         super().__init__(layout=w.Layout(display="none"))
         self.add_class("lfads")
 
@@ -79,6 +85,14 @@ class Notice(w.HTML):
             f"Something unexpected went wrong: {type(error).__name__}: {error}. "
             "Nothing was changed by this step; the kernel's log has the whole story.",
         )
+
+
+def clear_messages(widget: w.Widget) -> None:
+    """Take away what earlier actions said, here and in all that the widget holds."""
+    if isinstance(widget, Notice) and not widget.lasts:
+        widget.clear()
+    for child in getattr(widget, "children", ()):
+        clear_messages(child)
 
 
 def guarded(notice: Notice, callback: Callable[..., Any]) -> Callable[..., None]:

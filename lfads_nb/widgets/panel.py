@@ -9,7 +9,7 @@ import ipywidgets as w
 
 from lfads_nb.widgets.bench import Bench, Source
 from lfads_nb.widgets.frame import Frame
-from lfads_nb.widgets.guard import Notice, guarded
+from lfads_nb.widgets.guard import Notice, clear_messages, guarded
 
 
 class Panel(w.VBox):
@@ -26,6 +26,8 @@ class Panel(w.VBox):
         super().__init__()
         self.add_class("lfads")
         self.add_class("lfads-panel")
+        # What was done to one collection says nothing of another.
+        self.bench.on_open(lambda: clear_messages(self))
 
     def fill(self, *children: w.Widget) -> None:
         """Set what the panel shows."""
@@ -38,8 +40,16 @@ class Panel(w.VBox):
     def on_click(
         self, button: w.Button, callback: Callable[[], Any], notice: Notice | None = None
     ) -> None:
-        """Have a button call `callback` without arguments, guarded."""
-        button.on_click(self.guard(lambda _button: callback(), notice))
+        """Have a button call `callback` without arguments, guarded.
+
+        What earlier actions of this panel said ends with the click.
+        """
+
+        def act(_button: w.Button) -> None:
+            clear_messages(self)
+            callback()
+
+        button.on_click(self.guard(act, notice))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         self.bench.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lfads_nb.queue.live import LiveDisplay
+from lfads_nb.queue.live import LiveDisplay, progress_html
 from lfads_nb.queue.stage import StageReporter, announce
 from lfads_nb.queue.status import RunState, RunStatus, read_status, write_status
 from lfads_nb.queue.steps import overall_fraction, step_in_words
@@ -101,3 +101,11 @@ def test_only_the_attempt_that_owns_a_run_says_what_it_does(tmp_path, monkeypatc
     monkeypatch.setenv("LFADS_NB_ATTEMPT", "mine")
     announce(tmp_path, "importing libraries")
     assert read_status(folder).progress == {"doing": "importing libraries"}
+
+
+def test_a_finished_report_has_no_bar_at_0_percent():
+    said = progress_html({"epoch": 4}, "exporting", is_whole=True)
+    assert said == "<p>Exporting done</p>"
+    said = progress_html({"fraction": 0.4}, "sampling", is_whole=False)
+    assert said == "<p>Sampling ended early, at 40%</p>"
+    assert "<progress" in progress_html({"fraction": 0.4}, "sampling")

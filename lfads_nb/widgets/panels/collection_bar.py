@@ -64,6 +64,8 @@ class CollectionBar(Panel):
         )  # fmt: skip
         self._open_box = stack(row(self.path, self.recent, self.load))
         self._code_box = stack(self.script)
+        for form in (self._new_box, self._open_box):
+            form.add_class("lfads-form")  # Enter does what its first button does
         self._boxes = {
             self.new: self._new_box, self.open: self._open_box, self.code: self._code_box,
         }  # fmt: skip

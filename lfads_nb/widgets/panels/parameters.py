@@ -78,7 +78,7 @@ class ParametersPanel(Panel):
         self.autolfads.layout.display = "none"
         self._count = html()
         self._checked = html()
-        self._problems = Notice()
+        self._problems = Notice(lasts=True)
         self.advice = AdviceBox(self.guard(self._take_advice))
         self._random = row(self.n_draws, self.draws, self.seed)
         self._result: DraftResult | None = None

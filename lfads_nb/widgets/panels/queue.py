@@ -51,9 +51,12 @@ class QueuePanel(Panel):
     Parameters
     ----------
     source : a run collection, its folder, or a bench.
+    on_look : called with a run whose rates are to be shown; None for no such button.
     """
 
-    def __init__(self, source: Source = None) -> None:
+    def __init__(
+        self, source: Source = None, *, on_look: Callable[[Run], Any] | None = None
+    ) -> None:
         super().__init__(source)
         self._reader, self._history = RunStatuses(), LossHistory()
         self._verdicts = RunVerdicts()
@@ -76,7 +79,7 @@ class QueuePanel(Panel):
         self.tensorboard = button("TensorBoard", tip="Curves of all runs in a page of their own")
         self.task = TaskBar()
         self.curves = LossCurves()
-        self.details = RunDetails()
+        self.details = RunDetails(on_look)
         self.populations = Populations(self.bench, with_view=True)
         self._count = html()
         self._about = html()

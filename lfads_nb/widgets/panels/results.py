@@ -48,6 +48,11 @@ class ResultsPanel(Panel):
         statuses = self._reader.read(runs)
         return [run for run in runs if statuses[run.name].state is RunState.DONE]
 
+    def look_at(self, run: Run) -> None:
+        """Show a run that is done in the viewers."""
+        if self._viewers is not None and run.name in self._runs:
+            self._viewers.selection.run = run.name
+
     def _looked_at(self) -> Run | None:
         return None if self._viewers is None else self._runs.get(self._viewers.selection.run)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as w
 
@@ -17,16 +19,25 @@ from lfads_nb.vocabulary import CURVES, FIGURES
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.guard import Kind, notice_html
 from lfads_nb.widgets.links import Links, file_link
-from lfads_nb.widgets.theme import button, html, plural, stack
+from lfads_nb.widgets.theme import button, html, plural, row, stack
 
 TAIL_BYTES = 16_000
 TAIL_LINES = 80
 
 
 class RunDetails(w.VBox):
-    """Shows one run; `show` again whenever its folder may have changed."""
+    """Shows one run; `show` again whenever its folder may have changed.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    on_look : called with a run that is done and whose rates are to be shown; None for no such
+        button.
+    """
+
+    def __init__(self, on_look: Callable[[Run], Any] | None = None) -> None:
+        self.look = button("See its rates", tip="Open it in Results", style="primary")
+        self.look.on_click(lambda _button: self._look())
+        self._on_look = on_look
         self._title = html()
         self._state = html()
         self._links = Links()
@@ -46,16 +57,19 @@ class RunDetails(w.VBox):
         self._run: Run | None = None
         self._shown: tuple[object, ...] = ()
         super().__init__([
-            stack(self._title, self._state, self.bring_back, self._links, self._save, self._task,
+            stack(self._title, self._state, self.bring_back, row(self.look, self._save),
+                  self._links, self._task,
                   self._facts, self._log)
         ])  # fmt: skip
-        self._save.layout.display = self.bring_back.layout.display = "none"
+        for control in (self.look, self._save, self.bring_back):
+            control.layout.display = "none"
 
     def show(self, run: Run | None, status: RunStatus | None) -> None:
         """Show a run, or a hint if there is none."""
         self._run = run
         is_done = status is not None and status.state is RunState.DONE
         self._save.layout.display = "" if is_done else "none"
+        self.look.layout.display = "" if is_done and self._on_look is not None else "none"
         may_change = status is not None and not status.state.is_active
         has_more = may_change and run is not None and has_earlier_output(run.folder)
         self.bring_back.layout.display = "" if has_more else "none"
@@ -92,6 +106,10 @@ class RunDetails(w.VBox):
         if run.folder.log.exists():
             links.append(file_link("Whole log", run.folder.log))
         self._links.links = links
+
+    def _look(self) -> None:
+        if self._run is not None and self._on_look is not None:
+            self._on_look(self._run)
 
     def _save_report(self) -> None:
         run = self._run

@@ -65,7 +65,7 @@ class RunsPanel(Panel):
         self.task = TaskBar()
         self._count = html()
         self._costs = html()
-        self._blockers = Notice()
+        self._blockers = Notice(lasts=True)
         self._confirm_text = html()
         self.confirm = button("Yes, delete them", style="danger")
         self.keep = button("Keep them")

@@ -37,7 +37,10 @@ class SettingsTable(w.VBox):
         self._on_edit = on_edit
         self.compare = button("Compare two", tip="Select two settings")
         self.edit = button("Put into the form", tip="Select one setting")
-        self.remove = button("Remove selected")
+        self.remove = button("Remove selected", tip="What its runs wrote stays on disk")
+        self.put_back = button("Put back what was removed")
+        self.put_back.layout.display = "none"
+        self._removed: list[RunParams] = []
         self.table = LiveTable(
             [], "Settings and their runs", selectable="many", max_height="320px", filterable=True,
             empty="No settings yet: add them in Parameters.",
@@ -49,16 +52,18 @@ class SettingsTable(w.VBox):
         self.differences.layout.display = "none"
         for widget, action in (
             (self.compare, self.compare_selected), (self.edit, self.edit_selected),
-            (self.remove, self.remove_selected),
+            (self.remove, self.remove_selected), (self.put_back, self.put_back_removed),
         ):  # fmt: skip
             widget.on_click(guarded(self.notice, lambda _b, action=action: action()))
         if on_edit is None:
             self.edit.layout.display = "none"
         self.table.observe(lambda _change: self._enable(), "selected")
+        bench.on_open(self._forget_removed)
         super().__init__([
             section(
                 title("Settings", "Each row is one setting; each run spec is trained with it."),
-                self._shared, self.table, row(self.compare, self.edit, self.remove), self.notice,
+                self._shared, self.table, row(self.compare, self.edit, self.remove, self.put_back),
+                self.notice,
                 self.differences,
             )
         ])  # fmt: skip
@@ -133,12 +138,44 @@ class SettingsTable(w.VBox):
         """Take settings out of the collection; what their runs wrote stays on disk."""
         chosen = set(self.table.selected)
         with self.bench.lock:
-            assert self.bench.collection is not None
-            self.bench.collection.filter_params(lambda p: p.param_hash not in chosen)
+            collection = self.bench.collection
+            assert collection is not None
+            removed = [params for params in collection.params if params.param_hash in chosen]
+            n_done = sum(
+                run.params.param_hash in chosen and run.folder.done.exists()
+                for run in collection.runs
+            )
+            collection.filter_params(lambda p: p.param_hash not in chosen)
         self.table.selected = []
         self.differences.layout.display = "none"
         self.bench.changed()
-        self.notice.say("info", f"{plural(len(chosen), 'setting')} removed; files stay on disk.")
+        self._removed = removed
+        self.put_back.layout.display = ""
+        trained = f" {plural(n_done, 'run')} of them had been trained;" if n_done else ""
+        self.notice.say(
+            "info", f"{plural(len(removed), 'setting')} removed;{trained} files stay on disk."
+        )
+
+    def put_back_removed(self) -> None:
+        """Undo the last removal; runs that were trained are done again, as their files are there.
+
+        Raises
+        ------
+        RunFolderError
+            If the collection cannot be saved.
+        """
+        removed = self._removed
+        with self.bench.lock:
+            assert self.bench.collection is not None
+            there = {params.param_hash for params in self.bench.collection.params}
+            self.bench.collection.add_params([p for p in removed if p.param_hash not in there])
+        self._forget_removed()
+        self.bench.changed()
+        self.notice.say("success", f"{plural(len(removed), 'setting')} put back.")
+
+    def _forget_removed(self) -> None:
+        self._removed = []
+        self.put_back.layout.display = "none"
 
 
 def _shared_html(shared: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ class TrustQuestion(w.VBox):
         self._bench = bench
         self._codes: list[NamedCode] = []
         self._dismissed: list[NamedCode] = []
-        self.question, self.answer = Notice(), Notice()
+        self.question, self.answer = Notice(lasts=True), Notice()
         self.yes = button(
             "Trust this code for this folder",
             tip="It will run with all that you may do; remembered until its file changes",

@@ -279,3 +279,16 @@ def test_queue_and_sweep_view_agree_on_which_run_is_best():
     )
     assert best_of_queue(lines, verdicts, {}) == best_of(table)
     assert list(best_of(table)) == ["b"]
+
+
+def test_from_a_run_in_the_queue_to_its_rates(bench, collection):
+    looked_at = []
+    panel = QueuePanel(bench, on_look=looked_at.append)
+    mark(collection.runs[1], RunState.DONE)
+    panel.refresh()
+    panel.table.selected = [collection.runs[0].name]
+    assert panel.details.look.layout.display == "none"  # it has none yet
+    panel.table.selected = [collection.runs[1].name]
+    assert panel.details.look.layout.display == ""
+    panel.details.look.click()
+    assert looked_at == [collection.runs[1]]

@@ -213,3 +213,38 @@ def test_settings_as_advised_are_added_by_a_click(panel, collection):
     added = [params for params in collection.params if params not in before]
     assert len(added) == len(before)
     assert "added" in panel.notice.value
+
+
+def test_a_trained_setting_that_was_removed_is_put_back_with_a_click(panel, collection):
+    gone = collection.params[0].param_hash
+    collection.runs[0].folder.path.mkdir(parents=True, exist_ok=True)
+    collection.runs[0].folder.done.touch()
+    mark(collection.runs[0], RunState.DONE)
+    panel.refresh()
+    panel.settings.table.selected = [gone]
+    panel.settings.remove.click()
+    assert "1 run of them had been trained" in panel.settings.notice.value
+    assert gone not in [params.param_hash for params in collection.params]
+    panel.settings.put_back.click()
+    assert gone in [params.param_hash for params in RunCollection.load(collection.path).params]
+    states = {row["id"]: row["cells"]["s_single_dataset001"] for row in panel.settings.table.rows}
+    assert states[gone]["text"] == "done"
+    assert panel.settings.put_back.layout.display == "none"
+
+
+def test_what_was_said_of_one_collection_is_not_said_of_another(panel, bench, tmp_path):
+    panel.task.notice.say("success", "2 runs queued.")
+    panel.settings.notice.say("info", "1 setting removed.")
+    bench.create(tmp_path / "runs", "never_launched", tmp_path / "datasets")
+    assert panel.task.notice.value == panel.settings.notice.value == ""
+    assert "Launch is off" in panel._blockers.value
+
+
+def test_a_message_ends_with_the_next_action(panel, collection):
+    panel.task.notice.say("success", "2 runs queued.")
+    mark(collection.runs[0], RunState.DONE)
+    panel.refresh()
+    panel.delete.click()
+    panel.confirm.click()
+    assert panel.task.notice.value == ""
+    assert "deleted" in panel.notice.value
