@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from lfads_nb import palette
 from lfads_nb.datasets.alignment import Alignment, align_sessions, align_single_session
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.errors import DataError
 from lfads_nb.results.figure_style import (
-    PALETTE,
     TRUTH,
     ReportFigure,
     evenly_chosen,
@@ -190,9 +190,7 @@ def _title(what: RunAlignment, run: Any) -> str:
 
 
 def _colors(alignments: Mapping[str, Alignment]) -> dict[str, Any]:
-    # Black is the shared components'.
-    colors = PALETTE[:-1]
-    return {name: colors[i % len(colors)] for i, name in enumerate(alignments)}
+    return dict(zip(alignments, palette.of_sessions(len(alignments)), strict=True))
 
 
 def _draw_r2(

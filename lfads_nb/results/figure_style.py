@@ -17,6 +17,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
+from lfads_nb import palette
 from lfads_nb.datasets.conditions import condition_label, unique_conditions
 
 WIDTH_IN = 10.0
@@ -24,9 +25,8 @@ WIDTH_IN = 10.0
 
 _DPI = 192
 
-# Okabe and Ito (2008), "Color Universal Design", without the yellow that fades on white.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-TRAIN, VALID, TRUTH, MODEL, DATA = "#0072B2", "#D55E00", "#000000", "#0072B2", "#7A7A7A"
+TRAIN, VALID = palette.TRAIN, palette.VALID
+TRUTH, MODEL, DATA = "#000000", "#0072B2", "#7A7A7A"
 SHADE, DARK_SHADE = "#EFEFEF", "#DCDCDC"
 WHITE_EDGE = (withStroke(linewidth=2.5, foreground="white"),)
 """Path effects that keep a label readable over lines."""
@@ -118,18 +118,15 @@ def laid_out(figure: ReportFigure) -> ReportFigure:
 
 
 def condition_colors(ids: np.ndarray) -> dict[Any, Any]:
-    """Return a colour for each condition: distinct ones for a few, a scale for many.
+    """Return a colour for each condition, the same as in the viewers.
 
     Parameters
     ----------
     ids : (trials,) condition ids; all of them, so that a condition keeps its colour everywhere.
     """
     conditions = unique_conditions(ids)
-    if len(conditions) <= len(PALETTE):
-        return dict(zip(conditions.tolist(), PALETTE, strict=False))
-    # The pale end of viridis is hard to see on white.
-    scale = mpl.colormaps["viridis"](np.linspace(0, 0.88, len(conditions)))
-    return dict(zip(conditions.tolist(), scale, strict=True))
+    colors = palette.of_conditions(conditions)
+    return dict(zip(conditions.tolist(), colors, strict=True))
 
 
 def draw_condition_legend(

@@ -168,8 +168,8 @@ def test_pictures_are_saved_with_the_lines_in_them(lab, run, tmp_path):
     svg = saved["SVG"].read_text()
     assert "inferred rate (spikes/s)" in svg
     layer = svg[svg.index('class="lfads-layer"') :]
-    # 20 trials, their average and the truth, these two with a halo each
-    assert len(re.findall('<path d="M', layer[: layer.index("</g>")])) == 20 + 2 + 2
+    # 20 trials, their average and the truth, these two with a halo each, and time zero
+    assert len(re.findall('<path d="M', layer[: layer.index("</g>")])) == 20 + 2 + 2 + 1
 
 
 def test_a_trial_is_scrubbed_through(lab, run):

@@ -145,7 +145,7 @@ class _Figures:
     def __init__(self) -> None:
         import bqplot as bq
 
-        from lfads_nb.widgets.palette import categorical
+        from lfads_nb.palette import categorical
         from lfads_nb.widgets.small_figure import make_figure
 
         blue, orange, *_ = categorical(2)

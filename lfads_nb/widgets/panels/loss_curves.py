@@ -105,9 +105,9 @@ class LossCurves(w.VBox):
         self._replace_marks()
 
     def _replace_marks(self) -> None:
-        from lfads_nb.widgets.palette import categorical
+        from lfads_nb.palette import of_runs
 
-        colours = categorical(len(self._logs))
+        colours = of_runs(len(self._logs))
         column = _CHOICES[self.which.value]
         y_scale = self._y_log if self.log_scale.value else self._y
         old = list(self.figure.marks)

@@ -12,9 +12,9 @@ import numpy as np
 
 from lfads_nb.datasets.alignment import Alignment
 from lfads_nb.errors import RunFolderError
+from lfads_nb.palette import TEXT, of_sessions
 from lfads_nb.results.alignment_report import RunAlignment, alignment_of
 from lfads_nb.results.run_view import RunView
-from lfads_nb.widgets.palette import TEXT, categorical
 from lfads_nb.widgets.viewers.legend import Legend
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.linked_view import LinkedView
@@ -67,7 +67,7 @@ class AlignmentViewer(LinkedView):
         self.legend = Legend(title="sessions", layout={"width": "170px", "max_height": "400px"})
         with self.legend.hold_sync():
             self.legend.labels = list(self.run.datasets)
-            self.legend.colours = categorical(len(self.run.datasets))
+            self.legend.colours = of_sessions(len(self.run.datasets))
             self.legend.shown = [True] * len(self.run.datasets)
         for control, trait in (
             (self.factors, "index"), (self.conditions, "index"), (self.legend, "shown"),

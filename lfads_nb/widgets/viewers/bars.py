@@ -8,7 +8,7 @@ import ipywidgets as w
 import numpy as np
 from bqplot import Axis, Bars, Figure, LinearScale, OrdinalScale
 
-from lfads_nb.widgets.palette import categorical
+from lfads_nb.palette import categorical
 from lfads_nb.widgets.viewers.nice_ticks import nice_ticks
 
 

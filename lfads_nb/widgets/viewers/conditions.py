@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from lfads_nb import palette
 from lfads_nb.datasets.conditions import condition_label, has_condition
-from lfads_nb.widgets import palette
 
 Scheme = Literal["auto", "categories", "numbers", "angles"]
 
@@ -79,8 +79,8 @@ def group_trials(
     n_trials : trials of the session.
     scheme : "categories" have unordered colours; "numbers" ordered ones, many different values
         falling into ranges with equally many trials; "angles" close to a circle. "auto" takes
-        text and whole numbers for categories, fractions for numbers, and columns whose name says
-        so for angles.
+        text and whole numbers for categories, fractions for numbers, and directions all around,
+        or columns whose name says so, for angles.
     """
     if values is None:
         only = tuple(palette.categorical(1))
@@ -118,7 +118,7 @@ def _guess_scheme(values: np.ndarray, column: str) -> palette.Scheme:
         return "categories"
     if any(word in column.lower() for word in ("angle", "direction", "theta", "phase", "azimuth")):
         return "angles"
-    return "numbers" if values.dtype.kind == "f" else "categories"
+    return palette.guess_scheme(values)
 
 
 def _number_groups(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -148,8 +148,6 @@ def _colours(centres: np.ndarray, scheme: palette.Scheme, n: int) -> list[str]:
         return palette.categorical(n)
     numbers = centres.astype(float)
     if scheme == "angles":
-        # Degrees go beyond two turns in radians; radians hardly ever do.
-        turn = 360 if np.abs(numbers).max() > 4 * np.pi else 2 * np.pi
-        return palette.cyclic(numbers / turn)
+        return palette.cyclic(numbers / palette.turn_of(numbers))
     span = np.ptp(numbers)
     return palette.sequential((numbers - numbers.min()) / span if span else np.full(n, 0.5))

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 import ipywidgets as w
 import numpy as np
 
+from lfads_nb import palette
 from lfads_nb.errors import DataError
+from lfads_nb.palette import NEUTRAL
 from lfads_nb.results.decoding import (
     LabelResult,
     SignalResult,
@@ -17,9 +19,7 @@ from lfads_nb.results.decoding import (
     decode_run,
     describe_result,
 )
-from lfads_nb.widgets import palette
 from lfads_nb.widgets.background import Progress, TaskBar
-from lfads_nb.widgets.palette import NEUTRAL
 from lfads_nb.widgets.theme import button
 from lfads_nb.widgets.viewers.choices import offer
 from lfads_nb.widgets.viewers.line_keys import key_html

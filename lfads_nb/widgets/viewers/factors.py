@@ -10,8 +10,8 @@ import numpy as np
 from bqplot import Scatter
 
 from lfads_nb.errors import LfadsError
+from lfads_nb.palette import PAPER, TEXT
 from lfads_nb.results import PosteriorMeans
-from lfads_nb.widgets.palette import PAPER, TEXT
 from lfads_nb.widgets.viewers.average_lines import AverageLines
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.plot import Plot

@@ -9,8 +9,8 @@ import ipywidgets as w
 import numpy as np
 from bqplot import Lines, Scatter
 
+from lfads_nb.palette import PAPER, TRAIN, VALID
 from lfads_nb.results import FitLog
-from lfads_nb.widgets.palette import PAPER
 from lfads_nb.widgets.viewers.fit_curves import COSTS, curves_of, figures_of, ramp_end
 from lfads_nb.widgets.viewers.legend import Legend
 from lfads_nb.widgets.viewers.line_keys import key_html
@@ -131,6 +131,8 @@ class FitViewer(LinkedView):
         colours = [all_colours[name] for name in names]
         # Training curves are paler; a run that is selected stands out.
         pale = [colour + "88" for colour in colours]
+        if len(logs) == 1:
+            colours, pale = [VALID], [TRAIN]
         group = np.where(curves.is_valid, curves.run, curves.run + len(colours))[order]
         self._drawn = [names[run] for run in curves.run[order]]
         kind = {True: "validation", False: "training"}
@@ -170,8 +172,9 @@ class FitViewer(LinkedView):
             self.ramp.x = np.array([0.0, end], dtype=np.float32)
             self.ramp.y = np.array([y_limits[1], y_limits[1]], dtype=np.float32)
             self.ramp.visible = end > 0
+        strong, pale = ("Orange", "blue") if len(logs) == 1 else ("Strong", "pale")
         self.plot.say(
-            "Strong: validation trials; pale: training trials. Dots: each run's best epoch, the "
-            f"lowest validation cost after the ramps. Shaded: the ramps of "
+            f"{strong}: validation trials; {pale}: training trials. Dots: each run's best epoch, "
+            "the lowest validation cost after the ramps. Shaded: the ramps of "
             f"{self.viewed.short_names[name]}."
         )

@@ -6,7 +6,7 @@ import html
 
 import numpy as np
 
-from lfads_nb.widgets import palette
+from lfads_nb import palette
 
 _N_COLOURS = 256
 

@@ -10,9 +10,9 @@ import numpy as np
 from bqplot import Scatter
 
 from lfads_nb.errors import RunFolderError
+from lfads_nb.palette import TEXT
 from lfads_nb.results.condition_averages import average_by_condition
 from lfads_nb.results.metrics import gaussian_kl
-from lfads_nb.widgets.palette import TEXT
 from lfads_nb.widgets.viewers.bars import BarPlot
 from lfads_nb.widgets.viewers.brush import Box, set_brush
 from lfads_nb.widgets.viewers.line_keys import key_html

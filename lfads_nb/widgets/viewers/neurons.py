@@ -9,8 +9,8 @@ import ipywidgets as w
 import numpy as np
 from bqplot import Label
 
+from lfads_nb.palette import NEUTRAL, TEXT
 from lfads_nb.results.condition_averages import ConditionAverages, average_by_condition
-from lfads_nb.widgets.palette import NEUTRAL, TEXT
 from lfads_nb.widgets.viewers.average_lines import AverageLines
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.neuron_order import ORDERS, order_neurons

@@ -14,7 +14,7 @@ import ipywidgets as w
 import numpy as np
 from bqplot import Axis, Figure, LinearScale, PanZoom
 
-from lfads_nb.widgets.palette import TEXT
+from lfads_nb.palette import TEXT
 from lfads_nb.widgets.viewers.average_lines import AverageLines
 from lfads_nb.widgets.viewers.nice_ticks import nice_ticks
 from lfads_nb.widgets.viewers.plot_tools import PlotTools

@@ -14,8 +14,8 @@ import ipywidgets as w
 import numpy as np
 from bqplot import Lines
 
+from lfads_nb.palette import sequential
 from lfads_nb.results.population import PopulationResults
-from lfads_nb.widgets.palette import sequential
 from lfads_nb.widgets.viewers.linked_view import LinkedView
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.selection import Selection

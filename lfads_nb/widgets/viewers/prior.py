@@ -10,9 +10,9 @@ import ipywidgets as w
 import numpy as np
 
 from lfads_nb.errors import LfadsError
+from lfads_nb.palette import TEXT, categorical
 from lfads_nb.results import PosteriorMeans
 from lfads_nb.results.run_view import RunView
-from lfads_nb.widgets.palette import TEXT, categorical
 from lfads_nb.widgets.viewers import budget
 from lfads_nb.widgets.viewers.choices import offer
 from lfads_nb.widgets.viewers.line_keys import key_html

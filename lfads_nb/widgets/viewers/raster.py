@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lfads_nb.widgets.palette import rgb_table
+from lfads_nb.palette import rgb_table
 
 _LEVELS = 4  # opacities: one spike in a bin, two, three, more
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from bqplot import Label
 
+from lfads_nb.palette import TEXT, sequential
 from lfads_nb.results import compare
 from lfads_nb.vocabulary import FIGURES
-from lfads_nb.widgets.palette import TEXT, sequential
 from lfads_nb.widgets.viewers.brush import Box, set_brush
 from lfads_nb.widgets.viewers.leaderboard import make_leaderboard
 from lfads_nb.widgets.viewers.line_keys import key_html

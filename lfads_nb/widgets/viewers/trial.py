@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import ipywidgets as w
 import numpy as np
 
-from lfads_nb.widgets import palette
-from lfads_nb.widgets.palette import NEUTRAL
+from lfads_nb import palette
+from lfads_nb.palette import NEUTRAL
 from lfads_nb.widgets.viewers.choices import offer
 from lfads_nb.widgets.viewers.heat_map import colour_bar, heat_image
 from lfads_nb.widgets.viewers.line_keys import key_html
@@ -232,7 +232,7 @@ class TrialViewer(Viewer):
         if not source.pm.has(field):
             return
         values = source.pm.field(field)[trial, self.viewed.bins()].T
-        colours = palette.categorical(len(values))
+        colours = palette.of_dimensions(len(values))
         unit = title.lower().rstrip("s")
         chosen = [self.selection.factor] if field == "factors" else []
         time = self._time()
@@ -257,7 +257,7 @@ class TrialViewer(Viewer):
         signal = signals[name]
         values = signal.values[trial, self.viewed.bins()].T
         self.behavior.layer.show_lines(
-            self._time(), values, np.arange(len(values)), palette.categorical(len(values)),
+            self._time(), values, np.arange(len(values)), palette.of_dimensions(len(values)),
             alpha=0.95, line_width=1.6, names=list(signal.dim_names),
         )  # fmt: skip
         known = values[~np.isnan(values)]

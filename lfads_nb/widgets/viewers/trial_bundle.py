@@ -11,8 +11,8 @@ from typing import Any
 import ipywidgets as w
 import numpy as np
 
+from lfads_nb.palette import NEUTRAL
 from lfads_nb.results.condition_averages import ConditionAverages, average_by_condition
-from lfads_nb.widgets.palette import NEUTRAL
 from lfads_nb.widgets.viewers import budget
 from lfads_nb.widgets.viewers.average_lines import AverageLines, Style
 from lfads_nb.widgets.viewers.condition_rows import MOST_OVERLAID, ConditionRows

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from lfads_nb.errors import RunFolderError
+from lfads_nb.palette import of_runs
 from lfads_nb.results import FitLog
 from lfads_nb.results.compare import differing_parameters
 from lfads_nb.results.run_view import RunView
@@ -15,7 +16,6 @@ from lfads_nb.sweep import RunCollection
 from lfads_nb.sweep.params import format_value
 from lfads_nb.sweep.verdict import read_verdict
 from lfads_nb.vocabulary import JUDGES, Figure, best_first, best_runs
-from lfads_nb.widgets.palette import categorical
 from lfads_nb.widgets.viewers.selection import Selection
 
 
@@ -108,7 +108,7 @@ class ViewedRuns:
     @property
     def colours(self) -> dict[str, str]:
         """A colour for each run."""
-        return dict(zip(self.views, categorical(len(self.views)), strict=True))
+        return dict(zip(self.views, of_runs(len(self.views)), strict=True))
 
     def fit_logs(self) -> dict[str, FitLog]:
         """Read the logs of the runs that have one."""

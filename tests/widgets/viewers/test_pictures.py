@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from lfads_nb.widgets.palette import rgb_table
+from lfads_nb.palette import rgb_table
 from lfads_nb.widgets.viewers.heat_map import colour_bar, heat_image
 from lfads_nb.widgets.viewers.input_use import input_kl, share_of_prior
 from lfads_nb.widgets.viewers.line_keys import key_html

@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lfads_nb.widgets import palette
+from lfads_nb import palette
+from lfads_nb.results.figure_style import condition_colors
+from lfads_nb.widgets.viewers.conditions import group_trials
 
 # Machado, Oliveira and Fernandes (2009), full deuteranopia and protanopia, on linear RGB.
 _BLIND = {
@@ -67,3 +69,56 @@ def test_many_categories_are_all_different():
 def test_the_middle_of_a_diverging_scale_is_grey():
     ((red, green, blue),) = palette.rgb_table(palette.diverging(np.array([0.5])))
     assert max(red, green, blue) - min(red, green, blue) < 12
+
+
+SETS = {"runs": palette.of_runs, "sessions": palette.of_sessions,
+        "dimensions": palette.of_dimensions}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", _BLIND)
+@pytest.mark.parametrize("name", SETS)
+def test_runs_sessions_and_dimensions_are_told_apart_by_colour_blind_eyes(name, kind):
+    assert smallest_difference(seen(SETS[name](6), _BLIND[kind])) > 0.04
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_their_colours_show_on_white_and_on_black(name):
+    lightness = seen(SETS[name](20), np.eye(3))[:, 0]
+    assert lightness.min() > 0.35
+    assert lightness.max() < 0.92
+    assert len(set(SETS[name](20))) == 20
+
+
+@pytest.mark.parametrize("kind", _BLIND)
+def test_training_and_validation_are_told_apart(kind):
+    assert smallest_difference(seen([palette.TRAIN, palette.VALID], _BLIND[kind])) > 0.1
+
+
+def test_runs_are_not_taken_for_conditions():
+    assert not set(palette.of_runs(6)) & set(palette.categorical(10))
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        np.arange(12),
+        np.array([f"reach {i}" for i in range(9)]),
+        np.arange(0, 360, 45),
+        np.linspace(-np.pi, np.pi, 16, endpoint=False),
+        np.array([0.5, 1.5, 4.0]),
+    ],
+    ids=["numbers", "text", "degrees", "radians", "fractions"],
+)
+def test_a_condition_has_the_same_colour_in_a_report_as_in_a_viewer(ids):
+    conditions = np.sort(ids)
+    trials = np.tile(conditions, 3)
+    viewer = group_trials(trials, column="condition", n_trials=len(trials))
+    assert list(condition_colors(trials).values()) == list(viewer.colours)
+    is_circle = ids.dtype.kind != "U" and len(ids) in (8, 16)
+    assert (viewer.scheme == "angles") == is_circle
+
+
+def test_a_count_of_conditions_is_no_circle():
+    assert palette.guess_scheme(np.arange(36)) == "categories"
+    assert palette.guess_scheme(np.arange(1, 361)) == "categories"
+    assert palette.guess_scheme(np.array([0, 90, 180])) == "categories"

@@ -1,7 +1,10 @@
-"""Colours for conditions, quantities and angles, told apart by colour-blind eyes too.
+"""The colours of everything that is drawn, told apart by colour-blind eyes too.
 
-All lie at a middle lightness, so that they show on JupyterLab's light and dark themes alike.
-Figures take text, grid and background from the theme's CSS variables (`TEXT`, `PAPER`).
+One language in viewers, reports and exports: conditions have one set of colours (`of_conditions`;
+a circle where they are angles), runs another, sessions and dimensions (factors, inputs) others,
+and training and validation trials always the same two. All lie at a middle lightness, so that they
+show on JupyterLab's light and dark themes alike. Figures take text, grid and background from the
+theme's CSS variables (`TEXT`, `PAPER`).
 """
 
 from __future__ import annotations
@@ -28,6 +31,17 @@ _SEQUENTIAL = (
     "#c2df23",
 )  # fmt: skip
 
+# Tol (2021), "Colour Schemes": bright and vibrant. Okabe and Ito (2008), without black and yellow.
+_RUNS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#999999")
+_DIMENSIONS = ("#0077bb", "#ee7733", "#009988", "#ee3377", "#33bbee", "#cc3311", "#999999")
+_SESSIONS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+
+TRAIN, VALID = "#0072b2", "#d55e00"
+"""Of curves and points of training and of validation trials."""
+
+_TURNS = (360.0, 2 * np.pi)
+_MOST_DIRECTIONS = 36
+
 _GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 
 
@@ -41,17 +55,83 @@ def colours(scheme: Scheme, n: int) -> list[str]:
 
 
 def categorical(n: int) -> list[str]:
-    """Return n colours without order.
+    """Return n colours without order, those of conditions.
 
     Ten are told apart with any colour vision. Beyond them hue, lightness and strength vary
     together, and neighbours stay apart, but no eye tells dozens of lines by their colour.
     """
-    later = np.arange(max(n - len(_CATEGORIES), 0))
+    return _sequence(_CATEGORIES, n)
+
+
+def of_runs(n: int) -> list[str]:
+    """Return the colours of n runs."""
+    return _sequence(_RUNS, n)
+
+
+def of_sessions(n: int) -> list[str]:
+    """Return the colours of n sessions, or of other data sets beside each other."""
+    return _sequence(_SESSIONS, n)
+
+
+def of_dimensions(n: int) -> list[str]:
+    """Return the colours of n dimensions: factors, inferred inputs, behaviour."""
+    return _sequence(_DIMENSIONS, n)
+
+
+def of_conditions(ids: np.ndarray) -> list[str]:
+    """Return a colour for each condition.
+
+    Parameters
+    ----------
+    ids : (conditions,) distinct ids in order: text, or numbers. Fractions are coloured in order,
+        directions around a circle, everything else without order.
+    """
+    if guess_scheme(ids) == "angles":
+        return cyclic(ids.astype(float) / turn_of(ids))
+    if guess_scheme(ids) == "numbers":
+        span = float(np.ptp(ids))
+        return sequential((ids - ids.min()) / span if span else np.full(len(ids), 0.5))
+    return categorical(len(ids))
+
+
+def guess_scheme(ids: np.ndarray) -> Scheme:
+    """Say how the values of a column are best coloured; see `of_conditions`."""
+    ids = np.asarray(ids)
+    if ids.dtype.kind not in "fiu":
+        return "categories"
+    known = np.unique(ids[np.isfinite(ids)])
+    if is_circle(known):
+        return "angles"
+    return "numbers" if (known != known.round()).any() else "categories"
+
+
+def is_circle(numbers: np.ndarray) -> bool:
+    """Whether numbers are directions: evenly spaced all around, in degrees or radians.
+
+    Parameters
+    ----------
+    numbers : distinct, in order.
+    """
+    if not 4 <= len(numbers) <= _MOST_DIRECTIONS:
+        return False
+    steps = np.diff(numbers.astype(float))
+    is_even = np.allclose(steps, steps[0], rtol=0.02)
+    return bool(is_even and any(np.isclose(len(numbers) * steps[0], t, rtol=0.01) for t in _TURNS))
+
+
+def turn_of(angles: np.ndarray) -> float:
+    """Return what a whole turn is: degrees go beyond two turns in radians, which hardly ever do."""
+    known = angles[np.isfinite(angles)].astype(float)
+    return _TURNS[0] if len(known) and np.abs(known).max() > 4 * np.pi else _TURNS[1]
+
+
+def _sequence(first: tuple[str, ...], n: int) -> list[str]:
+    later = np.arange(max(n - len(first), 0))
     lightness = np.array([0.70, 0.52, 0.61])[later % 3]
     chroma = np.array([0.12, 0.14, 0.09])[later // 3 % 3]
     hue = later * _GOLDEN_ANGLE
     more = _hex_of_oklab(lightness, chroma * np.cos(hue), chroma * np.sin(hue))
-    return [*_CATEGORIES[:n], *more]
+    return [*first[:n], *more]
 
 
 def sequential(fractions: np.ndarray) -> list[str]:
