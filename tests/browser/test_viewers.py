@@ -166,10 +166,32 @@ def test_pictures_are_saved_with_the_lines_in_them(lab, run, tmp_path):
     blue = np.abs(image - [0x3F, 0x90, 0xDA]).sum(axis=-1) < 40
     assert blue.sum() > 500  # the average, and single trials that overlap
     svg = saved["SVG"].read_text()
-    assert "inferred rate (spikes/s)" in svg
+    for words in ("inferred rate (spikes/s)", "Neuron 1 of dataset001", "true rate", "time (ms)"):
+        assert words in svg
+    # The one condition that is shown has its colour named.
+    assert re.findall(r"<rect[^>]*rx=\"2\"[^>]*/><text[^>]*>([^<]*)</text>", svg) == ["0"]
     layer = svg[svg.index('class="lfads-layer"') :]
     # 20 trials, their average and the truth, these two with a halo each, and time zero
     assert len(re.findall('<path d="M', layer[: layer.index("</g>")])) == 20 + 2 + 2 + 1
+
+
+def test_pictures_fit_a_column_of_a_journal(lab, run, tmp_path):
+    show(lab, run, "v = RatesViewer(pm, neuron=1); v")
+    width = canvas(lab).bounding_box()["width"]
+    lab.page.get_by_label("width of pictures that are saved").first.select_option("1 column")
+    with lab.page.expect_download() as download:
+        lab.page.get_by_role("button", name="save as SVG").first.click()
+    download.value.save_as(tmp_path / "column.svg")
+    svg = (tmp_path / "column.svg").read_text()
+    assert 'width="89mm"' in svg
+    # Drawn at that size, not shrunk: the text stays as large as it is to be.
+    wide = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
+    assert 336 <= wide < 450
+    lab.page.wait_for_function(
+        "width => Math.abs(document.querySelector('.lfads-raster canvas')"
+        ".getBoundingClientRect().width - width) < 1",
+        arg=width,
+    )
 
 
 def test_a_trial_is_scrubbed_through(lab, run):

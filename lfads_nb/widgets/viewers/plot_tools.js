@@ -17,16 +17,61 @@ async function figureView(model, el) {
   return views.find((view) => plot && plot.contains(view.el)) || views[0];
 }
 
-async function svgText(model, el) {
+// Journals' columns; the figure is drawn at that size in pixels of 1/96 inch, so that its text and
+// lines are as large as they are to be in print.
+const SIZES = {
+  "as shown": null,
+  "1 column": { mm: 89, width: 336, height: 240 },
+  "2 columns": { mm: 183, width: 692, height: 340 },
+};
+const LONGEST_WAIT_MS = 4000;
+
+// Have the figure drawn at another size, take what `make` makes of it, and set it back.
+async function atSize(view, size, make) {
+  const stage = view.el.closest(".lfads-stage");
+  if (!size || !stage) return make();
+  const before = stage.getAttribute("style");
+  const drawnAs = () => [view.width, view.height].map(Math.round).join();
+  const wanted = [size.width, size.height].join();
+  const end = performance.now() + LONGEST_WAIT_MS;
+  const figureBefore = view.el.getAttribute("style");
+  const place = { width: `${size.width}px`, height: `${size.height}px` };
+  Object.assign(stage.style, place, { flex: "none" });
+  Object.assign(view.el.style, place);
+  try {
+    while (drawnAs() !== wanted && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    return await make();
+  } finally {
+    stage.setAttribute("style", before || "");
+    view.el.setAttribute("style", figureBefore || "");
+  }
+}
+
+async function svgText(model, el, size) {
   const view = await figureView(model, el);
-  const text = await view.get_svg();
-  const canvas = view.el.parentElement.querySelector(".lfads-raster canvas");
-  const parsed = new DOMParser().parseFromString(text, "text/html").querySelector("svg");
-  const background = parsed.querySelector(".plotarea_background");
-  if (canvas && canvas.lfadsSvg && background) background.after(canvas.lfadsSvg());
-  const paper = getComputedStyle(el).getPropertyValue("--jp-layout-color0").trim() || "white";
-  parsed.style.background = paper;
-  return new XMLSerializer().serializeToString(parsed);
+  return atSize(view, size, async () => {
+    const text = await view.get_svg();
+    const canvas = view.el.parentElement.querySelector(".lfads-raster canvas");
+    const parsed = new DOMParser().parseFromString(text, "text/html").querySelector("svg");
+    const background = parsed.querySelector(".plotarea_background");
+    if (canvas && canvas.lfadsSvg && background) background.after(canvas.lfadsSvg());
+    const style = getComputedStyle(el);
+    const paper = style.getPropertyValue("--jp-layout-color0").trim() || "white";
+    const ink = style.getPropertyValue("--jp-content-font-color1").trim() || "#222";
+    const [width, height] = [view.el.clientWidth, view.el.clientHeight];
+    const margin = view.model.get("fig_margin").bottom;
+    const plot = el.closest(".lfads-plot");
+    const whole = composed(parsed, { width, height, margin, plot, paper, ink });
+    if (size) {
+      const [, , wide, high] = whole.getAttribute("viewBox").split(" ").map(Number);
+      whole.setAttribute("width", `${size.mm}mm`);
+      whole.setAttribute("height", `${((size.mm * high) / wide).toFixed(2)}mm`);
+    }
+    return new XMLSerializer().serializeToString(whole);
+  });
 }
 
 async function pngBlob(svg) {
@@ -81,12 +126,16 @@ function render({ model, el }) {
   const saving = (make, ending) => async () => {
     try {
       const name = `${model.get("file_name")}.${ending}`;
-      download(await make(await svgText(model, el)), name);
+      download(await make(await svgText(model, el, SIZES[size.value])), name);
       tell(`saved ${name}`);
     } catch (error) {
       tell(`not saved: ${error.message}`);
     }
   };
+  const size = document.createElement("select");
+  size.title = "width of pictures that are saved: as shown, or of a journal's column (89, 183 mm)";
+  size.setAttribute("aria-label", size.title);
+  size.append(...Object.keys(SIZES).map((text) => new Option(text)));
   const pan = button("pan/zoom", "drag to pan, wheel to zoom", () => {
     model.set("panning", !model.get("panning"));
     model.save_changes();
@@ -108,6 +157,7 @@ function render({ model, el }) {
     said,
     pan,
     button("reset", "show everything again", () => model.send({ event: "reset" })),
+    size,
     button("PNG", "save as PNG", saving(pngBlob, "png")),
     button("SVG", "save as SVG", saving(async (svg) => new Blob([svg], { type: "image/svg+xml" }), "svg")),
     showCode,

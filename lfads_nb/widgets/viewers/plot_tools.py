@@ -11,11 +11,16 @@ import traitlets as t
 from bqplot import Figure
 from ipywidgets import widget_serialization
 
+_HERE = Path(__file__).parent
+
 
 class PlotTools(anywidget.AnyWidget):
     """Pan and zoom, reset, save as PNG or SVG under `file_name`, show `code`."""
 
-    _esm = Path(__file__).parent / "plot_tools.js"
+    # anywidget takes one module, so what the tools are made of is joined.
+    _esm = "\n".join(
+        (_HERE / name).read_text(encoding="utf-8") for name in ("saved_picture.js", "plot_tools.js")
+    )
 
     figure = t.Instance(Figure).tag(sync=True, **widget_serialization)
     file_name = t.Unicode("figure").tag(sync=True)

@@ -21,6 +21,7 @@ from lfads_nb.widgets.viewers.trial_bundle import TrialBundle
 from lfads_nb.widgets.viewers.viewer import Viewer
 
 _MOST_RASTER_ROWS = 300
+_TIME = "time (ms)"  # below the first plot; the others show it when they are saved
 
 
 class RatesViewer(Viewer):
@@ -55,11 +56,11 @@ class RatesViewer(Viewer):
         self.show_spikes = toggle("spikes", value=True)
         self.show_spikes.observe(self.redraw, "value")
         self.raster = Plot(
-            "", "trials", height=130, margins=(4, 18, 6, 62), y_ticks=False,
+            _TIME, "trials", height=130, margins=(4, 18, 6, 62), y_ticks=False,
             x_scale=self.plot.x_scale,
         )  # fmt: skip
         self.behavior = Plot(
-            "", "", height=130, margins=(4, 18, 6, 62), x_scale=self.plot.x_scale
+            _TIME, "", height=130, margins=(4, 18, 6, 62), x_scale=self.plot.x_scale
         )  # fmt: skip
         self.signal = w.Dropdown(
             description="behaviour", options=[NO_SIGNAL], style={"description_width": "initial"},

@@ -31,6 +31,7 @@ from lfads_nb.widgets.viewers.trial_images import (
 from lfads_nb.widgets.viewers.viewer import Viewer
 
 _MARGINS = (4, 18, 8, 62)
+_TIME = "time (ms)"  # on the last plot; the others show it when they are saved
 _MS_A_TRIAL = 700  # while it plays
 _SPREADS = ("factors_sd", "controller_outputs_sd")
 
@@ -71,22 +72,22 @@ class TrialViewer(Viewer):
         self.wanted = {name: toggle(name, value=True) for name in (SMOOTHED, TRUE)}
         for control in (self.order, self.per_neuron, self.lock, *self.wanted.values()):
             control.observe(self.redraw, "value")
-        self.spikes = Plot("", "neuron", height=130, margins=_MARGINS)
+        self.spikes = Plot(_TIME, "neuron", height=130, margins=_MARGINS)
         x_scale = self.spikes.x_scale
         self.smoothed, self.rates, self.truth = (
-            Plot("", "neuron", height=130, margins=_MARGINS, x_scale=x_scale) for _ in range(3)
+            Plot(_TIME, "neuron", height=130, margins=_MARGINS, x_scale=x_scale) for _ in range(3)
         )
-        self.factors = Plot("", "a.u.", height=120, margins=_MARGINS, x_scale=x_scale)
-        self.inputs = Plot("", "a.u.", height=110, margins=_MARGINS, x_scale=x_scale)
-        self.external = Plot("", "", height=100, margins=_MARGINS, x_scale=x_scale)
-        self.behavior = Plot("", "", height=120, margins=_MARGINS, x_scale=x_scale)
+        self.factors = Plot(_TIME, "a.u.", height=120, margins=_MARGINS, x_scale=x_scale)
+        self.inputs = Plot(_TIME, "a.u.", height=110, margins=_MARGINS, x_scale=x_scale)
+        self.external = Plot(_TIME, "", height=100, margins=_MARGINS, x_scale=x_scale)
+        self.behavior = Plot(_TIME, "", height=120, margins=_MARGINS, x_scale=x_scale)
         self.signal = w.Dropdown(
             description="behaviour", options=[], style={"description_width": "initial"},
             layout={"width": "auto"},
         )  # fmt: skip
         self.signal.observe(self.redraw, "value")
         self.time = Plot(
-            "time (ms)", "", height=46, margins=(0, 18, 40, 62), y_ticks=False, x_scale=x_scale,
+            _TIME, "", height=46, margins=(0, 18, 40, 62), y_ticks=False, x_scale=x_scale,
             has_tools=False,
         )  # fmt: skip
         for images in (self.spikes, self.smoothed, self.rates, self.truth):
@@ -199,7 +200,8 @@ class TrialViewer(Viewer):
             if is_there:
                 rates = scale.apply(images[name])[self.viewed.bins()][:, self._order].T
                 self._draw_image(plot, rates, scale)
-                plot.explain_key(key_html(name.capitalize(), []) + colour_bar(scale.limits, unit))
+                title = f"{name.capitalize()} of {self.viewed.name_of_trial(trial)}"
+                plot.explain_key(key_html(title, []) + colour_bar(scale.limits, unit))
         self.rates.say(
             f"{len(self._order)} neurons, sorted by {self.order.value}, the first on top. "
             f"Neuron {self.selection.neuron} is marked in the spikes; click a row to choose one. "
