@@ -9,23 +9,17 @@ import ipywidgets as w
 import numpy as np
 from bqplot import Scatter
 
-from lfads_nb.errors import LfadsError
 from lfads_nb.palette import PAPER, TEXT
 from lfads_nb.results import PosteriorMeans
 from lfads_nb.widgets.viewers.average_lines import AverageLines
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.plot import Plot
-from lfads_nb.widgets.viewers.projections import (
-    PrincipalAxes,
-    Procrustes,
-    principal_axes,
-    procrustes,
-)
+from lfads_nb.widgets.viewers.projections import PrincipalAxes, principal_axes
+from lfads_nb.widgets.viewers.references import References
 from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.stepper import Stepper
 from lfads_nb.widgets.viewers.toggle import bar, toggle
 from lfads_nb.widgets.viewers.trial_bundle import TrialBundle
-from lfads_nb.widgets.viewers.trial_source import TrialSource
 from lfads_nb.widgets.viewers.viewed import Viewed
 from lfads_nb.widgets.viewers.viewer import Viewer
 
@@ -64,24 +58,24 @@ class FactorsViewer(Viewer):
         chrome: bool = True,
         **chosen: Any,
     ) -> None:
-        self.references = dict(references or {})
-        self._reference_sources: dict[tuple[str, str], TrialSource] = {}
+        self._runs = dict(references or {})
         super().__init__(posterior_means, selection=selection, chrome=chrome, **chosen)
 
     def build(self) -> Sequence[w.Widget]:
+        self.references = References(self.viewed, self._runs)
         self.factor = Stepper(label="factor")
         self.factor.observe(self._choose_factor, "index")
         self.bundle = TrialBundle(self.viewed, "factor (a.u.)", self.redraw, height=350)
         self.plot = self.bundle.plot
         self.reference = w.Dropdown(
-            description="lay over", options=[_NO_REFERENCE, *self.references],
+            description="lay over", options=[_NO_REFERENCE, *self._runs],
             style={"description_width": "initial"}, layout={"width": "auto", "max_width": "330px"},
         )  # fmt: skip
         self.plane = w.Dropdown(options=_PLANES, layout={"width": "auto"})
         self.all_sessions = toggle("all sessions", value=True)
         for control in (self.reference, self.plane, self.all_sessions):
             control.observe(self.redraw, "value")
-        if not self.references:
+        if not self._runs:
             self.reference.layout.display = "none"
         if len(self.viewed.sources) == 1:
             self.all_sessions.layout.display = "none"
@@ -134,12 +128,11 @@ class FactorsViewer(Viewer):
     def draw_space(self) -> None:
         """Draw the condition averages of all factors in the plane of two components."""
         viewed = self.viewed
-        own = self._averages_of(viewed.source)
-        shown = self._groups(own)
+        own = self.references.averages_of(viewed.source)
+        shown = self.references.groups(own)
         everyone = [own[shown]]
         if self.all_sessions.value:
-            others = [s for s in viewed.sources.values() if s is not viewed.source]
-            everyone += [self._of_labels(source, shown) for source in others]
+            everyone += self.references.other_sessions(shown)
         axes = principal_axes(np.concatenate(everyone), 3)
         if axes.axes.shape[1] < 2:
             self.space.blank()
@@ -155,11 +148,11 @@ class FactorsViewer(Viewer):
         self.others.show(rest[..., 0], rest[..., 1], colours * (len(flat) - 1))
         kinds = ["average"]
         note = self._explained(axes, plane) + " Dots mark the first bin."
-        over = self._lay_over(own, shown)
-        if over is None:
+        name = self.reference.value
+        if name == _NO_REFERENCE:
             self.laid_over.hide()
         else:
-            laid, fit, name = over
+            laid, fit = self.references.lay_over(name, own, shown)
             flat.append(axes.project(laid)[..., plane])
             self.laid_over.show(flat[-1][..., 0], flat[-1][..., 1], [TEXT] * len(shown))
             kinds.append("reference")
@@ -169,51 +162,6 @@ class FactorsViewer(Viewer):
             note += f" Thin: {len(everyone) - 1} other sessions."
         self.space.say(note)
         self.space.explain_key(key_html("Condition averages", kinds))
-
-    def _averages_of(self, source: TrialSource) -> np.ndarray:
-        selection = self.viewed.selection
-        conditions = source.conditions(selection)
-        averages = source.averages("factors", source.chosen(selection), conditions)
-        return averages[:, self.viewed.bins()]
-
-    def _groups(self, averages: np.ndarray) -> np.ndarray:
-        """Return the conditions that are shown and have trials."""
-        is_shown = self.viewed.conditions.is_shown(self.selection.shown)
-        return np.flatnonzero(is_shown & np.isfinite(averages).any(axis=(1, 2)))
-
-    def _of_labels(self, source: TrialSource, shown: np.ndarray) -> np.ndarray:
-        """Return another session's averages of the same conditions; NaN for those it lacks."""
-        labels = source.conditions(self.selection).labels
-        averages = self._averages_of(source)
-        missing = np.full((1, *averages.shape[1:]), np.nan)
-        position = {label: i for i, label in enumerate(labels)}
-        wanted = [position.get(self.viewed.conditions.labels[g], len(labels)) for g in shown]
-        return np.concatenate([averages, missing])[wanted]
-
-    def _lay_over(
-        self, own: np.ndarray, shown: np.ndarray
-    ) -> tuple[np.ndarray, Procrustes, str] | None:
-        name = self.reference.value
-        if name == _NO_REFERENCE:
-            return None
-        source = self._reference(name)
-        every = np.flatnonzero(np.isfinite(own).any(axis=(1, 2)))
-        theirs = self._of_labels(source, every)
-        if theirs.shape[1] != own.shape[1]:
-            raise LfadsError(
-                f"{name} has {theirs.shape[1]} bins and this run {own.shape[1]}: they cannot be "
-                "laid over each other"
-            )
-        fit = procrustes(theirs, own[every])
-        return fit.apply(theirs[np.isin(every, shown)]), fit, name
-
-    def _reference(self, name: str) -> TrialSource:
-        key = (name, self.selection.dataset)
-        if key not in self._reference_sources:
-            pm = self.references[name]
-            dataset = key[1] if key[1] in pm.datasets else 0
-            self._reference_sources[key] = TrialSource(pm.session(dataset))
-        return self._reference_sources[key]
 
     def _show_starts(self, trajectories: np.ndarray, colours: list[str]) -> None:
         with self.starts.hold_sync():

@@ -62,7 +62,7 @@ class SpaceScene {
     context.lineJoin = "round";
     this.drawAxes(context, view);
     if (this.model.get("show_trials")) this.drawTrials(context, view, trials, colours, last, moving);
-    this.drawCurves(context, view, others, null, last, { width: 1.3, dash: [5, 4] });
+    this.drawCurves(context, view, others, colours, last, { width: 1.6, dash: [5, 4] });
     if (this.model.get("show_averages")) {
       this.drawCurves(context, view, averages, colours, last, { width: 2.2, halo: 2 });
       this.drawDots(context, view, averages, colours, 0, 4.5);
@@ -152,11 +152,10 @@ class SpaceScene {
   // A few curves, the farthest first, each with a halo in the colour of the paper.
   drawCurves(context, view, set, colours, last, { width, halo = 0, dash = [] }) {
     context.globalAlpha = 1;
-    const text = resolved("var(--jp-content-font-color1, #222)", this.el);
     for (const line of this.byDepth(view, set)) {
       for (const isHalo of halo ? [true, false] : [false]) {
         context.lineWidth = isHalo ? width + halo : width;
-        context.strokeStyle = isHalo ? this.paper() : colours ? colours[set.group[line]] : text;
+        context.strokeStyle = isHalo ? this.paper() : colours[set.group[line]];
         context.setLineDash(isHalo ? [] : dash);
         context.beginPath();
         this.trace(context, view, set.points, line, last, 1);

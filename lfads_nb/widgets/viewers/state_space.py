@@ -12,6 +12,7 @@ import numpy as np
 from lfads_nb.results import PosteriorMeans
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.projections import principal_axes
+from lfads_nb.widgets.viewers.references import References
 from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.toggle import bar, toggle
 from lfads_nb.widgets.viewers.turning_space import TurningSpace
@@ -20,6 +21,7 @@ from lfads_nb.widgets.viewers.viewer import Viewer
 
 FIELDS = {"factors": "factors", "generator states": "generator_states"}
 _COMPONENTS, _SINGLE = "principal components", "single dimensions"
+_NOTHING, _SESSIONS = "nothing", "all sessions"
 _MOST_COMPONENTS = 6
 _HELP = (
     "Drag to turn, click and then wheel or +/− to zoom, arrows to turn by keys, space to play. "
@@ -33,6 +35,7 @@ class StateSpaceViewer(Viewer):
     Parameters
     ----------
     posterior_means : what `Run.posterior_means()` returns.
+    references : other runs by name, to lay over this one (Procrustes).
     selection : shared with other viewers.
     chosen : what to select at first; see `Selection`.
     """
@@ -46,10 +49,12 @@ class StateSpaceViewer(Viewer):
         self,
         posterior_means: PosteriorMeans | Viewed,
         *,
+        references: Mapping[str, PosteriorMeans] | None = None,
         selection: Selection | None = None,
         chrome: bool = True,
         **chosen: Any,
     ) -> None:
+        self._runs = dict(references or {})
         super().__init__(posterior_means, selection=selection, chrome=chrome, **chosen)
 
     def build(self) -> Sequence[w.Widget]:
@@ -58,6 +63,16 @@ class StateSpaceViewer(Viewer):
         self.field = w.Dropdown(options=fields, layout={"width": "auto"})
         self.basis = w.Dropdown(options=[_COMPONENTS, _SINGLE], layout={"width": "auto"})
         self.dims = [w.Dropdown(description=name, **_NARROW) for name in ("x", "y", "z")]
+        self.references = References(self.viewed, self._runs)
+        sessions = [_SESSIONS] if len(self.viewed.sources) > 1 else []
+        self.over = w.Dropdown(
+            description="lay over", options=[_NOTHING, *sessions, *self._runs],
+            layout={"width": "auto", "max_width": "280px"},
+            style={"description_width": "initial"},
+        )  # fmt: skip
+        self.over.observe(self.redraw, "value")
+        if len(self.over.options) == 1:
+            self.over.layout.display = "none"
         self.single = toggle("single trials", value=True)
         self.averages = toggle("averages", value=True)
         self.space = TurningSpace()
@@ -71,7 +86,7 @@ class StateSpaceViewer(Viewer):
             control.observe(self._other_dimension, "value")
         w.jslink((self.single, "value"), (self.space, "show_trials"))
         w.jslink((self.averages, "value"), (self.space, "show_averages"))
-        controls = bar(self.field, self.basis, *self.dims, self.single, self.averages)
+        controls = bar(self.field, self.basis, *self.dims, self.single, self.averages, self.over)
         if len(fields) == 1:
             self.field.layout.display = "none"
         return [controls, self.space, self.why, self.note]
@@ -118,14 +133,15 @@ class StateSpaceViewer(Viewer):
             return
         field = self.field.value
         conditions = viewed.conditions
-        averages = source.averages(field, source.chosen(self.selection), conditions)[:, bins]
-        is_shown = conditions.is_shown(self.selection.shown)
-        groups = np.flatnonzero(is_shown & np.isfinite(averages).any(axis=(1, 2)))
+        averages = self.references.averages_of(source, field)
+        groups = self.references.groups(averages)
         values = source.pm.field(field)[trials][:, bins]
+        others, of_whom = self._laid_over(averages, groups)
         place, words = self._placing(averages[groups])
         every = self.space.show(
             place(values), np.maximum(conditions.group[trials], 0),
-            place(averages[groups]), groups,
+            place(averages[groups]), groups, others=place(others),
+            others_group=np.tile(groups, len(others) // max(len(groups), 1)),
             time_ms=source.time_ms[bins], colours=conditions.colours, labels=conditions.labels,
             axes=[control.label for control in self.dims],
             highlight=[int(i) for i in np.flatnonzero(np.isin(trials, self.selection.picked))],
@@ -138,7 +154,19 @@ class StateSpaceViewer(Viewer):
             code=self.call(),
         )  # fmt: skip
         thinned = f" Every {every}th bin is drawn." if every > 1 else ""
-        self.note.value = f"{len(trials):,} trials. {words}{thinned} {_HELP}"
+        self.note.value = f"{len(trials):,} trials. {words}{of_whom}{thinned} {_HELP}"
+
+    def _laid_over(self, averages: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, str]:
+        """Return averages of other sessions or of another run, and what to say of them."""
+        over, field = self.over.value, self.field.value
+        if over == _NOTHING:
+            return averages[:0], ""
+        if over == _SESSIONS:
+            sessions = self.references.other_sessions(groups, field)
+            return np.concatenate(sessions), f" Dashed: {len(sessions)} other sessions."
+        laid, fit = self.references.lay_over(over, averages, groups, field)
+        words = f" Dashed: {html.escape(over)}, laid over these (R² {fit.r2:.2f})."
+        return laid, words
 
     def _placing(self, averages: np.ndarray) -> tuple[Any, str]:
         """Return what puts (..., dims) into three dimensions, and what to say of it."""

@@ -104,7 +104,7 @@ class Viewers(w.VBox):
         def make() -> w.Widget:
             if self._viewed is None:
                 raise RunFolderError(self._why_no_trials)
-            if viewer is FactorsViewer:
+            if viewer in (FactorsViewer, StateSpaceViewer):
                 return viewer(self._viewed, references=self._references(), chrome=False)
             return viewer(self._viewed, chrome=False)
 

@@ -65,6 +65,7 @@ class TurningSpace(anywidget.AnyWidget):
         colours: Sequence[str],
         labels: Sequence[str],
         others: np.ndarray | None = None,
+        others_group: np.ndarray | None = None,
         **more: Any,
     ) -> int:
         """Replace everything that is drawn.
@@ -73,7 +74,7 @@ class TurningSpace(anywidget.AnyWidget):
         ----------
         trials, averages, others : (lines, bins, 3); NaN leaves a gap.
             Put into a box of -1 to 1 by one scale for all three dimensions.
-        trials_group, averages_group : (lines,) positions in `colours` and `labels`.
+        trials_group, averages_group, others_group : (lines,) positions in `colours` and `labels`.
         time_ms : (bins,)
         more : other traits.
 
@@ -92,7 +93,9 @@ class TurningSpace(anywidget.AnyWidget):
                 setattr(self, name, _buffer((points[:, kept] - centre) / half, "<f4"))
             self.trials_group = _buffer(trials_group, "<u2")
             self.averages_group = _buffer(averages_group, "<u2")
-            self.others_group = _buffer(np.zeros(len(others)), "<u2")
+            self.others_group = _buffer(
+                np.zeros(len(others)) if others_group is None else others_group, "<u2"
+            )
             self.n_bins = len(time_ms[kept])
             self.time = _buffer(time_ms[kept], "<f4")
             self.zero_bin = zero // every if zero > 0 else -1

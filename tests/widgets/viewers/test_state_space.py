@@ -6,6 +6,7 @@ import numpy as np
 
 from lfads_nb.widgets.viewers import StateSpaceViewer, Viewers, turning_space
 from lfads_nb.widgets.viewers.turning_space import TurningSpace
+from tests.widgets.viewers.conftest import PARAMS
 
 
 def pairwise(points):
@@ -86,3 +87,38 @@ def test_gaps_and_a_single_point_do_not_break_the_box():
 def test_it_is_a_tab_of_its_own(open_run):
     run, _ = open_run()
     assert isinstance(Viewers(run.folder.path).show("3-D"), StateSpaceViewer)
+
+
+def test_another_run_lies_over_this_one_in_the_colours_of_its_conditions(open_run):
+    _, pm = open_run()
+    other = open_run(PARAMS.copy(seed=5))[1]
+    view = StateSpaceViewer(pm, references={"seed = 5": other})
+    assert view.space.drawn("others").shape == (0, pm.n_bins, 3)
+    view.over.value = "seed = 5"
+    # The other run inferred the same, which no turn undoes.
+    np.testing.assert_allclose(view.space.drawn("others"), view.space.drawn("averages"), atol=1e-4)
+    assert view.space.others_group == view.space.averages_group
+    assert "Dashed: seed = 5, laid over these (R² 1.00)" in view.note.value
+    view.over.value = "nothing"
+    assert not view.space.others
+
+
+def test_sessions_of_a_stitched_run_lie_over_each_other_as_they_are(open_run):
+    _, pm = open_run(datasets={"monday": {"seed": 1}, "tuesday": {"seed": 2}})
+    view = StateSpaceViewer(pm, shown=("1", "3"))
+    view.basis.value = "single dimensions"
+    view.over.value = "all sessions"
+    assert view.space.drawn("others").shape == (2, view.space.n_bins, 3)
+    assert list(np.frombuffer(view.space.others_group, "<u2")) == [1, 3]
+    assert "1 other sessions" in view.note.value
+    tuesday = pm.session("tuesday")
+    ids = tuesday.condition_ids
+    expected = np.stack([tuesday.factors[ids == c].mean(axis=0)[:, :3] for c in (1, 3)])
+    drawn = view.space.drawn("others")
+    ratio = pairwise(drawn)[0, 5] / pairwise(expected)[0, 5]
+    np.testing.assert_allclose(pairwise(drawn), ratio * pairwise(expected), rtol=1e-2, atol=1e-4)
+
+
+def test_a_space_without_others_can_be_the_only_run(open_run):
+    _, pm = open_run()
+    assert StateSpaceViewer(pm).over.layout.display == "none"
