@@ -361,6 +361,13 @@ function render({ model, el: root }) {
   const seen = () => { if (!document.hidden && root.offsetParent && !lost()) model.send({ op: "seen" }); };
   const beat = setInterval(seen, 20000);
 
+  // columns beyond the right edge have a sign there
+  const edge = () => root.toggleAttribute("data-more", scroll.scrollLeft + scroll.clientWidth < scroll.scrollWidth - 2);
+  const sizes = new ResizeObserver(edge);
+  sizes.observe(scroll);
+  sizes.observe(table);
+  scroll.addEventListener("scroll", edge, { passive: true });
+
   build();
   seen();
   model.on("change:rows", syncRows);
@@ -371,6 +378,7 @@ function render({ model, el: root }) {
   model.on("msg:custom", onPatch);
   return () => {
     clearInterval(beat);
+    sizes.disconnect();
     model.off("change:rows", syncRows);
     model.off("change:columns", onColumns);
     model.off("change:empty", order);

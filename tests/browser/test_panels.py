@@ -278,11 +278,36 @@ def test_parameters_are_checked_beside_the_field_while_typing(lab, page, home, d
     field.get_by_role("button", name="Reset spike_bin_ms to its default").click()
     expect(field.get_by_role("textbox")).to_have_value("2")
     # folded away, found by a word of its description, and shown for good once it is changed
-    expect(page.locator("[data-field=keep_prob]")).to_be_hidden()
-    page.get_by_label("Find a parameter").fill("dropout keeps")
-    expect(page.locator("[data-field=keep_prob]")).to_be_visible()
-    type_into(page, "keep_prob", "2")
-    expect(page.locator("[data-field=keep_prob] .lf-problem")).to_contain_text("at most 1")
+    folded = page.locator("[data-field=learning_rate_decay_factor]")
+    expect(folded).to_be_hidden()
+    page.get_by_label("Find a parameter").fill("worse than all of the last")
+    expect(folded).to_be_visible()
+    type_into(page, "learning_rate_decay_factor", "2")
+    expect(folded.locator(".lf-problem")).to_contain_text("below 1")
+
+
+def test_a_late_answer_of_the_kernel_does_not_take_away_what_is_being_typed(lab, page, home, data):
+    path = str(make_collection(data, "late").path)
+    show(lab, home, f"panel = ParametersPanel({path!r})\npanel")
+    page.get_by_label("Find a parameter").fill("gen_dim")
+    page.get_by_label("Sweep gen_dim").click()
+    page.get_by_label("How to sweep gen_dim").select_option("range")
+    high = page.get_by_label("Highest value of gen_dim")
+    page.get_by_label("Lowest value of gen_dim").fill("16")
+    high.fill("12")
+    lab.wait_until("panel.form.sweeps.get('gen_dim', {}).get('high') == '12'")
+    # the state of some edits ago, as an answer that was under way all the while brings it
+    late = "dict(values={}, sweeps={}, edit=panel.form.edit - 3)"
+    lab.kernel_answers(f"panel.form.comm.send(dict(method='update', state={late}))")
+    page.wait_for_timeout(300)
+    high.press("End")
+    high.type("8")
+    lab.wait_until("panel.form.sweeps.get('gen_dim', {}).get('high') == '128'")
+    assert lab.kernel_answers("panel.form.sweeps['gen_dim']['low']") == "16"
+    # what the kernel fills in on purpose replaces it
+    page.get_by_role("button", name="Reset all", exact=True).click()
+    expect(high).to_have_count(0)
+    lab.wait_until("panel.form.sweeps == {}")
 
 
 def test_a_sweep_is_counted_while_it_is_typed(lab, page, home, data):

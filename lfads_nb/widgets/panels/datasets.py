@@ -72,6 +72,7 @@ class DatasetsPanel(Panel):
         self.demo_kind = w.Dropdown(
             options=[("Lorenz system", "lorenz"), ("reaching hand", "reaching")],
             layout={"width": "auto"}, tooltip="reaching has behaviour to decode",
+            description="of a", style={"description_width": "initial"},
         )  # fmt: skip
         self.n_demo = w.BoundedIntText(
             3, 1, 50, description="sessions", layout=w.Layout(width="130px"),

@@ -155,8 +155,7 @@ class ParametersPanel(Panel):
         content = draft.to_json()
         self._loading = True
         try:
-            with self.form.hold_sync():
-                self.form.sweeps, self.form.values = content["sweeps"], content["values"]
+            self.form.fill(content["values"], content["sweeps"])
             self.n_draws.value, self.seed.value = draft.n_draws, draft.seed
             self.draws.value = draft.draws
         finally:
@@ -311,9 +310,8 @@ class ParametersPanel(Panel):
     def _take_advice(self, advice: Advice) -> None:
         """Write what is advised into the form, in place of a sweep of the same field."""
         values = {name: value_text(value) for name, value in advice.changes.items()}
-        with self.form.hold_sync():
-            self.form.sweeps = {n: s for n, s in self.form.sweeps.items() if n not in values}
-            self.form.values = {**self.form.values, **values}
+        sweeps = {n: s for n, s in self.form.sweeps.items() if n not in values}
+        self.form.fill({**self.form.values, **values}, sweeps)
         self.check()
 
     def add_settings(self) -> None:

@@ -32,14 +32,32 @@ function render({ model, el: root }) {
   const rank = { common: 0, occasional: 1, rare: 2 };
   let timer = null;
 
-  const get = (trait, name) => model.get(trait)[name];
+  // The page owns what is typed. A late answer of the kernel may bring back what stood here before
+  // (it says so by the number of its edit); what the kernel fills in itself has a new `filled`.
+  const own = {};
+  const adopt = () => {
+    for (const trait of ["values", "sweeps", "edit", "filled"]) own[trait] = model.get(trait);
+  };
+  adopt();
+  const get = (trait, name) => own[trait][name];
+  const restore = () => { for (const name of ["values", "sweeps", "edit"]) model.set(name, own[name]); };
+  function put_all(trait, all) {
+    own[trait] = all;
+    own.edit += 1;
+    restore();
+  }
   function set(trait, name, value) {
-    const all = { ...model.get(trait) };
+    const all = { ...own[trait] };
     if (value === undefined) delete all[name];
     else all[name] = value;
-    model.set(trait, all);
+    put_all(trait, all);
     clearTimeout(timer);
     timer = setTimeout(() => model.save_changes(), 120);
+  }
+  function take() {
+    if (model.get("filled") === own.filled && model.get("edit") < own.edit) return restore();
+    adopt();
+    update();
   }
   function flush() { clearTimeout(timer); model.save_changes(); }
 
@@ -76,9 +94,9 @@ function render({ model, el: root }) {
     };
     reset.onclick = () => {
       for (const trait of ["values", "sweeps"]) {
-        const all = { ...model.get(trait) };
+        const all = { ...own[trait] };
         for (const field of fields) delete all[field.name];
-        model.set(trait, all);
+        put_all(trait, all);
       }
       flush();
       update();
@@ -122,13 +140,15 @@ function render({ model, el: root }) {
     const problems = el("div", "lf-problems");
     problems.id = `${id}-problems`;
     problems.setAttribute("aria-live", "polite");
-    what.append(el("p", "", field.description), facts, problems);
+    const about = el("p", "lf-about", field.description);
+    about.title = field.description;  // cut to a line until the field has the focus
+    what.append(about, facts, problems);
     node.append(nameBox, control, what);
     let shape = null;
 
     const isSwept = () => get("sweeps", field.name) !== undefined;
     const isChanged = () => isSwept() || get("values", field.name) !== undefined;
-    const listed = () => get("problems", field.name) ?? [];
+    const listed = () => model.get("problems")[field.name] ?? [];
 
     function single() {
       let input;
@@ -266,7 +286,7 @@ function render({ model, el: root }) {
   only.onchange = update;
   tierBox.onchange = () => { opened.clear(); update(); };
   build();
-  const events = [["change:fields", build], ["change:values", update], ["change:sweeps", update], ["change:problems", update]];
+  const events = [["change:fields", build], ["change:problems", update], ...["values", "sweeps", "edit", "filled"].map((trait) => [`change:${trait}`, take])];
   for (const [name, handler] of events) model.on(name, handler);
   return () => { for (const [name, handler] of events) model.off(name, handler); };
 }

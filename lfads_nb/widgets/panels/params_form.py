@@ -26,7 +26,8 @@ class ParamsForm(anywidget.AnyWidget):
     """A field for each hyperparameter.
 
     `values` holds the text of each field that was changed, `sweeps` how a field is swept (the
-    attributes of `FieldSweep`), `problems` what is wrong with a field.
+    attributes of `FieldSweep`), `problems` what is wrong with a field. `edit` counts what was typed
+    in the page, which keeps it against older answers; `filled` counts calls of `fill`.
     """
 
     _esm = Path(__file__).with_name("params_form.js")
@@ -35,10 +36,18 @@ class ParamsForm(anywidget.AnyWidget):
     values = t.Dict().tag(sync=True)
     sweeps = t.Dict().tag(sync=True)
     problems = t.Dict().tag(sync=True)
+    edit = t.Int(0).tag(sync=True)
+    filled = t.Int(0).tag(sync=True)
     max_height = t.Unicode("640px").tag(sync=True)
 
     def __init__(self, params_class: type[RunParams] = RunParams, **traits: Any) -> None:
         super().__init__(fields=describe_fields(params_class), **traits)
+
+    def fill(self, values: dict[str, str], sweeps: dict[str, Any]) -> None:
+        """Put this into the form, in place of whatever is typed there."""
+        with self.hold_sync():
+            self.sweeps, self.values = sweeps, values
+            self.filled += 1
 
 
 def describe_fields(params_class: type[RunParams]) -> list[dict[str, Any]]:

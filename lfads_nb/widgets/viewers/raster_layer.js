@@ -29,7 +29,7 @@ async function render({ model, el }) {
   let frame = 0;
   let settle = 0;
 
-  const describe = () => canvas.setAttribute("aria-label", model.get("description"));
+  const describe = () => canvas.setAttribute("aria-label", model.get("description") || "Plot; the words above it say of what");
 
   // JupyterLab hides everything for a moment when its theme changes, and then no size changes.
   function isHidden() {
