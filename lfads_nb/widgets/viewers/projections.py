@@ -102,3 +102,61 @@ def procrustes(values: np.ndarray, reference: np.ndarray) -> Procrustes:
     residual = ((b - b_mean - (a - a_mean) @ rotation * scale) ** 2).sum()
     r2 = float(1 - residual / total) if total > 0 else float("nan")
     return Procrustes(a_mean, rotation, float(scale), b_mean, r2)
+
+
+@dataclass(frozen=True)
+class ReadoutAxes:
+    """Directions from which a signal is read out, and one more without it.
+
+    `mean` is (dims,); `axes` (dims, targets + 1), orthonormal, the last the direction of most
+    variance that no target is read out from; `r2` is that of the read-out on its own samples.
+    """
+
+    mean: np.ndarray
+    axes: np.ndarray
+    r2: float
+
+    def project(self, values: np.ndarray) -> np.ndarray:
+        """Return (..., dims) values in these directions: (..., targets + 1)."""
+        return (values - self.mean) @ self.axes
+
+
+_RIDGE = 1e-3  # of the mean variance of a dimension
+
+
+def readout_axes(states: np.ndarray, target: np.ndarray) -> ReadoutAxes:
+    """Find the directions of states (..., dims) that a signal (..., targets) is read out from.
+
+    A linear read-out bin by bin, without lag, its weights made orthonormal one after the other, so
+    that the picture is a turn of the states and no stretch.
+
+    Raises
+    ------
+    DataError
+        Fewer samples are known in both than there are dimensions, or there are too few dimensions.
+    """
+    x, y = (each.reshape(-1, each.shape[-1]).astype(float) for each in (states, target))
+    known = np.isfinite(x).all(axis=1) & np.isfinite(y).all(axis=1)
+    x, y = x[known], y[known]
+    n, dims = x.shape
+    if n <= dims:
+        raise DataError("there are too few bins in which both states and the signal are known")
+    if dims <= y.shape[1]:
+        raise DataError(f"{dims} dimensions are too few to read out {y.shape[1]} from")
+    mean = x.mean(axis=0)
+    x, y = x - mean, y - y.mean(axis=0)
+    square = x.T @ x
+    penalty = _RIDGE * np.trace(square) / dims
+    weights = np.linalg.solve(square + penalty * np.eye(dims), x.T @ y)
+    axes, triangle = np.linalg.qr(weights)
+    axes = axes * np.where(np.diag(triangle) < 0, -1.0, 1.0)
+    rest = np.linalg.eigh(square - _of_axes(square, axes))[1][:, -1]
+    total = (y**2).sum()
+    r2 = float(1 - ((y - x @ weights) ** 2).sum() / total) if total > 0 else float("nan")
+    return ReadoutAxes(mean, np.column_stack([axes, rest]), r2)
+
+
+def _of_axes(square: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    """Return what a second-moment matrix loses where axes are taken out of its samples."""
+    keep = np.eye(len(square)) - axes @ axes.T
+    return square - keep @ square @ keep

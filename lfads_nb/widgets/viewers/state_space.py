@@ -9,9 +9,11 @@ from typing import Any, ClassVar
 import ipywidgets as w
 import numpy as np
 
+from lfads_nb.datasets.behavior import Signal
 from lfads_nb.results import PosteriorMeans
+from lfads_nb.results.jpca import jpca
 from lfads_nb.widgets.viewers.plot import Plot
-from lfads_nb.widgets.viewers.projections import principal_axes
+from lfads_nb.widgets.viewers.projections import principal_axes, readout_axes
 from lfads_nb.widgets.viewers.references import References
 from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.toggle import bar, toggle
@@ -20,7 +22,8 @@ from lfads_nb.widgets.viewers.viewed import Viewed
 from lfads_nb.widgets.viewers.viewer import Viewer
 
 FIELDS = {"factors": "factors", "generator states": "generator_states"}
-_COMPONENTS, _SINGLE = "principal components", "single dimensions"
+_COMPONENTS, _SINGLE, _ROTATIONS = "principal components", "single dimensions", "jPCA planes"
+_READOUT = "read-out of "
 _NOTHING, _SESSIONS = "nothing", "all sessions"
 _MOST_COMPONENTS = 6
 _HELP = (
@@ -61,7 +64,10 @@ class StateSpaceViewer(Viewer):
         pm = self.viewed.source.pm
         fields = {label: key for label, key in FIELDS.items() if pm.has(key)}
         self.field = w.Dropdown(options=fields, layout={"width": "auto"})
-        self.basis = w.Dropdown(options=[_COMPONENTS, _SINGLE], layout={"width": "auto"})
+        self.basis = w.Dropdown(
+            options=[_COMPONENTS, _ROTATIONS, *(_READOUT + name for name in pm.behavior), _SINGLE],
+            layout={"width": "auto", "max_width": "220px"},
+        )  # fmt: skip
         self.dims = [w.Dropdown(description=name, **_NARROW) for name in ("x", "y", "z")]
         self.references = References(self.viewed, self._runs)
         sessions = [_SESSIONS] if len(self.viewed.sources) > 1 else []
@@ -113,16 +119,26 @@ class StateSpaceViewer(Viewer):
     def _offer_dimensions(self) -> None:
         """Name the dimensions that there are, the first three chosen."""
         self._offering = True
-        n = self.viewed.source.width(self.field.value)
-        if self.basis.value == _COMPONENTS:
-            names = [f"PC {i + 1}" for i in range(min(n, _MOST_COMPONENTS))]
-        else:
-            stem = "factor" if self.field.value == "factors" else "unit"
-            names = [f"{stem} {i}" for i in range(n)]
+        names = self._names_of_dimensions()
         for place, control in enumerate(self.dims):
             control.options = [(name, i) for i, name in enumerate(names)]
             control.value = min(place, len(names) - 1)
         self._offering = False
+
+    def _names_of_dimensions(self) -> list[str]:
+        n, basis = self.viewed.source.width(self.field.value), self.basis.value
+        if basis == _COMPONENTS:
+            return [f"PC {i + 1}" for i in range(min(n, _MOST_COMPONENTS))]
+        if basis == _ROTATIONS:
+            return [f"jPC {i + 1}" for i in range(max(2, min(n, _MOST_COMPONENTS) // 2 * 2))]
+        if basis == _SINGLE:
+            stem = "factor" if self.field.value == "factors" else "unit"
+            return [f"{stem} {i}" for i in range(n)]
+        return [*self._signal().dim_names, "most of the rest"]
+
+    def _signal(self) -> Signal:
+        """Return the behaviour whose read-out is looked at."""
+        return self.viewed.source.pm.behavior[self.basis.value.removeprefix(_READOUT)]
 
     def draw(self) -> None:
         viewed, source = self.viewed, self.viewed.source
@@ -137,7 +153,7 @@ class StateSpaceViewer(Viewer):
         groups = self.references.groups(averages)
         values = source.pm.field(field)[trials][:, bins]
         others, of_whom = self._laid_over(averages, groups)
-        place, words = self._placing(averages[groups])
+        place, words = self._placing(averages[groups], values, trials)
         every = self.space.show(
             place(values), np.maximum(conditions.group[trials], 0),
             place(averages[groups]), groups, others=place(others),
@@ -168,15 +184,41 @@ class StateSpaceViewer(Viewer):
         words = f" Dashed: {html.escape(over)}, laid over these (R² {fit.r2:.2f})."
         return laid, words
 
-    def _placing(self, averages: np.ndarray) -> tuple[Any, str]:
-        """Return what puts (..., dims) into three dimensions, and what to say of it."""
+    def _placing(
+        self, averages: np.ndarray, values: np.ndarray, trials: np.ndarray
+    ) -> tuple[Any, str]:
+        """Return what puts (..., bins, dims) into three dimensions, and what to say of it."""
         chosen = [int(control.value) for control in self.dims]
         if self.basis.value == _SINGLE:
             return lambda values: values[..., chosen], ""
-        axes = principal_axes(averages, _MOST_COMPONENTS)
-        held = 100 * axes.explained[sorted(set(chosen))].sum()
-        words = f"These axes hold {held:.0f}% of the variance of the condition averages."
-        return lambda values: axes.project(values)[..., chosen], words
+        if self.basis.value == _COMPONENTS:
+            axes = principal_axes(averages, _MOST_COMPONENTS)
+            held = 100 * axes.explained[sorted(set(chosen))].sum()
+            words = f"These axes hold {held:.0f}% of the variance of the condition averages."
+            return lambda values: axes.project(values)[..., chosen], words
+        if self.basis.value == _ROTATIONS:
+            return self._placing_rotations(averages, chosen)
+        target = self._signal().values[trials][:, self.viewed.bins()]
+        readout = readout_axes(values, target)
+        words = (
+            f"The axes from which {html.escape(self.basis.value.removeprefix(_READOUT))} is read "
+            f"out, bin by bin (R² {readout.r2:.2f} on these trials; the tab Decoding has it on "
+            "others)."
+        )
+        return lambda values: readout.project(values)[..., chosen], words
+
+    def _placing_rotations(self, averages: np.ndarray, chosen: list[int]) -> tuple[Any, str]:
+        pm = self.viewed.source.pm
+        found = jpca(averages, n_components=_MOST_COMPONENTS, bin_ms=pm.bin_ms)
+        chosen = [min(i, found.axes.shape[1] - 1) for i in chosen]
+        speeds = ", ".join(f"{hz:.2g}" for hz in found.frequencies_hz)
+        words = (
+            f"The mean over conditions is taken off. Rotations explain {100 * found.r2_skew:.0f}% "
+            f"of the changes, any linear dynamics {100 * found.r2_best:.0f}%; the planes turn at "
+            f"{speeds} Hz, the first holds {100 * found.captured[0]:.0f}% of the variance. "
+            "Shuffled data rotate too: compare before you believe it."
+        )
+        return lambda values: found.project(values)[..., chosen], words
 
 
 _NARROW: Mapping[str, Any] = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lfads_nb.errors import DataError
-from lfads_nb.widgets.viewers.projections import principal_axes, procrustes
+from lfads_nb.widgets.viewers.projections import principal_axes, procrustes, readout_axes
 
 
 @pytest.fixture
@@ -57,3 +57,24 @@ def test_samples_that_do_not_match_are_refused():
         procrustes(np.zeros((5, 2)), np.zeros((4, 2)))
     with pytest.raises(DataError, match="fewer than two"):
         principal_axes(np.full((3, 2), np.nan), 2)
+
+
+def test_a_signal_is_read_out_from_its_own_directions():
+    rng = np.random.default_rng(4)
+    states = rng.normal(size=(40, 25, 6)) * [1, 1, 1, 5, 1, 1] + 3
+    target = states[..., :2] @ np.array([[2.0, 0.3], [0.0, 1.0]]) + rng.normal(0, 0.01, (40, 25, 2))
+    target[0] = np.nan
+    found = readout_axes(states, target)
+    np.testing.assert_allclose(found.axes.T @ found.axes, np.eye(3), atol=1e-9)
+    assert found.r2 > 0.99
+    assert np.linalg.norm(found.axes[:2, :2]) ** 2 == pytest.approx(2, rel=1e-2)
+    assert abs(found.axes[3, 2]) > 0.99  # the loudest of what is left
+    shown = found.project(states)[1:, ..., :2].reshape(-1, 2)
+    assert np.corrcoef(shown[:, 0], target[1:, ..., 0].ravel())[0, 1] > 0.99
+
+
+def test_what_is_too_little_to_read_out_from_is_said():
+    with pytest.raises(DataError, match="too few"):
+        readout_axes(np.zeros((1, 3, 4)), np.zeros((1, 3, 1)))
+    with pytest.raises(DataError, match="too few"):
+        readout_axes(np.zeros((9, 9, 2)), np.zeros((9, 9, 2)))

@@ -122,3 +122,31 @@ def test_sessions_of_a_stitched_run_lie_over_each_other_as_they_are(open_run):
 def test_a_space_without_others_can_be_the_only_run(open_run):
     _, pm = open_run()
     assert StateSpaceViewer(pm).over.layout.display == "none"
+
+
+def test_planes_of_rotation_are_shown_with_what_they_explain(open_run):
+    _, pm = open_run()
+    view = StateSpaceViewer(pm)
+    view.basis.value = "jPCA planes"
+    assert view.space.axes == ["jPC 1", "jPC 2", "jPC 3"]
+    assert "Rotations explain" in view.note.value
+    assert "Shuffled data rotate too" in view.note.value
+    plane = view.space.drawn("averages")[..., :2].astype(float)
+    plane -= plane.mean(axis=(0, 1))
+    cross = plane[:, :-1, 0] * np.diff(plane[..., 1]) - plane[:, :-1, 1] * np.diff(plane[..., 0])
+    assert cross.sum() > 0  # anticlockwise
+    view.selection.shown = ("1",)
+    assert "jPCA needs at least 2 conditions" in view.why.value
+    view.basis.value = "principal components"
+    assert view.why.value == ""
+
+
+def test_the_axes_of_a_read_out_are_named_by_the_behaviour(open_run):
+    _, pm = open_run(behavior=True)
+    view = StateSpaceViewer(pm)
+    view.basis.value = "read-out of hand_vel"
+    assert view.space.axes == ["x", "y", "most of the rest"]
+    assert "read out, bin by bin (R² 0." in view.note.value
+    moved = pm.behavior["hand_vel"].values[view.viewed.trials()]
+    shown = view.space.drawn("trials")
+    assert np.corrcoef(shown[..., 0].ravel(), moved[..., 0].ravel())[0, 1] > 0.9
