@@ -34,6 +34,7 @@ from lfads_nb.queue.processes import (
     own_attempt,
     run_marks,
 )
+from lfads_nb.queue.provenance import gather_provenance
 from lfads_nb.queue.retraining import (
     Kind,
     ask_to_retrain,
@@ -63,6 +64,7 @@ from lfads_nb.queue.stopping import forget_stop
 from lfads_nb.queue.watching import RunWatch, end_own_processes
 from lfads_nb.regular_files import open_regular, read_tail
 from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.provenance import write_provenance
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.stored_params import check_own_code
 
@@ -169,6 +171,10 @@ def _begin(folder: RunFolder, record: RunRecord, options: RunnerOptions) -> None
         set_aside(folder, asked)
     folder.done.unlink(missing_ok=True)
     print_header(record, status, options)
+    if first is RunState.TRAINING:
+        # A disk that is full, or a driver that answers nothing, must not keep a run from training.
+        with suppress(OSError):
+            write_provenance(folder, gather_provenance(folder, record, options.device))
 
 
 def print_header(record: RunRecord, status: RunStatus, options: RunnerOptions) -> None:

@@ -80,6 +80,11 @@ class RunFolder:
         return self.path / "verdict.json"
 
     @property
+    def provenance_json(self) -> Path:
+        """With what it was trained: versions, machine, commit, checksums of its inputs."""
+        return self.path / "provenance.json"
+
+    @property
     def done(self) -> Path:
         """There only when every stage has ended well."""
         return self.path / "lfads.done"

@@ -183,6 +183,7 @@ class Run:
         for path in (
             self.folder.done, self.folder.log, self.folder.notebook, self.folder.status_json,
             self.folder.retraining_json, self.folder.earlier_notebook, self.folder.verdict_json,
+            self.folder.provenance_json,
         ):  # fmt: skip
             path.unlink(missing_ok=True)
 

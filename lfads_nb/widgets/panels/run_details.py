@@ -14,6 +14,7 @@ from lfads_nb.queue.retraining import has_earlier_output
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.regular_files import read_tail
 from lfads_nb.sweep import Run
+from lfads_nb.sweep.provenance import read_provenance
 from lfads_nb.sweep.verdict import Verdict, read_verdict
 from lfads_nb.vocabulary import CURVES, FIGURES
 from lfads_nb.widgets.background import Progress, TaskBar
@@ -89,7 +90,7 @@ class RunDetails(w.VBox):
         self._shown = now
         self._title.value = f"<b><code>{escape(run.name)}</code></b>"
         self._state.value = _state_html(status) if verdict is None else _verdict_html(verdict)
-        self._facts.value = _facts_html(run, status)
+        self._facts.value = _facts_html(run, status) + _making_html(run)
         self._log.value = (
             f"<details open><summary>End of the log</summary>"
             '<div class="lfads-log-box" tabindex="0" role="region" aria-label="End of the log">'
@@ -202,6 +203,19 @@ def _verdict_html(verdict: Verdict) -> str:
         notice_html(kinds[verdict.level_name], verdict.text)
         + "<details><summary>The figures behind it</summary>"
         + f'<ul>{points}</ul><dl class="lfads-facts">{rows}</dl></details>'
+    )
+
+
+def _making_html(run: Run) -> str:
+    facts = read_provenance(run.folder)
+    if not facts:
+        return ""
+    items = "".join(
+        f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items()
+    )
+    return (
+        "<details><summary>With what it was trained</summary>"
+        f'<dl class="lfads-facts">{items}</dl></details>'
     )
 
 
