@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import ipywidgets as w
@@ -21,11 +21,13 @@ from lfads_nb.widgets.viewers.turning_space import TurningSpace
 from lfads_nb.widgets.viewers.viewed import Viewed
 from lfads_nb.widgets.viewers.viewer import Viewer
 
+Projection = Callable[[np.ndarray], np.ndarray]
 FIELDS = {"factors": "factors", "generator states": "generator_states"}
 _COMPONENTS, _SINGLE, _ROTATIONS = "principal components", "single dimensions", "jPCA planes"
 _READOUT = "read-out of "
 _NOTHING, _SESSIONS = "nothing", "all sessions"
 _MOST_COMPONENTS = 6
+_TIME = -1  # in the place of a dimension
 _HELP = (
     "Drag to turn, click and then wheel or +/− to zoom, arrows to turn by keys, space to play. "
     "Dots: first bin; rings: time 0."
@@ -121,8 +123,9 @@ class StateSpaceViewer(Viewer):
         self._offering = True
         names = self._names_of_dimensions()
         for place, control in enumerate(self.dims):
-            control.options = [(name, i) for i, name in enumerate(names)]
-            control.value = min(place, len(names) - 1)
+            control.options = [*((name, i) for i, name in enumerate(names)), ("time", _TIME)]
+            # Two dimensions have no third: they are seen as they go on in time.
+            control.value = place if place < len(names) else _TIME
         self._offering = False
 
     def _names_of_dimensions(self) -> list[str]:
@@ -153,7 +156,8 @@ class StateSpaceViewer(Viewer):
         groups = self.references.groups(averages)
         values = source.pm.field(field)[trials][:, bins]
         others, of_whom = self._laid_over(averages, groups)
-        place, words = self._placing(averages[groups], values, trials)
+        project, words = self._projecting(averages[groups], values, trials)
+        place = self._placing(project, averages[groups])
         every = self.space.show(
             place(values), np.maximum(conditions.group[trials], 0),
             place(averages[groups]), groups, others=place(others),
@@ -184,20 +188,41 @@ class StateSpaceViewer(Viewer):
         words = f" Dashed: {html.escape(over)}, laid over these (R² {fit.r2:.2f})."
         return laid, words
 
-    def _placing(
+    def _placing(self, project: Projection, averages: np.ndarray) -> Projection:
+        """Return what puts (..., bins, dims) into the three dimensions that are chosen."""
+        shown = project(averages)
+        chosen = [min(int(control.value), shown.shape[-1] - 1) for control in self.dims]
+        spread = np.nanmax(shown[..., chosen], axis=(0, 1)) - np.nanmin(
+            shown[..., chosen], axis=(0, 1)
+        )
+        n_bins = averages.shape[1]
+        # Time has no unit of the states': it is made as long as they are wide.
+        time = np.linspace(-0.5, 0.5, n_bins) * (float(spread.max()) or 1.0)
+
+        def place(values: np.ndarray) -> np.ndarray:
+            projected = project(values)
+            columns = [
+                np.broadcast_to(time, projected.shape[:-1]) if i == _TIME else projected[..., i]
+                for i in chosen
+            ]
+            return np.stack(columns, axis=-1)
+
+        return place
+
+    def _projecting(
         self, averages: np.ndarray, values: np.ndarray, trials: np.ndarray
-    ) -> tuple[Any, str]:
-        """Return what puts (..., bins, dims) into three dimensions, and what to say of it."""
-        chosen = [int(control.value) for control in self.dims]
+    ) -> tuple[Projection, str]:
+        """Return what turns (..., bins, dims) into the dimensions offered, and what to say."""
         if self.basis.value == _SINGLE:
-            return lambda values: values[..., chosen], ""
+            return lambda values: values, ""
         if self.basis.value == _COMPONENTS:
             axes = principal_axes(averages, _MOST_COMPONENTS)
-            held = 100 * axes.explained[sorted(set(chosen))].sum()
+            chosen = sorted({int(control.value) for control in self.dims} - {_TIME})
+            held = 100 * axes.explained[chosen].sum()
             words = f"These axes hold {held:.0f}% of the variance of the condition averages."
-            return lambda values: axes.project(values)[..., chosen], words
+            return axes.project, words
         if self.basis.value == _ROTATIONS:
-            return self._placing_rotations(averages, chosen)
+            return self._rotations(averages)
         target = self._signal().values[trials][:, self.viewed.bins()]
         readout = readout_axes(values, target)
         words = (
@@ -205,12 +230,11 @@ class StateSpaceViewer(Viewer):
             f"out, bin by bin (R² {readout.r2:.2f} on these trials; the tab Decoding has it on "
             "others)."
         )
-        return lambda values: readout.project(values)[..., chosen], words
+        return readout.project, words
 
-    def _placing_rotations(self, averages: np.ndarray, chosen: list[int]) -> tuple[Any, str]:
+    def _rotations(self, averages: np.ndarray) -> tuple[Projection, str]:
         pm = self.viewed.source.pm
         found = jpca(averages, n_components=_MOST_COMPONENTS, bin_ms=pm.bin_ms)
-        chosen = [min(i, found.axes.shape[1] - 1) for i in chosen]
         speeds = ", ".join(f"{hz:.2g}" for hz in found.frequencies_hz)
         words = (
             f"The mean over conditions is taken off. Rotations explain {100 * found.r2_skew:.0f}% "
@@ -218,7 +242,7 @@ class StateSpaceViewer(Viewer):
             f"{speeds} Hz, the first holds {100 * found.captured[0]:.0f}% of the variance. "
             "Shuffled data rotate too: compare before you believe it."
         )
-        return lambda values: found.project(values)[..., chosen], words
+        return found.project, words
 
 
 _NARROW: Mapping[str, Any] = {

@@ -150,3 +150,16 @@ def test_the_axes_of_a_read_out_are_named_by_the_behaviour(open_run):
     moved = pm.behavior["hand_vel"].values[view.viewed.trials()]
     shown = view.space.drawn("trials")
     assert np.corrcoef(shown[..., 0].ravel(), moved[..., 0].ravel())[0, 1] > 0.9
+
+
+def test_two_factors_go_on_in_time(open_run):
+    _, pm = open_run(PARAMS.copy(factors_dim=2))
+    for basis in ("principal components", "jPCA planes", "single dimensions"):
+        view = StateSpaceViewer(pm)
+        view.basis.value = basis
+        assert view.space.axes[2] == "time"
+        drawn = view.space.drawn("averages")
+        assert (np.diff(drawn[..., 2], axis=1) > 0).all()
+        # As long as the states are wide.
+        extent = np.ptp(drawn.reshape(-1, 3), axis=0)
+        np.testing.assert_allclose(extent[2], extent[:2].max(), rtol=1e-4)
