@@ -421,6 +421,26 @@ def test_the_keyboard_reaches_rows_and_buttons(lab, page, home, data):
     assert page.evaluate("window.lfadsPanel.content.mode") == "command"
 
 
+def test_keys_are_listed_by_a_question_mark_and_lead_to_the_tabs(lab, page, home, data):
+    show(lab, home, f"lfads_nb.app({str(make_collection(data, 'keys').path)!r})")
+    page.get_by_role("tab", name="Datasets", exact=True).focus()
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keys")
+    expect(keys).to_contain_text("select all rows that are shown")
+    page.keyboard.press("3")  # it covers the page
+    page.keyboard.press("Escape")
+    expect(keys).to_have_count(0)
+    page.keyboard.press("4")
+    expect(page.get_by_role("grid", name="Runs", exact=True)).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Filter rows of Runs", exact=True)).to_be_focused()
+    page.keyboard.type("2?")  # typed, and no key of the bench
+    expect(page.get_by_label("Filter rows of Runs", exact=True)).to_have_value("2?")
+    assert (
+        page.get_by_role("tab", name="Queue", exact=True).get_attribute("aria-selected") == "true"
+    )
+
+
 def test_names_with_markup_do_no_harm(lab, page, home, data):
     odd = "<img src=x onerror='window.hacked=1'>".replace("<", "‹").replace(">", "›") + " it's & ü"
     datasets = DatasetCollection(data)

@@ -70,7 +70,8 @@ class CollectionBar(Panel):
             self.new: self._new_box, self.open: self._open_box, self.code: self._code_box,
         }  # fmt: skip
         self.fill(
-            row(self._about, self.new, self.open, self.code, self.own_page),
+            row(self._about, self.new, self.open, self.code, self.own_page,
+                html("<span class='lfads-dim'>Keys: <kbd>?</kbd></span>")),
             self._new_box, self._open_box, self._code_box, self.task, self.notice,
             self.trust,
         )  # fmt: skip

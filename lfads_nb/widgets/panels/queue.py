@@ -23,11 +23,13 @@ from lfads_nb.widgets.panel import Panel
 from lfads_nb.widgets.panels.device_load import DeviceLoad
 from lfads_nb.widgets.panels.loss_curves import LossCurves
 from lfads_nb.widgets.panels.loss_history import LossHistory
+from lfads_nb.widgets.panels.notes_box import NotesReader
 from lfads_nb.widgets.panels.populations import Populations
 from lfads_nb.widgets.panels.queue_rows import (
     COLUMNS,
     RunLine,
     best_of_queue,
+    columns_shown,
     describe_runs,
     note_of,
     queue_row,
@@ -59,7 +61,7 @@ class QueuePanel(Panel):
     ) -> None:
         super().__init__(source)
         self._reader, self._history = RunStatuses(), LossHistory()
-        self._verdicts = RunVerdicts()
+        self._verdicts, self._notes = RunVerdicts(), NotesReader()
         self._statuses: dict[str, RunStatus] = {}
         self._described: list[Run] = []
         self._lines: dict[str, RunLine] = {}
@@ -166,6 +168,7 @@ class QueuePanel(Panel):
             may_read = self._history.n_files_read - before < FRESH_LOGS_PER_TICK
             course = self._history.course(line.folder.fit_log, may_read=may_read)
             courses[name] = course
+        notes = {name: self._notes.read(line.folder.path) for name, line in self._lines.items()}
         best = best_of_queue(self._lines.values(), verdicts, courses)
         for name, line in self._lines.items():
             status, course = self._statuses[name], courses[name]
@@ -173,9 +176,12 @@ class QueuePanel(Panel):
                 queue_row(
                     line, status, spark=course.spark if course else [],
                     note=note_of(status, waits[name]), now=now, verdict=verdicts.get(name),
-                    best_by=best.get(name),
+                    best_by=best.get(name), notes=notes[name],
                 )
             )  # fmt: skip
+        columns = columns_shown(notes.values())
+        if columns != self.table.columns:
+            self.table.columns = columns
         self.table.update_rows(rows)
 
     def _show_counts(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,12 @@ from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.queue.steps import overall_fraction, step_in_words
 from lfads_nb.queue.table import elapsed_s
 from lfads_nb.sweep import Run, RunFolder
+from lfads_nb.sweep.run_notes import RunNotes
 from lfads_nb.sweep.verdict import Verdict
 from lfads_nb.vocabulary import FIGURES, Figure, best_runs, curve
 from lfads_nb.widgets.live_table import Row, Tone, cell, column
 from lfads_nb.widgets.panels.loss_history import Course
+from lfads_nb.widgets.panels.notes_box import notes_cell
 from lfads_nb.widgets.panels.shared_values import own_values_text, shared_values
 from lfads_nb.widgets.run_states import state_cell
 from lfads_nb.widgets.run_verdicts import best_cell, verdict_cell
@@ -47,6 +49,16 @@ COLUMNS = [
     column("elapsed", "Elapsed", kind="number"),
     column("eta", "Left", kind="number", hint="about; by the stopping rule and the recent pace"),
 ]
+
+
+NOTES_COLUMN = column("notes", "Notes", width="160px", hint="Your stars, tags and notes")
+
+
+def columns_shown(notes: Iterable[RunNotes]) -> list[dict[str, Any]]:
+    """Return the columns of the table; that of notes only where there are any."""
+    if all(each.is_empty for each in notes):
+        return COLUMNS
+    return [*COLUMNS[:3], NOTES_COLUMN, *COLUMNS[3:]]
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,7 @@ def queue_row(
     now: datetime,
     verdict: Verdict | None = None,
     best_by: Figure | None = None,
+    notes: RunNotes | None = None,
 ) -> Row:
     """Describe a run and where it is.
 
@@ -118,6 +131,7 @@ def queue_row(
     now : the time, with its offset from UTC.
     verdict : what its figures say of it, once it is done.
     best_by : the figure by which it is the best run of its data, if it is.
+    notes : its user's.
     """
     progress = status.progress
     seconds = elapsed_s(status, now=now)
@@ -129,6 +143,7 @@ def queue_row(
             "run": best_cell(line.spec, best_by),
             "setting": line.setting,
             "differs": line.differs,
+            "notes": None if notes is None else notes_cell(notes),
             "state": _state(status, note),
             "verdict": _verdict(verdict),
             "device": status.device or "",

@@ -20,6 +20,7 @@ from lfads_nb.vocabulary import CURVES, FIGURES
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.guard import Kind, notice_html
 from lfads_nb.widgets.links import Links, file_link
+from lfads_nb.widgets.panels.notes_box import NotesBox
 from lfads_nb.widgets.theme import button, html, plural, row, stack
 
 TAIL_BYTES = 16_000
@@ -53,13 +54,14 @@ class RunDetails(w.VBox):
         )
         self.bring_back.on_click(lambda _button: self._bring_back())
         self._task = TaskBar()
+        self.notes = NotesBox()
         self._facts = html()
         self._log = html()
         self._run: Run | None = None
         self._shown: tuple[object, ...] = ()
         super().__init__([
             stack(self._title, self._state, self.bring_back, row(self.look, self._save),
-                  self._links, self._task,
+                  self._links, self.notes, self._task,
                   self._facts, self._log)
         ])  # fmt: skip
         for control in (self.look, self._save, self.bring_back):
@@ -67,6 +69,7 @@ class RunDetails(w.VBox):
 
     def show(self, run: Run | None, status: RunStatus | None) -> None:
         """Show a run, or a hint if there is none."""
+        self.notes.show(None if run is None else run.folder.path)
         self._run = run
         is_done = status is not None and status.state is RunState.DONE
         self._save.layout.display = "" if is_done else "none"

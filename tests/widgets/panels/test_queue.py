@@ -9,6 +9,7 @@ from lfads_nb.queue import Queue
 from lfads_nb.queue.home import QueueHome, put_json
 from lfads_nb.queue.status import RunState, RunStatus, local_now, write_status
 from lfads_nb.sweep import RunCollection
+from lfads_nb.sweep.run_notes import RunNotes
 from lfads_nb.sweep.verdict import Verdict
 from lfads_nb.widgets.panels import queue as queue_panel
 from lfads_nb.widgets.panels.loss_history import LossHistory, spark, thin
@@ -292,3 +293,35 @@ def test_from_a_run_in_the_queue_to_its_rates(bench, collection):
     assert panel.details.look.layout.display == ""
     panel.details.look.click()
     assert looked_at == [collection.runs[1]]
+
+
+def test_stars_tags_and_notes_are_kept_in_the_run_and_found_by_the_filter(panel, collection):
+    first, second = collection.runs[:2]
+    panel.table.selected = [first.name]
+    panel.details.notes.star.value = True
+    panel.details.notes.tags.value = "figure 3, good"
+    panel.details.notes.note.value = "<b>the one</b> to show"
+    panel.refresh()
+    notes = cells(panel, first)["notes"]
+    assert notes["text"] == "★ #figure 3 #good"
+    assert notes["sub"] == "<b>the one</b> to show"
+    assert "notes" in [column["key"] for column in panel.table.columns]
+    panel.table.selected = [second.name]  # nothing of the first is written into the second
+    assert panel.details.notes.tags.value == ""
+    assert RunNotes.read(second.folder.path).is_empty
+    assert RunNotes.read(first.folder.path).tags == ("figure 3", "good")
+
+
+def test_a_note_that_is_being_typed_stays_while_the_queue_ticks(panel, collection):
+    run = collection.runs[0]
+    panel.table.selected = [run.name]
+    panel.details.notes.note.value = "mine"
+    RunNotes(note="another window's").save(run.folder.path)
+    panel.refresh()
+    assert panel.details.notes.note.value == "mine"
+    panel.details.notes.star.value = True  # and takes nothing away of what was written there
+    assert RunNotes.read(run.folder.path) == RunNotes(star=True, note="another window's")
+
+
+def test_without_notes_there_is_no_column_for_them(panel):
+    assert "notes" not in [column["key"] for column in panel.table.columns]
