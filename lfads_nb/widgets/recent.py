@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from lfads_nb.atomic_files import write_json
 from lfads_nb.errors import RunFolderError
 from lfads_nb.regular_files import read_json
 from lfads_nb.state_home import state_home
-from lfads_nb.sweep import CollectionFolder, RunCollection
+from lfads_nb.sweep import CollectionFolder, RunCollection, RunFolder
 
 log = logging.getLogger(__name__)
 MAX_KEPT = 12
 _DEPTH = 3
 _MOST_FOLDERS = 2000
+_MOST_LISTED = 50
 
 
 def recent_file() -> Path:
@@ -67,6 +69,38 @@ def collections_below(folder: Path) -> list[Path]:
             break
         level = below
     return [path for _, path in sorted(found, key=lambda item: -item[0])]
+
+
+@dataclass(frozen=True)
+class FoundCollection:
+    """A collection as a list shows it.
+
+    `n_runs` counts the runs that were prepared, `changed` is seconds since the epoch.
+    """
+
+    path: Path
+    n_runs: int
+    n_done: int
+    changed: float
+
+
+def found_collections(*folders: Path) -> list[FoundCollection]:
+    """Return the collections that were open lately, and those below folders, the latest first."""
+    paths = dict.fromkeys(recent_collections())
+    for folder in folders:
+        if folder.is_dir():
+            paths.update(dict.fromkeys(collections_below(folder)))
+    found = []
+    for path in list(paths)[:_MOST_LISTED]:
+        try:
+            changed = CollectionFolder(path).json.stat().st_mtime
+            runs = [RunFolder(each.parent) for each in path.glob("param_*/*/run.json")]
+        except OSError:
+            continue
+        found.append(
+            FoundCollection(path, len(runs), sum(run.done.exists() for run in runs), changed)
+        )
+    return sorted(found, key=lambda each: -each.changed)
 
 
 def _is_plain_folder(path: Path) -> bool:

@@ -62,8 +62,9 @@ def test_a_collection_is_opened_from_the_list_of_recent_ones(collection, tmp_pat
     app(collection)
     made = app(tmp_path / "elsewhere")
     made.bar.open.value = True
-    made.bar.recent.value = str(collection.path)
-    made.bar.load.click()
+    cells = {row["id"]: row["cells"] for row in made.bar.found.rows}[str(collection.path)]
+    assert (cells["name"], cells["runs"], cells["done"]) == ("example", 0, 0)
+    made.bar.found.selected = [str(collection.path)]  # one click
     assert made.bench.collection.path == collection.path
     assert not made.bar.open.value
 

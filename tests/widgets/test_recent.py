@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from lfads_nb.datasets import DatasetCollection
 from lfads_nb.errors import RunFolderError
 from lfads_nb.sweep import RunCollection
 from lfads_nb.widgets.application import app
-from lfads_nb.widgets.recent import collections_below, open_any
+from lfads_nb.widgets.recent import collections_below, found_collections, open_any, remember
 
 
 def make(folder, name):
@@ -45,3 +47,21 @@ def test_a_folder_without_any_says_so(tmp_path):
         open_any(tmp_path)
     with pytest.raises(RunFolderError):
         open_any(tmp_path / "missing")
+
+
+def test_what_is_found_is_listed_with_its_runs_the_latest_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("LFADS_NB_HOME", str(tmp_path / "home"))
+    lately = make(tmp_path / "elsewhere" / "runs", "lately")
+    below = make(tmp_path / "runs", "below")
+    for name, is_done in (("one", True), ("two", False)):
+        run = below.path / "param_abc" / name
+        run.mkdir(parents=True)
+        (run / "run.json").write_text("{}")
+        if is_done:
+            (run / "lfads.done").touch()
+    remember(lately.path)
+    os.utime(lately.path / "collection.json", (1, 1))
+    found = found_collections(tmp_path / "runs", tmp_path / "missing", below.path)
+    assert [(each.path, each.n_runs, each.n_done) for each in found] == [
+        (below.path, 2, 1), (lately.path, 0, 0),
+    ]  # fmt: skip

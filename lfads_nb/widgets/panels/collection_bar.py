@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,22 @@ from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.code_view import CodeView
 from lfads_nb.widgets.jupyter_place import bench_page
 from lfads_nb.widgets.links import Links, page_link
+from lfads_nb.widgets.live_table import LiveTable, cell, column
 from lfads_nb.widgets.panel import Panel
 from lfads_nb.widgets.panels.trust_question import TrustQuestion
-from lfads_nb.widgets.recent import recent_collections, remember
+from lfads_nb.widgets.recent import found_collections, remember
 from lfads_nb.widgets.script import script_of
 from lfads_nb.widgets.theme import button, html, plural, row, stack, text_box
 
 DEFAULT_ROOT = "~/lfads_nb/runs"
 DEMO_SESSIONS = 3
+_FOUND_COLUMNS = [
+    column("name", "Collection", kind="code"),
+    column("runs", "Runs", kind="number", hint="that were prepared"),
+    column("done", "Done", kind="number"),
+    column("changed", "Changed"),
+    column("folder", "In folder"),
+]
 
 
 class CollectionBar(Panel):
@@ -47,9 +56,9 @@ class CollectionBar(Panel):
         self.quick = button("Quick example", tip="Demo data and four settings, ready to launch")
         self.task = TaskBar()
         self.path = text_box("Folder", width="460px", hint="folder of a collection")
-        self.recent = w.Dropdown(
-            description="or lately used", style={"description_width": "initial"},
-            layout=w.Layout(width="430px"),
+        self.found = LiveTable(
+            _FOUND_COLUMNS, "Collections to open", selectable="one", max_height="220px",
+            filterable=True, empty="None was open lately, and none is below this folder.",
         )  # fmt: skip
         self.load = button("Open collection", style="primary")
         self.script = CodeView()
@@ -62,7 +71,10 @@ class CollectionBar(Panel):
             row(self.root, self.name, self.make, html("<span class='lfads-dim'>or</span>"),
                 self.quick)
         )  # fmt: skip
-        self._open_box = stack(row(self.path, self.recent, self.load))
+        self._open_box = stack(
+            html("<span class='lfads-dim'>Click one to open it, or name its folder.</span>"),
+            self.found, row(self.path, self.load),
+        )  # fmt: skip
         self._code_box = stack(self.script)
         for form in (self._new_box, self._open_box):
             form.add_class("lfads-form")  # Enter does what its first button does
@@ -80,7 +92,7 @@ class CollectionBar(Panel):
         self.on_click(self.make, self.make_collection)
         self.on_click(self.quick, self.make_quick_example)
         self.on_click(self.load, self.open_collection)
-        self.recent.observe(self.guard(self._choose_recent), "value")
+        self.found.observe(self.guard(self._open_found), "selected")
         self.bench.on_change(self.refresh)
         self._fold_all()
         self.refresh()
@@ -117,7 +129,7 @@ class CollectionBar(Panel):
                 if other is not toggle:
                     other.value = False
             if toggle is self.open:
-                self._offer_recent()
+                self._list_found()
             if toggle is self.code and self.bench.collection is not None:
                 self.script.code = script_of(self.bench.collection)
         self._fold_all()
@@ -126,13 +138,30 @@ class CollectionBar(Panel):
         for toggle, box in self._boxes.items():
             box.layout.display = "" if toggle.value else "none"
 
-    def _offer_recent(self) -> None:
-        paths = [str(path) for path in recent_collections()]
-        self.recent.options = [("choose …", ""), *((path, path) for path in paths)]
+    def _list_found(self) -> None:
+        here = self.bench.path
+        places = (Path(self.root.value.strip() or DEFAULT_ROOT).expanduser(), Path.cwd())
+        self.found.selected = []
+        self.found.update_rows([
+            {
+                "id": str(each.path),
+                "label": each.path.name,
+                "faint": each.path == here,
+                "cells": {
+                    "name": each.path.name,
+                    "runs": each.n_runs,
+                    "done": each.n_done,
+                    "changed": cell(_date(each.changed), sort=each.changed),
+                    "folder": "open now" if each.path == here else str(each.path.parent),
+                },
+            }
+            for each in found_collections(*places)
+        ])  # fmt: skip
 
-    def _choose_recent(self, change: Any) -> None:
+    def _open_found(self, change: Any) -> None:
         if change["new"]:
-            self.path.value = change["new"]
+            self.path.value = change["new"][0]
+            self.open_collection()
 
     # --------------------------------------------------------------------------------- doing
 
@@ -186,3 +215,7 @@ class CollectionBar(Panel):
     def _refuse_while_busy(self) -> None:
         if self.bench.busy:
             raise CollectionError("inputs are being prepared: wait for that, or cancel it, first")
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M")
