@@ -54,6 +54,7 @@ class Bench:
             hand_over("params", params_class)
         self._on_change: list[Callable[[], Any]] = []
         self._on_open: list[Callable[[], Any]] = []
+        self._on_act: list[Callable[[], Any]] = []
         self._on_tick: list[Callable[[], Any]] = []
         self._draft: dict[str, Any] | None = None
         self._saved_state = self._file_state()
@@ -187,6 +188,14 @@ class Bench:
     def on_open(self, callback: Callable[[], Any]) -> None:
         """Have a function called when another collection was opened, before `on_change`'s."""
         self._on_open.append(callback)
+
+    def on_act(self, callback: Callable[[], Any]) -> None:
+        """Have a function called when a button of any panel was clicked, before it acts."""
+        self._on_act.append(callback)
+
+    def act(self) -> None:
+        """Tell every panel that the next action begins."""
+        self._tell(self._on_act)
 
     def _announce(self) -> None:
         self._tell(self._on_change)

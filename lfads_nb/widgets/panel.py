@@ -26,8 +26,9 @@ class Panel(w.VBox):
         super().__init__()
         self.add_class("lfads")
         self.add_class("lfads-panel")
-        # What was done to one collection says nothing of another.
+        # What was done to one collection says nothing of another, and ends with the next action.
         self.bench.on_open(lambda: clear_messages(self))
+        self.bench.on_act(lambda: clear_messages(self))
 
     def fill(self, *children: w.Widget) -> None:
         """Set what the panel shows."""
@@ -42,11 +43,11 @@ class Panel(w.VBox):
     ) -> None:
         """Have a button call `callback` without arguments, guarded.
 
-        What earlier actions of this panel said ends with the click.
+        What earlier actions said, here and in the other panels, ends with the click.
         """
 
         def act(_button: w.Button) -> None:
-            clear_messages(self)
+            self.bench.act()
             callback()
 
         button.on_click(self.guard(act, notice))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+from pathlib import Path
 
 import pytest
 
@@ -245,7 +246,7 @@ def test_a_restarted_kernel_leaves_no_ghost(lab, page, home, data):
 
 def test_from_a_notebook_the_bench_opens_in_a_tab_of_its_own(lab, page, home, data):
     show(lab, home, "lfads_nb.app()")
-    link = page.get_by_role("link", name="In a tab of its own")
+    link = page.get_by_role("link", name="Own tab")
     expect(link).to_have_attribute("href", "/lfads-bench/")
     expect(link).to_have_attribute("target", "_blank")
 
@@ -479,6 +480,33 @@ def test_two_views_show_the_same(lab, page, home, data):
     specs = page.get_by_role("grid", name="Run specs")
     expect(specs.nth(0).locator("tr[data-id=all]")).to_be_visible()
     expect(specs.nth(1).locator("tr[data-id=all]")).to_be_visible(timeout=20_000)
+
+
+AXE = """async () => {
+  const found = await axe.run(".lfads-root", { resultTypes: ["violations"] });
+  return found.violations.filter((each) => ["serious", "critical"].includes(each.impact))
+    .map((each) => `${each.help}: ${each.nodes.map((node) => node.html.slice(0, 200)).join(", ")}`);
+}"""
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_axe_finds_no_serious_fault_in_the_panels(lab, page, home, data, theme):
+    axe = pytest.importorskip("axe_playwright_python")
+    change = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
+    page.evaluate(change, theme)
+    try:
+        rc = make_collection(data, f"axe_{theme[-5:].strip()}")
+        show(lab, home, f"made = lfads_nb.app({str(rc.path)!r})\nmade")
+        page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text())
+        for name in ("Datasets", "Parameters", "Runs", "Queue"):
+            tab(page, name)
+            expect(page.locator("tr[data-id]:visible, .lf-field:visible").first).to_be_visible()
+            if name == "Queue":
+                page.locator("tr[data-id]:visible").first.click()
+                expect(page.get_by_label("Tags")).to_be_visible()
+            assert page.evaluate(AXE) == [], name
+    finally:
+        page.evaluate(change, "JupyterLab Light")
 
 
 def test_everything_has_a_name_for_screen_readers(lab, page, home, data):

@@ -1,10 +1,12 @@
 import os
 
+import ipywidgets as w
 import pytest
 
 from lfads_nb.errors import RunFolderError
 from lfads_nb.sweep import RunCollection, RunParams
 from lfads_nb.widgets.bench import IDLE_S, QUICK_S, Bench
+from lfads_nb.widgets.panel import Panel
 
 
 def test_a_change_is_saved_at_once_and_told(bench, collection):
@@ -75,3 +77,15 @@ def test_an_empty_collection_is_a_collection(tmp_path):
     bench.create(tmp_path, "empty", tmp_path)
     assert bench.datasets is not None
     assert bench.params_class is RunParams
+
+
+def test_a_message_ends_with_an_action_in_another_panel(bench):
+    first, second = Panel(bench), Panel(bench)
+    first.fill(first.notice)
+    go = w.Button()
+    second.on_click(go, lambda: second.notice.say("info", "done here"))
+    second.fill(go, second.notice)
+    first.notice.say("success", "2 runs queued.")
+    go.click()
+    assert first.notice.value == ""
+    assert "done here" in second.notice.value

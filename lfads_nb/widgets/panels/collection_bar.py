@@ -64,9 +64,7 @@ class CollectionBar(Panel):
         self.script = CodeView()
         self.trust = TrustQuestion(self.bench)
         page = bench_page()
-        self.own_page = Links(
-            links=[page_link("In a tab of its own", page)] if page is not None else []
-        )
+        self.own_page = Links(links=[page_link("Own tab", page)] if page is not None else [])
         self._new_box = stack(
             row(self.root, self.name, self.make, html("<span class='lfads-dim'>or</span>"),
                 self.quick)

@@ -13,7 +13,7 @@ from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.panel import Panel
 from lfads_nb.widgets.panels.apply_run import ApplyRun
 from lfads_nb.widgets.run_states import RunStatuses
-from lfads_nb.widgets.theme import html, stack, title
+from lfads_nb.widgets.theme import html, stack
 
 
 class ResultsPanel(Panel):
@@ -35,7 +35,7 @@ class ResultsPanel(Panel):
         self._viewers: Any = None
         self.apply = ApplyRun(self._looked_at, self._datasets)
         self.apply.layout.display = "none"
-        self.fill(title("Results"), self.notice, self._words, self._what, self._place, self.apply)
+        self.fill(self.notice, self._words, self._what, self._place, self.apply)
         self.refresh = self.guard(self._refresh)
         self.bench.on_change(self.refresh)
         self.refresh()
