@@ -25,7 +25,9 @@ from lfads_nb.model.callbacks import (
 )
 from lfads_nb.model.checkpoints import LOWEST_VALID, ROLLING, Checkpoints
 from lfads_nb.model.fit_log import EpochFigures
+from lfads_nb.model.inputs import Session
 from lfads_nb.model.lfads import Lfads
+from lfads_nb.model.preview_writer import PreviewWriter
 from lfads_nb.model.schedule import has_l2, ramps_done
 from lfads_nb.model.step_reporter import StepReporter
 from lfads_nb.model.tensorboard_log import TensorBoardLog
@@ -60,6 +62,8 @@ class Training:
     """Of the epoch that just ended; None if it was cut short or diverged."""
     metrics: ValidationMetrics | None = None
     """What is worked out every few epochs, if anything is."""
+    previewed: Session | None = None
+    """The session of which a few trials are shown while training goes on, the run's first."""
     more: MoreEpochs | None = None
     """What was asked for beyond the setting's own end."""
     stop_reason: str = ""
@@ -108,7 +112,10 @@ class Training:
     def run_through(self) -> None:
         """Train until one of the run's own rules ends it."""
         with closing(TensorBoardLog(self)) as board:
-            self.fit(self.callbacks(CheckpointWriter(self), board))
+            callbacks = self.callbacks(CheckpointWriter(self), board)
+            if self.previewed is not None:
+                callbacks.append(PreviewWriter(self, self.previewed))
+            self.fit(callbacks)
 
     def callbacks(
         self, writer: CheckpointWriter, board: TensorBoardLog

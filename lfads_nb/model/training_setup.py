@@ -55,6 +55,7 @@ def set_up(
         sources=sources,
         state=TrainingState.start(params),
         metrics=_metrics(run, model, list(sessions)),
+        previewed=sessions[0],
     )
 
 

@@ -136,6 +136,11 @@ class RunFolder:
     def fit_log(self) -> Path:
         return self.output / "fitlog.csv"
 
+    @property
+    def preview(self) -> Path:
+        """A few validation trials as the model sees them, while it trains."""
+        return self.output / "preview.h5"
+
     def hyperparameters(self, step: int = 0) -> Path:
         return self.output / f"hyperparameters-{step}.txt"
 

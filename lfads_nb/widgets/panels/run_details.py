@@ -20,6 +20,7 @@ from lfads_nb.vocabulary import CURVES, FIGURES
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.guard import Kind, notice_html
 from lfads_nb.widgets.links import Links, file_link
+from lfads_nb.widgets.panels.live_preview import LivePreviewBox
 from lfads_nb.widgets.panels.notes_box import NotesBox
 from lfads_nb.widgets.theme import button, html, plural, row, stack
 
@@ -55,13 +56,14 @@ class RunDetails(w.VBox):
         self.bring_back.on_click(lambda _button: self._bring_back())
         self._task = TaskBar()
         self.notes = NotesBox()
+        self.preview = LivePreviewBox()
         self._facts = html()
         self._log = html()
         self._run: Run | None = None
         self._shown: tuple[object, ...] = ()
         super().__init__([
             stack(self._title, self._state, self.bring_back, row(self.look, self._save),
-                  self._links, self.notes, self._task,
+                  self._links, self.notes, self._task, self.preview,
                   self._facts, self._log)
         ])  # fmt: skip
         for control in (self.look, self._save, self.bring_back):
@@ -77,6 +79,8 @@ class RunDetails(w.VBox):
         may_change = status is not None and not status.state.is_active
         has_more = may_change and run is not None and has_earlier_output(run.folder)
         self.bring_back.layout.display = "" if has_more else "none"
+        trains = run is not None and status is not None and status.state is RunState.TRAINING
+        self.preview.show(run.folder if run is not None and trains else None)
         if run is None or status is None:
             self._shown = ()
             self._title.value = '<span class="lfads-dim">Click a run to see its log.</span>'

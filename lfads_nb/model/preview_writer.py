@@ -1,0 +1,80 @@
+"""Shows, while a run trains, how it sees a few validation trials: about once a minute."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lfads_nb.errors import LfadsError
+from lfads_nb.model.callbacks import EpochEnd, Logs
+from lfads_nb.model.fit_log import EpochFigures
+from lfads_nb.model.inputs import Session, Trials
+from lfads_nb.model.sampling import PosteriorSampler
+from lfads_nb.sweep.live_preview import LivePreview, write_preview
+
+if TYPE_CHECKING:
+    from lfads_nb.model.training import Training
+
+log = logging.getLogger(__name__)
+
+N_TRIALS = 3
+SECONDS_BETWEEN = 60.0
+COST_SHARE = 0.01
+"""The most of the time of a training that previews take, once they are compiled."""
+
+
+class PreviewWriter(EpochEnd):
+    """Writes `preview.h5` after an epoch, if the last one is a minute old.
+
+    A preview that fails is given up for good: no training ends because of it.
+    """
+
+    def __init__(self, training: Training, session: Session, *, index: int = 0) -> None:
+        super().__init__(training)
+        self._session, self._index = session, index
+        valid = session.splits["valid"]
+        n = min(N_TRIALS, len(valid))
+        self._trials = np.unique(np.linspace(0, len(valid) - 1, n).round().astype(int))
+        self._shown = Trials(valid.counts[self._trials], valid.external_inputs[self._trials])
+        self._means: Callable[..., dict[str, np.ndarray]] | None = None
+        self._is_compiled = False
+        self._due = training.clock() + SECONDS_BETWEEN
+        self._is_given_up = not len(self._trials)
+
+    def after_epoch(self, figures: EpochFigures, logs: Logs) -> None:  # noqa: ARG002
+        """Write a preview where one is due."""
+        clock = self.training.clock
+        if self._is_given_up or clock() < self._due:
+            return
+        started = clock()
+        try:
+            write_preview(self.training.run, self._preview(figures.epoch + 1))
+        except (LfadsError, OSError, ValueError, RuntimeError, TypeError):
+            log.exception("No more previews of this training, which goes on.")
+            self._is_given_up = True
+        # The first one compiles, and says nothing of what the next will cost.
+        cost = (clock() - started) / COST_SHARE if self._is_compiled else 0.0
+        self._is_compiled = True
+        self._due = clock() + max(SECONDS_BETWEEN, cost)
+
+    def _preview(self, epoch: int) -> LivePreview:
+        model, session = self.training.model, self._session
+        if self._means is None:
+            self._means = PosteriorSampler(
+                model, kind="posterior_push_mean", n_samples=1, max_trials=N_TRIALS
+            ).means
+        outputs = self._means(self._shown, self._index)
+        truth = session.truth.get("valid")
+        return LivePreview(
+            epoch=epoch,
+            bin_ms=self.training.params.spike_bin_ms,
+            session=session.name,
+            trials=self._trials,
+            counts=self._shown.counts,
+            rates=outputs["output_dist_params"][..., : session.n_channels],
+            truth=None if truth is None else truth[self._trials],
+            factors=outputs["factors"],
+        )
