@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lfads_nb.errors import LfadsError
 from lfads_nb.model.callbacks import EpochEnd, Logs
 from lfads_nb.model.fit_log import EpochFigures
 from lfads_nb.model.inputs import Session, Trials
@@ -52,7 +51,8 @@ class PreviewWriter(EpochEnd):
         started = clock()
         try:
             write_preview(self.training.run, self._preview(figures.epoch + 1))
-        except (LfadsError, OSError, ValueError, RuntimeError, TypeError):
+        except Exception:
+            # Also what a framework raises where memory is short: the training has precedence.
             log.exception("No more previews of this training, which goes on.")
             self._is_given_up = True
         # The first one compiles, and says nothing of what the next will cost.
