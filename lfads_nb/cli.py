@@ -743,6 +743,20 @@ def report(
 
 
 @command
+def sweep_report(
+    collection: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    output: Annotated[Path | None, typer.Option(help="The file to write.")] = None,
+) -> None:
+    """Write all runs of a collection as one HTML page: leaderboard, curves, verdicts, pictures."""
+    from lfads_nb.results.sweep_report import write_sweep_report
+    from lfads_nb.sweep import RunCollection
+
+    runs = RunCollection.load(collection)
+    page = write_sweep_report(runs.runs, output or runs.path / "sweep.html", title=runs.name)
+    console.print(escape(str(page)), highlight=False, soft_wrap=True)
+
+
+@command
 def app(
     folder: Annotated[
         Path | None, typer.Argument(help="A collection, or a folder to make collections in.")

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -17,7 +18,7 @@ from lfads_nb.sweep import Run
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.jupyter_place import proxied
-from lfads_nb.widgets.links import Links, page_link
+from lfads_nb.widgets.links import Links, file_link, page_link
 from lfads_nb.widgets.live_table import LiveTable
 from lfads_nb.widgets.panel import Panel
 from lfads_nb.widgets.panels.device_load import DeviceLoad
@@ -79,13 +80,16 @@ class QueuePanel(Panel):
         self.first = button("First in line", tip="Higher priority than all others")
         self.last = button("Last in line", tip="Lower priority than all others")
         self.tensorboard = button("TensorBoard", tip="Curves of all runs in a page of their own")
+        self.report = button(
+            "Save sweep report", tip="All runs as one HTML page, in the collection's folder"
+        )
         self.task = TaskBar()
         self.curves = LossCurves()
         self.details = RunDetails(on_look)
         self.populations = Populations(self.bench, with_view=True)
         self._count = html()
         self._about = html()
-        self._tensorboard_link = Links()
+        self._tensorboard_link, self._report_link = Links(), Links()
         self.restart = button("Start the queue again", style="primary")
         self._stalled = row(html("<b>The queue is not running, and runs wait.</b>"), self.restart)
         self._lay_out()
@@ -106,7 +110,8 @@ class QueuePanel(Panel):
             self.table,
             row(self.pause, self.resume, self.cancel, self.retry, self.first, self.last,
                 self._about),
-            row(self.retry_all, self.tensorboard, self._tensorboard_link),
+            row(self.retry_all, self.tensorboard, self._tensorboard_link, self.report,
+                self._report_link),
             self.task,
             self._stalled,
             self.notice,
@@ -127,8 +132,10 @@ class QueuePanel(Panel):
         self.on_click(self.retry_all, lambda: self._ask("retry", self._ended_badly()))
         self.on_click(self.restart, lambda: self._ask("launch", self._queued()))
         self.on_click(self.tensorboard, self._open_tensorboard)
+        self.on_click(self.report, self._save_report)
         self.table.observe(self.guard(lambda _change: self._show_selected()), "selected")
         self.bench.on_change(self.refresh)
+        self.bench.on_open(self._forget_links)
         self.bench.on_tick(self.tick)
 
     # -------------------------------------------------------------------------------- showing
@@ -194,6 +201,7 @@ class QueuePanel(Panel):
             f"Retry all {len(badly)} that failed" if badly else "Retry all failed"
         )
         self.tensorboard.disabled = not states
+        self.report.disabled = RunState.DONE not in states
         stalled = self._reader.is_stalled
         self._stalled.layout.display = "" if stalled else "none"
 
@@ -268,6 +276,25 @@ class QueuePanel(Panel):
             self._tensorboard_link.links = [page_link("Open TensorBoard", url)]
 
         self._start("Starting TensorBoard", lambda _p: collection.launch_tensorboard(), show)
+
+    def _forget_links(self) -> None:
+        self._tensorboard_link.links = self._report_link.links = []
+
+    def _save_report(self) -> None:
+        collection = self.bench.collection
+        if collection is None:
+            raise CollectionError("open or make a collection first")
+        runs, path = self.runs, collection.path / "sweep.html"
+
+        def work(_progress: Progress) -> Path:
+            from lfads_nb.results.sweep_report import write_sweep_report
+
+            return write_sweep_report(runs, path, title=collection.name)
+
+        def show(page: Path) -> None:
+            self._report_link.links = [file_link("Open the sweep report", page)]
+
+        self._start("Writing the sweep report", work, show)
 
     def _start(
         self,
