@@ -97,13 +97,16 @@ class ResultsPanel(Panel):
         if self._viewers is None or self.bench.collection is None:
             return
         chosen = self._viewers.selection
-        parts = [("collection", self.bench.collection.name), ("run", chosen.run)]
+        called = self._viewers.runs.short_names.get(chosen.run, chosen.run)
+        parts = [("collection", self.bench.collection.name), ("run", called)]
         run = self._looked_at()
         if run is not None and chosen.dataset in run.spec.dataset_names:
             parts.append(("session", chosen.dataset))
         self._what.value = " · ".join(
             f'<span class="lfads-dim">{what}</span> <b>{escape(name)}</b>' for what, name in parts
         )
+        if called != chosen.run:
+            self._what.value += f' <small class="lfads-dim">{escape(chosen.run)}</small>'
 
 
 def _done_at(run: Run) -> int:

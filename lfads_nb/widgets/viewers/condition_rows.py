@@ -12,6 +12,7 @@ MOST_OVERLAID = 6
 
 _FILLED = 0.9  # of a row's height
 _MOST_LETTERS = 9
+_MOST_NAMED = 45
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,18 @@ class ConditionRows:
         return (len(self.shown) - 1 - row) * self.step - self.low
 
     def ticks(self, labels: Sequence[str]) -> dict[float, str]:
-        """Return the names of the conditions, each at 0 of its row, or at its bottom."""
+        """Return the names of the conditions, each at 0 of its row, or at its bottom.
+
+        Of very many only every second, third ... has its name: the others would cover each other.
+        """
+        every = -(-len(self.shown) // _MOST_NAMED) or 1
+        named = self.shown[::every]
         base = 0.0 if self.low <= 0 <= self.high else self.low
-        places = base + self.lift(self.shown)
+        places = base + self.lift(named)
         # bqplot finds a tick's name by the number as it is written.
         return {
             float(f"{place:.6g}"): _shortened(labels[group])
-            for place, group in zip(places.tolist(), self.shown.tolist(), strict=True)
+            for place, group in zip(places.tolist(), named.tolist(), strict=True)
         }
 
 

@@ -291,7 +291,7 @@ class TrialBundle:
         y, ticks, height = (low if low == 0 else low - room, high + room), {}, self._height
         if self._rows is not None:
             y, ticks = self._rows.limits, self._rows.ticks(self.viewed.conditions.labels)
-            height = max(height, min(_ROW_PIXELS * len(ticks) + 48, _MOST_PIXELS))
+            height = max(height, min(_ROW_PIXELS * len(self._rows.shown) + 48, _MOST_PIXELS))
         self.plot.set_height(height)
         self.plot.set_home((float(time[0]), end), y)
         self.plot.name_rows(ticks)
