@@ -154,6 +154,13 @@ def queue(
     sample_only: Annotated[
         bool, typer.Option("--sample-only", help="Make posterior means anew, without training.")
     ] = False,
+    pack: Annotated[
+        str,
+        typer.Option(
+            help="Runs of equal shapes train as one program on JAX: auto (on a GPU), no, or how "
+            "many at most."
+        ),
+    ] = "auto",
     priority: Annotated[int, typer.Option(help="Higher ones start first.")] = 0,
     retries: Annotated[int, typer.Option(min=0, help="How often to try a failed run again.")] = 0,
     cluster: Annotated[
@@ -182,6 +189,7 @@ def queue(
         one_task_per_gpu=not share_gpus,
         gpu_memory_required=memory,
         mode="posterior_mean_only" if sample_only else "all",
+        pack={"no": False}.get(pack, int(pack) if pack.isdecimal() else pack),
         priority=priority,
         retries=retries,
         cluster=cluster,

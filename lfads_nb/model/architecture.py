@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lfads_nb.errors import ParamsError
 from lfads_nb.sweep.params import RunParams
+from lfads_nb.sweep.same_program import is_on
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,7 @@ class Architecture:
         So a run without dropout draws no masks, but a network whose `keep_prob` is searched does,
         even while it is 1.
         """
-        off = 1.0 if name == "keep_prob" else 0.0
-        return name in self.searched or getattr(self.params, name) != off
+        return name in self.searched or is_on(self.params, name)
 
     @property
     def n_sessions(self) -> int:

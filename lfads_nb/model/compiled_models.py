@@ -18,16 +18,7 @@ from lfads_nb.model.batches import SessionBatches
 from lfads_nb.model.inputs import Session
 from lfads_nb.model.lfads import Lfads
 from lfads_nb.model.optimizer import ClippedAdam
-from lfads_nb.model.settings import NUMBERS
-
-NOT_COMPILED = {
-    *NUMBERS, "name", "version", "seed", "initial_weights", "temporal_spike_jitter_width",
-    "learning_rate_init", "learning_rate_decay_factor", "learning_rate_n_to_compare",
-    "learning_rate_stop", "do_reset_learning_rate", "max_epochs", "early_stopping_patience",
-    "nan_restarts", "max_ckpt_to_keep", "max_ckpt_to_keep_lve", "num_samples_posterior",
-    "posterior_mean_kind", "store_posterior_sd",
-}  # fmt: skip
-"""Hyperparameters that no compiled step depends on: all others, and all that are to come, count."""
+from lfads_nb.sweep.same_program import NUMBERS, compiled_settings
 
 
 def compiled_model(architecture: Architecture, sessions: Sequence[Session]) -> Lfads:
@@ -96,13 +87,12 @@ class CompiledModels:
 def compiled_key(architecture: Architecture, batches: Sequence[SessionBatches]) -> Hashable:
     """Return what is equal for trainings that can use the same compiled steps."""
     a = architecture
-    fixed = {n: v for n, v in a.params.set_values().items() if n not in NOT_COMPILED}
     shapes = [
         (len(b), *((name, array.shape, array.dtype.str) for name, array in b[0][0].items()))
         for b in batches
     ]
     return (
-        tuple(fixed.items()),
+        compiled_settings(a.params),
         tuple(a.uses(name) for name in NUMBERS),
         (a.sessions, a.n_channels, a.n_bins, a.has_readin),
         tuple(shapes),

@@ -54,6 +54,8 @@ class PackRun:
     datasets: tuple[str, ...]
     on_progress: Progress | None = None
     should_stop: Callable[[], bool] | None = None
+    on_end: Callable[[TrainSummary | Exception], None] | None = None
+    """Told once how it ended, as soon as it has: others of its pack may go on for long."""
 
 
 def train_together(runs: Sequence[PackRun]) -> list[TrainSummary | Exception]:
@@ -87,7 +89,9 @@ def train_together(runs: Sequence[PackRun]) -> list[TrainSummary | Exception]:
     with on_device(first.params), ExitStack() as open_logs:
         trainings, models = _set_up(runs, sessions)
         pack = models[0].pack
-        members = [_Member(t, m) for t, m in zip(trainings, models, strict=True)]
+        members = [
+            _Member(t, m, run.on_end) for t, m, run in zip(trainings, models, runs, strict=True)
+        ]
         for member in members:
             member.attempt(member.begin)
             if member.is_active:
@@ -95,6 +99,7 @@ def train_together(runs: Sequence[PackRun]) -> list[TrainSummary | Exception]:
                 open_logs.enter_context(closing(board))
                 writer = PackCheckpoints(member.training, member.model)
                 member.callbacks = member.training.callbacks(writer, board)
+            member.tell_end()
         fit_together(pack, [member for member in members if member.is_active])
         return [member.outcome() for member in members]
 
@@ -370,8 +375,13 @@ class PackCheckpoints(CheckpointWriter):
 class _Member:
     """One training of a pack and how it goes."""
 
-    def __init__(self, training: Training, model: MemberModel) -> None:
-        self.training, self.model = training, model
+    def __init__(
+        self,
+        training: Training,
+        model: MemberModel,
+        on_end: Callable[[TrainSummary | Exception], None] | None,
+    ) -> None:
+        self.training, self.model, self._on_end = training, model, on_end
         self.callbacks: list[keras.callbacks.Callback] = []
         self.begun: Begun | None = None
         self.failure: Exception | None = None
@@ -401,6 +411,12 @@ class _Member:
         self.call("on_train_batch_end", len(self.training.batches) - 1)
         self.call("on_epoch_end", self.training.state.epoch, logs)
 
+    def tell_end(self) -> None:
+        """Tell how it ended, once, if it has."""
+        if self._on_end is not None and not self.is_active:
+            on_end, self._on_end = self._on_end, None
+            on_end(self.outcome())
+
     def outcome(self) -> TrainSummary | Exception:
         if self.failure is not None or self.begun is None:
             return self.failure or RuntimeError("the pack ended before this run began")
@@ -418,6 +434,7 @@ def fit_together(pack: Pack, members: Sequence[_Member]) -> None:
         _shrink(pack, present)
     for member in present:
         member.attempt(member.call, "on_train_begin")
+        member.tell_end()
     while any(member.is_active for member in present):
         active = [member for member in present if member.is_active]
         if len(active) <= len(present) // 2:
@@ -431,6 +448,7 @@ def fit_together(pack: Pack, members: Sequence[_Member]) -> None:
             own = {name: float(x[i]) for name, x in logs.items()}
             own.update({f"val_{name}": float(x[i]) for name, x in valid.items()})
             member.attempt(member.end_epoch, own)
+            member.tell_end()
 
 
 def _shrink(pack: Pack, members: Sequence[_Member]) -> None:

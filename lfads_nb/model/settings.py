@@ -11,14 +11,7 @@ from typing import Any
 import keras
 
 from lfads_nb.sweep.params import RunParams
-
-NUMBERS = (
-    "keep_prob", "coordinated_dropout_rate", "coordinated_dropout_pass_rate", "kl_ic_weight",
-    "kl_co_weight", "l2_gen_scale", "l2_con_scale", "l2_ic_enc_scale", "l2_ci_enc_scale",
-    "co_mean_corr_scale",
-)  # fmt: skip
-"""By their names in `RunParams`. The learning rate is the optimiser's own; jitter is done to the
-batches before the step."""
+from lfads_nb.sweep.same_program import NUMBERS
 
 
 class Settings(keras.layers.Layer):

@@ -10,7 +10,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from lfads_nb.queue.marking import (
     take_back,
 )
 from lfads_nb.queue.memory import MemoryBook
+from lfads_nb.queue.packing import usable_pack
 from lfads_nb.queue.plan import Wish, never_fits
 from lfads_nb.queue.population_launch import driver_options, is_population
 from lfads_nb.queue.processes import new_attempt, run_marks
@@ -87,7 +88,7 @@ def launch(
     slurm : submit the runs to SLURM as a job array, with what each job asks for; nothing runs here.
     **options : see `lfads_nb.queue.batches.LaunchOptions`: gpu_list, one_task_per_gpu,
         gpu_memory_required, max_tasks_simultaneously, rerun, more_epochs, mode, priority, retries,
-        template, resources.
+        template, resources, pack.
 
     Raises
     ------
@@ -182,6 +183,7 @@ class Queue:
         share_gpus : put several members of a population on one GPU, whatever the options say.
         """
         wanted = [f for f in self.folders if is_wanted(f, chosen)]
+        chosen = replace(chosen, pack=usable_pack(chosen.pack))
         if chosen.more_epochs:
             refuse_what_cannot_go_on(wanted)
         if chosen.mode == "posterior_mean_only":

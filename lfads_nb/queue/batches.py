@@ -20,7 +20,8 @@ from pydantic import TypeAdapter
 from lfads_nb.errors import QueueError
 from lfads_nb.python_commands import import_variable
 from lfads_nb.queue.home import QueueHome, new_id, put_json, read_json_file
-from lfads_nb.queue.runner import MODES
+from lfads_nb.queue.packing import Pack, checked_pack
+from lfads_nb.queue.runner import MODES, MODULE
 from lfads_nb.state_home import HOME_VARIABLE, state_home
 
 SCHEMA = 1
@@ -54,6 +55,9 @@ class LaunchOptions:
     runner : the module that executes a run.
     drives : whether it takes no device but has others do the work: a population's driver.
     driver : folder of the population whose members these are; "" for ordinary runs.
+    pack : runs of equal data and shapes train as one program, which needs JAX: so many at most, 0
+        for none, or "auto": on a GPU that JAX can use, as many as its memory takes.
+        See docs/gpu.md.
     """
 
     gpu_list: tuple[int, ...] | None = None
@@ -70,9 +74,10 @@ class LaunchOptions:
     resources: dict[str, float] | None = None
     python: str = sys.executable
     environment: dict[str, str] = field(default_factory=dict)
-    runner: str = "lfads_nb.queue.runner"
+    runner: str = MODULE
     drives: bool = False
     driver: str = ""
+    pack: Pack = "auto"
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -84,6 +89,7 @@ class LaunchOptions:
         for name in ("retries", "more_epochs"):
             if getattr(self, name) < 0:
                 raise QueueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+        object.__setattr__(self, "pack", checked_pack(self.pack))
         again = [n for n in ("rerun", "more_epochs") if getattr(self, n)]
         again += ["mode='posterior_mean_only'"] if self.mode != "all" else []
         if len(again) > 1:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from lfads_nb.cores import usable_cores
@@ -17,12 +19,15 @@ from lfads_nb.queue.devices import Device, list_devices, refreshed
 from lfads_nb.queue.ends import RESUMES, record_end
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.ledger import Entry, Ledger
-from lfads_nb.queue.memory import MemoryBook
+from lfads_nb.queue.memory import BASE_MB, MemoryBook
+from lfads_nb.queue.packing import RUNNER as PACK_RUNNER
+from lfads_nb.queue.packing import make_pack_folder, may_pack, n_members, pack_key
 from lfads_nb.queue.plan import LOOK_AHEAD, Occupant, Wish, make_plan
 from lfads_nb.queue.pool import DriverPool, ForeignPool, LocalPool
 from lfads_nb.queue.processes import new_attempt
 from lfads_nb.queue.run_lock import is_worked_on, read_holder
 from lfads_nb.queue.runner import EXIT_TAKEN
+from lfads_nb.queue.runner import MODULE as RUN_RUNNER
 from lfads_nb.queue.status import RunState, RunStatus, move_status, read_status
 from lfads_nb.queue.stopping import ask_to_stop, forget_stop
 from lfads_nb.queue.task import RunTask
@@ -39,7 +44,19 @@ TAKEN_AGAIN_S = 10.0
 CONNECT_AGAIN_S = 1.0
 DRIVE_AGAIN_S = 1.0
 MAX_RESUMES = 3
+# A pack whose process died is tried again so often; then its members train alone.
+RESUMES_IN_PACKS = 2
+PACK_LOOK_S = 1.0
 MAX_ON_CLUSTER = 1000
+
+
+async def _code_of(future: Any) -> int | None:
+    """Wait for a pack's process; None if its worker was lost."""
+    try:
+        return int(await future)
+    except Exception as error:  # noqa: BLE001  dask raises what it likes when a worker dies
+        log.warning("the worker of a pack was lost: %s", error)
+        return None
 
 
 class Dispatcher:
@@ -130,14 +147,76 @@ class Dispatcher:
         wishes = (self._wish(entry) for entry in entries)
         plan = make_plan(wishes, devices, self._occupants())
         self.waits = plan.waits
+        free = {device.pool: device.free_mb for device in devices}
+        for occupant in self._occupants():
+            pool_of = next((d.pool for d in devices if d.key == occupant.device), "")
+            free[pool_of] = free.get(pool_of, 0.0) - occupant.unclaimed_mb
         for wish, device in plan.starts:
             entry = self._ledger.get(wish.run)
-            if entry is not None and not entry.running:
-                entry.memory_mb = wish.memory_mb(device.kind)
+            if entry is None:
+                continue
+            if entry.running:  # it went with one that was before it, and its device is free again
+                self.look_soon()
+                continue
+            entry.memory_mb = wish.memory_mb(device.kind)
+            members = self._members(entry, entries, device, free_mb=free[device.pool])
+            if len(members) > 1:
+                self._submit_pack(members, self._pool, device)
+                for member in members:
+                    self.waits.pop(member.run, None)
+            else:
                 self._submit(entry, self._pool, device)
+            free[device.pool] -= entry.memory_mb
+
+    def _members(
+        self, first: Entry, entries: list[Entry], device: Device, *, free_mb: float
+    ) -> list[Entry]:
+        """Return a run and those of the others that train with it as one program on a device.
+
+        What they need together is noted with the first.
+        """
+        options = first.options
+        key = pack_key(first.folder) if self._may_pack(first, device.kind) else None
+        if key is None:
+            return [first]
+        alike = [
+            e
+            for e in entries
+            if e is not first
+            and not e.running
+            and e.options == options
+            and self._may_pack(e, device.kind)
+            and pack_key(e.folder) == key
+        ]
+        assert self._pool is not None, "runs start on a pool"
+        allowed = [
+            d for d in self._pool.devices if options.gpu_list is None or d.index in options.gpu_list
+        ]
+        n = n_members(
+            options.pack,
+            1 + len(alike),
+            n_devices=len(allowed),
+            needed_mb=first.memory_mb,
+            free_mb=free_mb,
+            kind=device.kind,
+        )
+        first.memory_mb += (n - 1) * max(0.0, first.memory_mb - BASE_MB[device.kind])
+        return [first, *alike[: n - 1]]
+
+    def _may_pack(self, entry: Entry, kind: str) -> bool:
+        options = entry.options
+        return (
+            may_pack(options.pack, kind)
+            and not entry.alone
+            and entry.resumes < RESUMES_IN_PACKS
+            and options.runner == RUN_RUNNER
+            and options.mode == "all"
+        )
 
     def _occupants(self) -> list[Occupant]:
         now = self._clock()
+        # Members of a pack share an attempt: it is one program.
+        programs = {e.attempt: e for e in reversed(self._ledger.running()) if e.device is not None}
         return [
             Occupant(
                 entry.device.key,
@@ -145,7 +224,7 @@ class Dispatcher:
                 entry.options.one_task_per_gpu,
                 entry.memory_mb if now - entry.started < CLAIM_S else 0.0,
             )
-            for entry in self._ledger.running()
+            for entry in programs.values()
             if entry.device is not None
         ]
 
@@ -223,6 +302,34 @@ class Dispatcher:
         self._followers.add(follower)
         follower.add_done_callback(self._followers.discard)
 
+    def _submit_pack(self, entries: list[Entry], pool: LocalPool, device: Device) -> None:
+        """Start the common training of some runs; each goes on by itself after that."""
+        attempt, first = new_attempt(), entries[0]
+        folder = self._home.packs / attempt
+        make_pack_folder(folder, [entry.run for entry in entries])
+        threads = self._threads(first)
+        for entry in entries:
+            if not is_worked_on(entry.folder):
+                forget_stop(entry.folder)
+            self._ledger.start(entry)
+            entry.attempt, entry.device, entry.started = attempt, device, self._clock()
+            entry.tries += 1
+        task = RunTask(
+            folder=str(folder),
+            device=device.key,
+            threads=threads,
+            mode=first.options.mode,
+            template=None,
+            python=first.options.python,
+            runner=PACK_RUNNER,
+            environment=first.options.environment,
+            attempt=attempt,
+        )
+        future = pool.submit(task, key=f"pack-{attempt}", priority=first.priority)
+        follower = asyncio.create_task(self._follow_pack(entries, future, folder))
+        self._followers.add(follower)
+        follower.add_done_callback(self._followers.discard)
+
     def _threads(self, entry: Entry) -> int:
         """Share the cores among the runs that will run at once."""
         assert self._pool is not None, "runs start on a pool"
@@ -250,6 +357,48 @@ class Dispatcher:
             self._leave_to_other(entry)
         else:
             self._settle(entry, await self._status_at_end(entry), worker_died=code is None)
+        self.look_soon()
+        self._on_room()
+
+    async def _follow_pack(self, entries: list[Entry], future: Any, folder: Path) -> None:
+        """Wait for the end of each member's part in a pack and see to what comes next."""
+        program = asyncio.ensure_future(_code_of(future))
+        left, begun = list(entries), set[str]()
+        while left:
+            await asyncio.wait({program}, timeout=PACK_LOOK_S)
+            is_over = program.done()
+            for entry in list(left):
+                holder = read_holder(entry.folder)
+                holds = holder is not None and holder.attempt == entry.attempt
+                if holds:
+                    begun.add(entry.run)
+                if is_over:
+                    await self._wait_until_free(entry)
+                elif holds or entry.run not in begun:
+                    continue
+                left.remove(entry)
+                await self._end_of_member(entry)
+        code = await program
+        future.release()
+        if code == 0:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            log.warning("a pack of %d runs ended early, see %s/lfads.out", len(entries), folder)
+
+    async def _end_of_member(self, entry: Entry) -> None:
+        """See to what comes after a run's training in a pack."""
+        if is_worked_on(entry.folder, but_by=entry.attempt):
+            self._leave_to_other(entry)
+        else:
+            status = await self._status_at_end(entry)
+            if status.state is not RunState.QUEUED or entry.stop is RunState.CANCELLED:
+                self._settle(entry, status, worker_died=not status.state.is_ended)
+            elif entry.relaunch or self._closing:
+                self._on_end(entry)
+            else:
+                # What has not trained in the pack does so by itself.
+                entry.alone = RunState.TRAINING.value not in status.finished_stages
+                self._ledger.put_back(entry, not_before=self._clock())
         self.look_soon()
         self._on_room()
 

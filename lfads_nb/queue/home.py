@@ -84,6 +84,11 @@ class QueueHome:
         return self.path / "scratch"
 
     @property
+    def packs(self) -> Path:
+        """A folder for each program that trains several runs, with its log."""
+        return self.path / "packs"
+
+    @property
     def boards(self) -> Path:
         """The TensorBoards that run."""
         return self.path / "tensorboard"

@@ -25,7 +25,8 @@ class Entry:
     `tries`, `failures` and `resumes` count what was started and what went wrong since the launch;
     `not_before` (on the server's clock) delays another try. `relaunch` is a launch that came while
     it ran or was just ending. `taken` is whether another process worked on it when it was tried
-    last. The rest says where it runs, `attempt` what its processes are marked with.
+    last, `alone` whether it shall not train in a pack any more. The rest says where it runs,
+    `attempt` what its processes are marked with.
     """
 
     run: str
@@ -47,6 +48,7 @@ class Entry:
     device: Device | None = None
     memory_mb: float = 0.0
     started: float = 0.0
+    alone: bool = False
 
     @property
     def folder(self) -> RunFolder:
@@ -147,6 +149,7 @@ class Ledger:
         before, entry.batch = entry.batch, batch.key
         entry.options, entry.priority, entry.relaunch = batch.options, batch.options.priority, None
         entry.tries = entry.failures = entry.resumes = 0
+        entry.alone = False
         self.put_back(entry)
         return before if self._leave(before) else None
 

@@ -46,7 +46,7 @@ def describe(status: RunStatus, wait: str) -> str:
         return wait
     if not status.state.is_running:
         return status.reason
-    progress, parts = status.progress, [status.device, step_in_words(status)]
+    progress, parts = status.progress, [status.place, step_in_words(status)]
     if {"total_train", "total_valid"} <= progress.keys():
         parts.append(f"cost {progress['total_train']:.1f} / {progress['total_valid']:.1f}")
     if progress.get("eta_s"):

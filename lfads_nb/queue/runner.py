@@ -71,6 +71,8 @@ from lfads_nb.sweep.stored_params import check_own_code
 EXIT_CODES = {RunState.DONE: 0, RunState.FAILED: 1, RunState.CANCELLED: 3, RunState.INTERRUPTED: 4}
 EXIT_TAKEN = 75
 
+MODULE = "lfads_nb.queue.runner"
+
 MODES = ("all", "posterior_mean_only")
 
 
@@ -103,7 +105,7 @@ def execute_run(folder: RunFolder, options: RunnerOptions) -> RunState:
     check_own_code(record.params)
     with RunLock(folder) as lock, RunWatch(folder, lock, parent=options.parent) as watch:
         keep_room(folder)
-        _begin(folder, record, options)
+        begin_run(folder, record, options)
         notebook = render(
             options.template or default_template(),
             {"run_dir": str(folder.path)},
@@ -126,8 +128,15 @@ def execute_run(folder: RunFolder, options: RunnerOptions) -> RunState:
         return _end(folder, record, execution, failure, watch)
 
 
-def _begin(folder: RunFolder, record: RunRecord, options: RunnerOptions) -> None:
-    """Write down that the run starts, and what of it is finished already."""
+def begin_run(
+    folder: RunFolder, record: RunRecord, options: RunnerOptions, *, pack: int = 0
+) -> None:
+    """Write down that the run starts, and what of it is finished already.
+
+    Parameters
+    ----------
+    pack : how many runs train as one program with it.
+    """
     tidy(folder)
     if options.rerun or options.more_epochs:
         kind: Kind = "more_epochs" if options.more_epochs else "afresh"
@@ -163,6 +172,7 @@ def _begin(folder: RunFolder, record: RunRecord, options: RunnerOptions) -> None
         attempt_id=own_attempt(),
         mode=options.mode,
         job=own_job(),
+        pack=pack,
     )
     kept = {k: v for k, v in status.times.items() if k in ("queued", first.value)}
     started = {"started": now.isoformat(timespec="seconds")}
@@ -347,7 +357,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     folder, options = parse_arguments(arguments)
     try:
-        start_marked(folder, "lfads_nb.queue.runner", arguments)
+        start_marked(folder, MODULE, arguments)
         if not folder.path.is_dir():
             raise RunFolderError(f"{folder.path} is no folder")
         options = replace(options, device=prepare_process(folder, options))

@@ -85,7 +85,8 @@ class RunStatus:
     `host`, `attempt_id` what its processes are marked with; `finished_stages` the stages whose
     outputs are complete; `training_end` says in words why training stopped. `submission` names the
     entry in the collection's `jobs/` that a run was submitted with, `job` the scheduler's own name
-    for the job that works on it, such as `123_4`.
+    for the job that works on it, such as `123_4`. `pack` is how many runs train with it as one
+    program.
     """
 
     state: RunState
@@ -108,6 +109,14 @@ class RunStatus:
     heartbeat: float | None = None
     submission: str = ""
     job: str = ""
+    pack: int = 0
+
+    @property
+    def place(self) -> str:
+        """The device for people, with how many runs train there as one program."""
+        if self.pack > 1 and self.state.is_running:
+            return f"{self.pack} in one program on {self.device}"
+        return self.device
 
     def moved(self, state: RunState, *, now: datetime, **changes: Any) -> RunStatus:
         """Return the status after a move, with the time of the move written in.

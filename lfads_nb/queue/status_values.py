@@ -150,4 +150,5 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "heartbeat": _finite,
     "submission": _text,
     "job": _text,
+    "pack": _count,
 }

@@ -62,7 +62,7 @@ def table_row(status: RunStatus, wait: str, *, now: datetime) -> dict[str, Any]:
         "state": status.state.value,
         "stage": status.stage,
         "elapsed_s": elapsed_s(status, now=now),
-        "device": status.device,
+        "device": status.place,
         "attempt": status.attempt,
         "reason": wait or status.reason,
         "training_end": status.training_end,

@@ -19,6 +19,7 @@ class LaunchOptions(w.VBox):
         self.at_once = text_box("Runs at once", width="190px", hint="as many as fit")
         self.memory = text_box("GPU memory per run (MB)", width="260px", hint="estimated")
         self.shared = _tick("several runs on one GPU, as memory allows")
+        self.pack = text_box("Runs in one program (JAX)", width="260px", hint="auto; or no, 8")
         self.rerun = _tick("train afresh what is done")
         self.more_epochs = w.BoundedIntText(
             0, 0, 10**6, description="More epochs for what is done",
@@ -33,6 +34,7 @@ class LaunchOptions(w.VBox):
             [
                 stack(
                     row(self.gpu_list, self.at_once, self.memory, self.retries),
+                    row(self.pack),
                     row(self.shared, self.rerun, self.sample_only, self.more_epochs),
                 )
             ],
@@ -72,6 +74,8 @@ class LaunchOptions(w.VBox):
         if self.memory.value.strip():
             found["gpu_memory_required"] = _number(self.memory)
         chosen = {name: value for name, value in found.items() if value}
+        if self.pack.value.strip() not in ("", "auto"):
+            chosen["pack"] = 0 if self.pack.value.strip() == "no" else int(_number(self.pack))
         return {**chosen, "one_task_per_gpu": False} if self.shared.value else chosen
 
 

@@ -146,7 +146,7 @@ def queue_row(
             "notes": None if notes is None else notes_cell(notes),
             "state": _state(status, note),
             "verdict": _verdict(verdict),
-            "device": status.device or "",
+            "device": status.place or "",
             "progress": _bar(status),
             "epoch": progress.get("epoch"),
             "train": _number(progress.get("total_train")),

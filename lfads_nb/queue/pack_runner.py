@@ -1,0 +1,306 @@
+"""The process of a pack: trains some runs as one program, each with its own lock and status.
+
+    python -m lfads_nb.queue.pack_runner PACK_FOLDER --device ...
+
+A member that has trained is queued again, and its own notebook goes on with sampling, export and
+report. One that fails or is asked to stop ends as a run alone does, at the end of an epoch, and the
+others go on. If the pack as a whole cannot be trained (too little memory, say), its members are
+queued again and train one by one.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout, suppress
+from dataclasses import replace
+from typing import TextIO
+
+from lfads_nb.errors import LfadsError
+from lfads_nb.queue.ends import write_end
+from lfads_nb.queue.live import LiveDisplay
+from lfads_nb.queue.packing import RUNNER, read_pack_folder
+from lfads_nb.queue.processes import own_attempt
+from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
+from lfads_nb.queue.runner import (
+    EXIT_CODES,
+    RunnerOptions,
+    begin_run,
+    parse_arguments,
+    prepare_process,
+    start_marked,
+)
+from lfads_nb.queue.stage import StageReporter
+from lfads_nb.queue.status import (
+    RunState,
+    RunStatus,
+    keep_room,
+    local_now,
+    read_status,
+    reserve_path,
+)
+from lfads_nb.queue.stopping import asked_to_stop, forget_stop
+from lfads_nb.regular_files import open_regular
+from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.progress import TrainSummary
+from lfads_nb.sweep.run_record import RunRecord
+from lfads_nb.sweep.stored_params import check_own_code
+
+log = logging.getLogger(__name__)
+
+EXIT_ALONE = 76
+"""The members that have not ended are to be trained one by one."""
+
+STOPPED = "stopped on request"
+"""The model's own reason for an end that was asked for."""
+
+_TICK_S = 0.5
+_BEAT_S = 10.0
+_GIVE_UP_S = 7.0
+_REASONS = {RunState.CANCELLED: "it was cancelled", RunState.INTERRUPTED: "the queue stopped it"}
+
+TrainMembers = Callable[[Sequence["Member"]], None]
+"""Trains members; calls each one's `end` when it has ended. A toy in tests."""
+
+
+class _Unseen(LiveDisplay):
+    """Shows nothing: a member's notebook is not executed yet."""
+
+    def _show(self, as_html: str, as_text: str) -> None:
+        """Leave it out."""
+
+
+class Member:
+    """One run of a pack: its lock, its status, and how it is asked to stop.
+
+    Parameters
+    ----------
+    folder : the run.
+    options : of the pack's process.
+    n_members : how many train together.
+
+    Raises
+    ------
+    RunIsTakenError
+        Another process works on it.
+    """
+
+    def __init__(self, folder: RunFolder, options: RunnerOptions, n_members: int) -> None:
+        self.folder = folder
+        self.record = RunRecord.load(folder)
+        check_own_code(self.record.params)
+        self.stop_state: RunState | None = None
+        self.stop_reason = ""
+        self.has_ended = False
+        self._ending = threading.Lock()
+        self._lock = RunLock(folder)
+        self._lock.__enter__()
+        try:
+            keep_room(folder)
+            with self._log() as file, redirect_stdout(file):
+                begin_run(folder, self.record, options, pack=n_members)
+                file.write(f"training as one program of {n_members} runs\n")
+            self.is_trained = RunState.TRAINING.value in read_status(folder).finished_stages
+            status = replace(read_status(folder), stage="training")
+            self._reporter = StageReporter(folder, status, _Unseen())
+        except BaseException:
+            self._lock.__exit__()
+            raise
+        self.report = self._reporter.report
+        self._reporter.__enter__()
+
+    def _log(self) -> TextIO:
+        file = open_regular(self.folder.log, follow_links=False, append=True)
+        return io.TextIOWrapper(file, encoding="utf-8")
+
+    def should_stop(self) -> bool:
+        return self.stop_state is not None
+
+    def stop(self, state: RunState, reason: str) -> None:
+        """Have it stopped at the end of the epoch; the first word counts."""
+        if self.stop_state is None:
+            self.stop_state, self.stop_reason = state, reason
+
+    def look(self) -> None:
+        """See whether it is asked to stop, or its folder is another's."""
+        lost = self._lock.lost()
+        if lost:
+            self.stop(RunState.INTERRUPTED, lost)
+        note = asked_to_stop(self.folder, attempt=own_attempt())
+        if note is not None:
+            self.stop(note, _REASONS.get(note, "it was asked to end"))
+
+    def beat(self) -> None:
+        self._lock.beat()
+
+    def end(self, outcome: TrainSummary | Exception | None) -> None:
+        """Write down how it ended, and let go of it; the first word counts.
+
+        Parameters
+        ----------
+        outcome : None for one that is to be trained alone.
+        """
+        with self._ending:
+            if self.has_ended:
+                return
+            self._reporter.__exit__(None)
+            try:
+                if not self._lock.lost():
+                    self._write_end(outcome)
+            except (LfadsError, OSError) as error:
+                log.warning("the end of %s cannot be written: %s", self.folder.path, error)
+            finally:
+                self.has_ended = True
+                self._lock.__exit__()
+
+    def _write_end(self, outcome: TrainSummary | Exception | None) -> None:
+        status, training = self._reporter.status, RunState.TRAINING.value
+        stopped = self.stop_state is not None
+        if isinstance(outcome, TrainSummary) and not (stopped and outcome.stop_reason == STOPPED):
+            stages = tuple(dict.fromkeys((*status.finished_stages, training)))
+            status = replace(status, finished_stages=stages, training_end=outcome.in_words)
+        if self.stop_state is not None:
+            ended = self._moved(status, self.stop_state, self.stop_reason)
+        elif isinstance(outcome, LfadsError | OSError):
+            ended = self._moved(status, RunState.FAILED, f"training failed: {outcome}")
+        else:
+            ended = replace(
+                status, state=RunState.QUEUED, stage="", pid=None, pid_started=None, pack=0,
+                device="", heartbeat=time.time(),
+            )  # fmt: skip
+        with self._log() as file:
+            file.write(f"{local_now().isoformat(timespec='seconds')}  {_said(ended)}\n")
+        forget_stop(self.folder)
+        write_end(self.folder, ended)
+        reserve_path(self.folder).unlink(missing_ok=True)
+
+    def _moved(self, status: RunStatus, state: RunState, reason: str) -> RunStatus:
+        return status.moved(state, now=local_now(), reason=reason, pack=0)
+
+
+def _said(status: RunStatus) -> str:
+    if status.state is not RunState.QUEUED:
+        return f"{status.state.value}: {status.reason}"
+    if RunState.TRAINING.value in status.finished_stages:
+        return f"the training ended: {status.training_end}"
+    return "goes on alone"
+
+
+class _Watch:
+    """Looks after members while they train, and after the process that started this one."""
+
+    def __init__(self, members: Sequence[Member], parent: int | None) -> None:
+        self._members, self._parent = members, parent
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> _Watch:
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signum, lambda *_: self._stop_all("its process was asked to end"))
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed.set()
+        self._thread.join()
+
+    def _stop_all(self, reason: str) -> None:
+        for member in self._members:
+            member.stop(RunState.INTERRUPTED, reason)
+
+    def _watch(self) -> None:
+        beat, all_stop_at = time.monotonic(), None
+        while not self._closed.wait(_TICK_S):
+            now = time.monotonic()
+            if self._parent is not None and os.getppid() != self._parent:
+                self._stop_all("the queue that ran it ended")
+            active = [member for member in self._members if not member.has_ended]
+            for member in active:
+                member.look()
+            if now - beat > _BEAT_S:
+                beat = now
+                for member in active:
+                    member.beat()
+            if not active or not all(member.should_stop() for member in active):
+                all_stop_at = None
+            elif all_stop_at is None:
+                all_stop_at = now
+            elif now - all_stop_at > _GIVE_UP_S:
+                # Whatever keeps the epoch from ending: all has been trained that is to be.
+                for member in active:
+                    member.end(None)
+                os._exit(EXIT_CODES[RunState.INTERRUPTED])
+
+
+def execute_pack(runs: Sequence[RunFolder], options: RunnerOptions, *, train: TrainMembers) -> int:
+    """Train runs as one program; return the process' exit code."""
+    members: list[Member] = []
+    try:
+        for folder in runs:
+            try:
+                members.append(Member(folder, options, len(runs)))
+            except RunIsTakenError as error:
+                log.warning("%s is left out: %s", folder.path, error)
+            except (LfadsError, OSError) as error:
+                # Its own runner says so in its folder.
+                log.warning("%s is left out: %s", folder.path, error)
+        with _Watch(members, options.parent):
+            for member in members:
+                if member.is_trained:
+                    member.end(None)
+            left = [member for member in members if not member.has_ended]
+            if left:
+                train(left)
+        return 0
+    except Exception:  # noqa: BLE001  whatever it is, the members can still be trained alone
+        log.warning("the pack ended:\n%s", traceback.format_exc())
+        return EXIT_ALONE
+    finally:
+        for member in members:
+            member.end(None)
+
+
+def train_members(members: Sequence[Member]) -> None:
+    """Train members with `lfads_nb.model.packs`."""
+    from lfads_nb.model.packs import PackRun, train_together
+
+    train_together(
+        [
+            PackRun(
+                m.folder, m.record.params, tuple(m.record.datasets), m.report, m.should_stop, m.end
+            )
+            for m in members
+        ]
+    )
+
+
+def main(
+    arguments: list[str] | None = None, *, train: TrainMembers = train_members, module: str = RUNNER
+) -> int:
+    """Train the pack of a folder; see the module's description."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    folder, options = parse_arguments(arguments)
+    try:
+        start_marked(folder, module, arguments)
+        runs = read_pack_folder(folder.path)
+        options = replace(options, device=prepare_process(folder, options))
+        os.environ["KERAS_BACKEND"] = "jax"
+        # Others may use the card too; by default JAX takes three quarters of it at once.
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+        return execute_pack(runs, options, train=train)
+    except (LfadsError, OSError):
+        with suppress(OSError):
+            sys.stderr.write(traceback.format_exc())
+        return EXIT_ALONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())
