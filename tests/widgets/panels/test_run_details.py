@@ -2,7 +2,9 @@ import nbformat
 import pytest
 
 from lfads_nb.queue.status import RunState, RunStatus, write_status
+from lfads_nb.sweep.live_preview import write_preview
 from lfads_nb.widgets.panels.run_details import RunDetails
+from tests.widgets.panels.test_live_preview import preview
 from tests.widgets.panels.test_queue import write_log
 
 
@@ -65,3 +67,14 @@ def test_a_report_that_cannot_be_saved_says_why(run):
     details._task.join(60)
     assert "run.ipynb is missing" in details._task.notice.value
     assert not details._save.disabled
+
+
+def test_a_run_is_seen_at_work_while_it_trains_and_not_after(run):
+    write_preview(run.folder, preview())
+    details = shown(run, RunState.TRAINING)
+    assert details.preview.layout.display == ""
+    assert "after 7 epochs" in details.preview._words.value
+    details.show(run, RunStatus(RunState.DONE))
+    assert details.preview.layout.display == "none"
+    details.show(None, None)
+    assert details.preview.layout.display == "none"
