@@ -10,7 +10,8 @@ from pathlib import Path
 from lfads_nb.datasets import DatasetCollection, generate_demo_datasets
 from lfads_nb.sweep import RunCollection, RunParams, RunSpec
 
-FACTORS = (2, 4, 6, 8)
+FACTORS = (8, 6, 4, 2)
+"""The first to be done has enough factors to show the butterfly in three dimensions."""
 
 PUBLISHED = RunParams(
     spike_bin_ms=2, co_dim=0, batch_size=150, gen_dim=64, ic_enc_dim=64, learning_rate_stop=1e-3
