@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from lfads_nb.queue.retraining import put_back
-from lfads_nb.queue.runner import _begin, parse_arguments
+from lfads_nb.queue.runner import begin_run, parse_arguments
 from lfads_nb.sweep.run_record import RunRecord
 
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree", "shutil.copyfile"}
@@ -55,7 +55,7 @@ def begin(directory, *options):
     if "--undo" in sys.argv:
         put_back(folder, why="was cancelled")
     else:
-        _begin(folder, RunRecord.load(folder), chosen)
+        begin_run(folder, RunRecord.load(folder), chosen)
 
 
 def main():
