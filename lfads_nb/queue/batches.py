@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 from lfads_nb.errors import QueueError
 from lfads_nb.python_commands import import_variable
 from lfads_nb.queue.home import QueueHome, new_id, put_json, read_json_file
+from lfads_nb.queue.packing import RUNNER as PACK_RUNNER
 from lfads_nb.queue.packing import Pack, checked_pack
 from lfads_nb.queue.runner import MODES, MODULE
 from lfads_nb.state_home import HOME_VARIABLE, state_home
@@ -53,6 +54,7 @@ class LaunchOptions:
     resources : dask resources that each run takes there.
     python, environment : the interpreter and the variables to run with.
     runner : the module that executes a run.
+    pack_runner : the module that trains a pack.
     drives : whether it takes no device but has others do the work: a population's driver.
     driver : folder of the population whose members these are; "" for ordinary runs.
     pack : runs of equal data and shapes train as one program, which needs JAX: so many at most, 0
@@ -78,6 +80,7 @@ class LaunchOptions:
     drives: bool = False
     driver: str = ""
     pack: Pack = "auto"
+    pack_runner: str = PACK_RUNNER
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

@@ -20,7 +20,6 @@ from lfads_nb.queue.ends import RESUMES, record_end
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.ledger import Entry, Ledger
 from lfads_nb.queue.memory import BASE_MB, MemoryBook
-from lfads_nb.queue.packing import RUNNER as PACK_RUNNER
 from lfads_nb.queue.packing import make_pack_folder, may_pack, n_members, pack_key
 from lfads_nb.queue.plan import LOOK_AHEAD, Occupant, Wish, make_plan
 from lfads_nb.queue.pool import DriverPool, ForeignPool, LocalPool
@@ -321,7 +320,7 @@ class Dispatcher:
             mode=first.options.mode,
             template=None,
             python=first.options.python,
-            runner=PACK_RUNNER,
+            runner=first.options.pack_runner,
             environment=first.options.environment,
             attempt=attempt,
         )

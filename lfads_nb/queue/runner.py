@@ -58,6 +58,7 @@ from lfads_nb.queue.status import (
     move_status,
     read_status,
     reserve_path,
+    training_figures,
     write_status,
 )
 from lfads_nb.queue.stopping import forget_stop
@@ -159,7 +160,7 @@ def begin_run(
         first,
         now=now,
         stage="starting",
-        progress={},
+        progress={} if first is RunState.TRAINING else training_figures(before),
         pid=own.pid,
         pid_started=own.started,
         kernel_pid=None,

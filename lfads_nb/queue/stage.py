@@ -32,6 +32,7 @@ from lfads_nb.queue.status import (
     local_now,
     move_status,
     read_status,
+    training_figures,
     write_status,
 )
 from lfads_nb.regular_files import open_regular
@@ -83,9 +84,7 @@ def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> 
         return None
     record = RunRecord.load(folder)
     check_own_code(record.params)
-    # The figures of the training stay beside the progress of the stages after it.
-    before = read_status(folder).progress
-    figures = {k: v for k, v in before.items() if k not in ("fraction", "eta_s", "doing")}
+    figures = training_figures(read_status(folder))
     status = move_status(folder, RunState(stage), stage=stage, progress=figures)
     with _logging_to(folder), StageReporter(folder, status, display) as reporter:
         takes = inspect.signature(function).parameters

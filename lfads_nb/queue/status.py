@@ -210,6 +210,11 @@ def move_status(folder: RunFolder, state: RunState, **changes: Any) -> RunStatus
     return status
 
 
+def training_figures(status: RunStatus) -> dict[str, Any]:
+    """Return the figures of the training, which stay beside the progress of the stages after it."""
+    return {k: v for k, v in status.progress.items() if k not in ("fraction", "eta_s", "doing")}
+
+
 def local_now() -> datetime:
     """Return the time with this machine's offset from UTC."""
     return datetime.now().astimezone()
