@@ -631,7 +631,7 @@ def decode(
 ) -> None:
     """Decode behaviour or conditions from a run's rates, factors, inputs, and its spikes."""
     from lfads_nb.results.decoding import describe_result
-    from lfads_nb.results.decoding.run_decoding import decode_folder
+    from lfads_nb.results.decoding.record import decode_folder
 
     result = decode_folder(
         run_dir, target, dataset=dataset, sources=source, lag_ms="search" if lag is None else lag,

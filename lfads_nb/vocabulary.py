@@ -105,6 +105,7 @@ class Figure:
 
 
 TEST = "never used for choosing a setting or an epoch"
+DECODED = "decoder fitted on training trials, lag and penalty chosen among them:"
 NLB = "as the Neural Latents Benchmark's own program gives it, for 5 ms bins"
 
 _BPS = "Poisson log likelihood of the spikes above that of each neuron's mean rate, per spike"
@@ -247,6 +248,49 @@ FIGURES: dict[str, Figure] = {
         Figure(
             "test_r2_truth", "R² of the true rates, test trials", "R² truth, test", "", "test",
             OUTPUTS, f"pooled over trials, bins and neurons; {TEST}", "", "higher", 3,
+        ),
+        Figure(
+            "decoding_r2", "R² of decoded behaviour", "R² decoding", "", "validation", OUTPUTS,
+            f"{DECODED} a signal, from the rates; mean over its dimensions",
+            "only of runs that something was decoded of, and of the signal that most were decoded "
+            "for", "higher", 3,
+        ),
+        Figure(
+            "decoding_r2_smoothed", "R² of behaviour decoded from smoothed spikes",
+            "R² decoding, smoothed", "", "validation", "",
+            f"{DECODED} the same signal, from spikes smoothed by the best width", "", "higher", 3,
+            is_detail=True,
+        ),
+        Figure(
+            "decoding_r2_raw", "R² of behaviour decoded from raw counts", "R² decoding, raw", "",
+            "validation", "", f"{DECODED} the same signal, from raw counts", "", "higher", 3,
+            is_detail=True,
+        ),
+        Figure(
+            "decoding_accuracy", "accuracy of decoded labels", "accuracy", "", "validation",
+            OUTPUTS, f"{DECODED} conditions or a trial column, from the rates",
+            "only of runs that something was decoded of, and of the labels that most were decoded "
+            "for; chance is the share of the commonest label", "higher", 3,
+        ),
+        Figure(
+            "decoding_accuracy_smoothed", "accuracy of labels decoded from smoothed spikes",
+            "accuracy, smoothed", "", "validation", "",
+            f"{DECODED} the same labels, from smoothed spikes", "", "higher", 3,
+            is_detail=True,
+        ),
+        Figure(
+            "decoding_accuracy_raw", "accuracy of labels decoded from raw counts",
+            "accuracy, raw", "", "validation", "",
+            f"{DECODED} the same labels, from raw counts", "", "higher", 3,
+            is_detail=True,
+        ),
+        Figure(
+            "test_decoding_r2", "R² of decoded behaviour, test trials", "R² decoding, test", "",
+            "test", OUTPUTS, f"{DECODED} a signal, from the rates; {TEST}", "", "higher", 3,
+        ),
+        Figure(
+            "test_decoding_accuracy", "accuracy of decoded labels, test trials", "accuracy, test",
+            "", "test", OUTPUTS, f"{DECODED} labels, from the rates; {TEST}", "", "higher", 3,
         ),
         Figure("nlb_co_bps", "NLB co-bps", "NLB co-bps", "bits/spike", "evaluation", OUTPUTS,
                f"co-smoothing, {NLB}", "", "higher", 3),

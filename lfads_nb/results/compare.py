@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lfads_nb.errors import LfadsError
+from lfads_nb.results.decoding.record import compared
 from lfads_nb.results.run_numbers import (
     SESSION_FIGURES,
     RunNumbers,
@@ -45,14 +46,16 @@ def compare(runs: Iterable[Any], *, with_rates: bool = True) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Indexed by run name. `problem` says in words why figures are missing, if it is not merely
-        that the run has not got so far.
+        Indexed by run name. Columns of decoding are there if `Run.decode` was called for any run;
+        `decoding_r2_of` and `decoding_accuracy_of` name what was decoded. `problem` says in words
+        why figures are missing, if it is not merely that the run has not got so far.
     """
     import pandas as pd
 
     runs = list(runs)
     views = [RunView.of(run) for run in runs]
     changed = differing_parameters([view.params.set_values() for view in views])
+    decoded = _decoded(views)
     rows = [
         {
             "spec": view.folder.path.name,
@@ -60,8 +63,9 @@ def compare(runs: Iterable[Any], *, with_rates: bool = True) -> pd.DataFrame:
             "state": _state(run, view),
             **{name: view.params.set_values().get(name) for name in changed},
             **_figures(view, with_rates=with_rates),
+            **found,
         }
-        for run, view in zip(runs, views, strict=True)
+        for run, view, found in zip(runs, views, decoded, strict=True)
     ]
     return pd.DataFrame(rows, index=pd.Index([view.name for view in views], name="run"))
 
@@ -109,6 +113,14 @@ def _figures(view: RunView, *, with_rates: bool) -> dict[str, Any]:
         "n_parameters": np.nan if numbers.n_parameters is None else numbers.n_parameters,
         "problem": problem,
     }
+
+
+def _decoded(views: list[RunView]) -> list[dict[str, Any]]:
+    """Figures of what was decoded of the runs; columns that no run has are left out."""
+    rows = compared([view.folder for view in views])
+    keys = dict.fromkeys(key for row in rows for key in row)
+    empty = {key: "" if key.endswith("_of") else np.nan for key in keys}
+    return [{**empty, **row} for row in rows]
 
 
 def _benchmark_scores(view: RunView) -> dict[str, float]:

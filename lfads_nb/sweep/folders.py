@@ -75,6 +75,11 @@ class RunFolder:
         return self.path / "lfads.out"
 
     @property
+    def decoding_json(self) -> Path:
+        """What was decoded of it, and how well."""
+        return self.path / "decoding.json"
+
+    @property
     def verdict_json(self) -> Path:
         """What the run's figures say of it, in words."""
         return self.path / "verdict.json"

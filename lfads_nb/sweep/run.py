@@ -255,6 +255,8 @@ class Run:
         -------
         SignalResult or LabelResult
             `.table()` has a row per source: R2 or accuracy on trials that nothing was fitted on.
+            Of a named target it is kept in the run's folder, for `compare` and the leaderboard,
+            unless lag, groups, window or folds were given.
 
         Raises
         ------
@@ -263,11 +265,11 @@ class Run:
         RunFolderError
             If the run has not got that far.
         """
-        from lfads_nb.results.decoding import decode_run
+        from lfads_nb.results.decoding import decode_and_keep
         from lfads_nb.results.session_files import pick_dataset
 
         name = pick_dataset(self.spec.dataset_names, dataset)
-        return decode_run(self.posterior_means(name, kind=kind), target, **options)
+        return decode_and_keep(self.posterior_means(name, kind=kind), target, **options)
 
     def infer(
         self,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lfads_nb.errors import LfadsError
 from lfads_nb.results import FitLog, PosteriorMeans, TrainedParams
-from lfads_nb.results.decoding.run_decoding import decode_folder
+from lfads_nb.results.decoding.record import decode_folder
 from lfads_nb.results.export import export_results
 from lfads_nb.results.run_numbers import run_numbers
 from lfads_nb.results.run_view import RunView

@@ -15,8 +15,6 @@ from lfads_nb.results.decoding.parts import Evaluate, Part, fold_parts, group_pa
 from lfads_nb.results.decoding.signals import SignalResult, decode_signal
 from lfads_nb.results.decoding.sources import WIDTHS_MS, sources_of
 from lfads_nb.results.posterior_means import PosteriorMeans
-from lfads_nb.results.run_view import RunView
-from lfads_nb.results.session_files import pick_dataset
 
 SEARCHED_LAGS_MS = (-100.0, 200.0)
 """Behaviour that leads its neurons by 100 ms (sensory) up to behaviour that follows by 200 ms."""
@@ -106,22 +104,6 @@ def decode_run(
             return decode_signal(found, values, parts, bin_ms=pm.bin_ms, lags_ms=lags, **shared)
         bins = _bins(pm, window_ms)
         return decode_labels(found, values, parts, bins=bins, n_windows=n_windows, **shared)
-
-
-def decode_folder(
-    run: Any, target: str | Signal | np.ndarray, *, dataset: str | int | None = None, **options: Any
-) -> SignalResult | LabelResult:
-    """Decode a run that is given as its folder, see `decode_run`.
-
-    Raises
-    ------
-    CollectionError
-        It has several sessions, and none was named.
-    RunFolderError
-        The run has not got that far.
-    """
-    view = RunView.of(run)
-    return decode_run(view.posterior_means(pick_dataset(view.datasets, dataset)), target, **options)
 
 
 def _target(pm: PosteriorMeans, target: Any) -> tuple[str, Signal | np.ndarray]:

@@ -16,7 +16,7 @@ from lfads_nb.results.decoding import (
     LabelResult,
     SignalResult,
     decodable,
-    decode_run,
+    decode_and_keep,
     describe_result,
 )
 from lfads_nb.widgets.background import Progress, TaskBar
@@ -145,7 +145,7 @@ class DecodingViewer(Viewer):
         pm, target = self.viewed.source.pm, self.target.value
 
         def work(_progress: Progress) -> SignalResult | LabelResult:
-            return decode_run(pm, target, **self.options)
+            return decode_and_keep(pm, target, **self.options)
 
         def done(result: SignalResult | LabelResult) -> None:
             self.result = result

@@ -31,9 +31,9 @@ def make_leaderboard(
     # What judges stands beside the verdict, however many parameters were varied.
     judging = [name for name in JUDGES if name in measured][:1]
     rest = [name for name in measured if name not in judging]
-    columns += [_figure_column(name) for name in judging]
+    columns += [_figure_column(name, table) for name in judging]
     columns += [column(name, name, kind="number") for name in parameters]
-    columns += [_figure_column(name) for name in rest]
+    columns += [_figure_column(name, table) for name in rest]
     columns.append(column("state", "state"))
     made = LiveTable(
         columns, "runs of the sweep", selectable="many", max_height="360px",
@@ -59,8 +59,13 @@ def make_leaderboard(
     return made
 
 
-def _figure_column(name: str) -> dict[str, Any]:
-    return column(name, FIGURES[name].short, kind="number", hint=FIGURES[name].hint)
+def _figure_column(name: str, table: pd.DataFrame) -> dict[str, Any]:
+    short, hint = FIGURES[name].short, FIGURES[name].hint
+    what = table.get(f"{name.removeprefix('test_')}_of")
+    if what is not None:  # of the one target that the runs were decoded for
+        target = next(filter(None, what), "")
+        short, hint = f"{short}: {target}", f"{hint} Decoded: {target}."
+    return column(name, short, kind="number", hint=hint)
 
 
 def best_of(table: pd.DataFrame) -> dict[str, Figure]:

@@ -10,7 +10,10 @@ import pandas as pd
 from lfads_nb.vocabulary import FIGURES
 
 _MOST_TICKS = 8
-_NOT_AXES = {"state", "problem", "verdict", "verdict_level", "verdict_text"}
+_NOT_AXES = {
+    "state", "problem", "verdict", "verdict_level", "verdict_text", "decoding_r2_of",
+    "decoding_accuracy_of",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

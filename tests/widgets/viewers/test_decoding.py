@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 
+from lfads_nb.results.compare import compare
 from lfads_nb.results.decoding import LabelResult, SignalResult, decode_run
+from lfads_nb.results.decoding.record import decode_folder
 from lfads_nb.widgets.viewers.decoding import DecodingViewer
+from lfads_nb.widgets.viewers.leaderboard import make_leaderboard
 
 
 @pytest.fixture
@@ -70,3 +73,11 @@ def test_nothing_to_decode_is_said(open_run):
     made = DecodingViewer(pm)
     assert "neither behaviour nor conditions" in made.traces[0].emptiness
     assert made.go.disabled
+
+
+def test_the_leaderboard_says_what_was_decoded(open_run):
+    run, _ = open_run(behavior=True, n_trials=60)
+    decode_folder(run.folder.path, "hand_vel", n_permutations=0, sources=["rates"])
+    table = compare([run.folder.path])
+    made = make_leaderboard(table, {str(table.index[0]): "run"})
+    assert "R² decoding: hand_vel" in [each["title"] for each in made.columns]
