@@ -167,7 +167,7 @@ def test_a_lab_that_is_told_to_end_leaves_no_jupyterlab_behind(tmp_path):
     )  # fmt: skip
     wait_for(lambda: list((tmp_path / "run").glob("jpserver-*.json")), timeout=60)
     lab.terminate()
-    assert lab.wait(timeout=30) is not None
+    assert lab.wait(timeout=90) is not None
     left = [p for p in psutil.process_iter() if _session_of(p.pid) == lab.pid]
     assert not left
 

@@ -136,7 +136,7 @@ class Lab:
         assert reply["status"] == "ok", f"{expression}: {reply.get('evalue')}"
         return json.loads(_unquoted(reply["data"]["text/plain"]))
 
-    def wait_until(self, expression: str, *, timeout_s: float = 15) -> None:
+    def wait_until(self, expression: str, *, timeout_s: float = 30) -> None:
         """Wait until an expression is true in the kernel."""
         end = time.monotonic() + timeout_s
         while not self.kernel_answers(f"bool({expression})"):
@@ -166,7 +166,7 @@ def running_lab(folder: Path, *, width: int = 1400, height: int = 1000) -> Itera
     width, height : of the page in pixels.
     """
     chromium = find_chromium()
-    expect.set_options(timeout=15_000)
+    expect.set_options(timeout=30_000)
     with running_server(folder) as (address, token), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=_CHROMIUM_FLAGS)
         try:

@@ -55,7 +55,7 @@ def test_the_launchers_tile_opens_the_bench_behind_a_hubs_prefix(lab, tmp_path, 
         assert not answer.ok or "login" in page.url
         bench.close()
     page.close()
-    assert not psutil.wait_procs(tiles, timeout=20)[1]
+    assert not psutil.wait_procs(tiles, timeout=90)[1]
     assert not errors
 
 

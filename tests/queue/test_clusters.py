@@ -206,7 +206,7 @@ def test_a_worker_that_does_not_see_the_folders_is_named_and_nothing_is_queued(
             queue.launch(runner=RUNNER, insecure=True, cluster=cluster.address)
         blind = cluster.workers.pop()
         blind.terminate()
-        blind.wait(timeout=30)
+        blind.wait(timeout=90)
     assert queue.states()[0].state is RunState.PREPARED
     assert not list(root.rglob(".lfads-probe*"))
 

@@ -128,7 +128,7 @@ def test_a_run_started_by_hand_is_left_alone_when_the_queue_reaches_it(waiting, 
     assert not wait_for_end(by_hand)
     queue.launch(runner=RUNNER)
     (waiting.path / "go").touch()
-    assert by_hand.wait(timeout=30) == 0
+    assert by_hand.wait(timeout=90) == 0
     wait_for(lambda: not list(homes[0].batches.glob("*.json")))
     assert starts(waiting) == 1
 
@@ -143,7 +143,7 @@ def test_a_folder_deleted_and_prepared_again_is_not_declared_done_by_the_old_pro
     make_run_folder(tmp_path / "runs")
     before = sorted(path.name for path in folder.path.iterdir())
     (folder.path / "go").touch()
-    assert runner.wait(timeout=30) == 4
+    assert runner.wait(timeout=90) == 4
     (folder.path / "go").unlink()
     assert sorted(path.name for path in folder.path.iterdir()) == before
     assert not marked_processes(folder)
@@ -156,7 +156,7 @@ def test_a_renamed_folder_says_so_and_none_is_made_in_its_old_place(tmp_path):
     wait_for(lambda: read_status(folder).progress.get("epoch"))
     renamed = type(folder)(folder.path.with_name("renamed"))
     os.rename(folder.path, renamed.path)
-    assert runner.wait(timeout=30) == 4
+    assert runner.wait(timeout=90) == 4
     assert not folder.path.exists()
     status = read_status(renamed)
     assert status.state is RunState.INTERRUPTED
@@ -204,7 +204,7 @@ def test_the_terminal_says_why_a_running_run_is_not_run_again(waiting):
     assert len(again.stderr.strip().splitlines()) == 1
     assert is_training(waiting)
     (waiting.path / "go").touch()
-    assert by_hand.wait(timeout=30) == 0
+    assert by_hand.wait(timeout=90) == 0
 
 
 def test_a_server_whose_home_was_deleted_ends_and_eats_no_request_of_the_next(waiting, homes):

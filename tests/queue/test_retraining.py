@@ -172,7 +172,7 @@ def test_what_a_run_had_made_before_is_back_when_its_rerun_is_cancelled(done, tm
     runner = start_runner(done, template_that(tmp_path, "time.sleep(600)"), *options)
     wait_for(lambda: (done.path / "trained.txt").exists())
     runner.send_signal(signal.SIGINT)
-    assert runner.wait(timeout=20) == EXIT_CODES[RunState.CANCELLED]
+    assert runner.wait(timeout=90) == EXIT_CODES[RunState.CANCELLED]
     status = read_status(done)
     assert status.state is RunState.DONE
     assert status.reason.endswith("was cancelled; what it had made before is in place again")

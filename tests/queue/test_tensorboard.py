@@ -152,7 +152,7 @@ def test_a_jupyter_server_passes_it_on_to_who_has_its_token(board, tmp_path):
         assert "tf-tensorboard" in text or "TensorBoard" in text
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        server.wait(timeout=90)
 
 
 def _listens(port):

@@ -39,7 +39,7 @@ def start(processes, path, what="write", *, environment=None, device="-1", runne
     )
 
 
-def wait_until(condition, seconds=30.0):
+def wait_until(condition, seconds=90.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"

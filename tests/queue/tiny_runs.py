@@ -98,7 +98,7 @@ def start_runner(folder, template, *options, runner="lfads_nb.queue.runner"):
     )  # fmt: skip
 
 
-def wait_for(condition, timeout=30.0, every=0.05):
+def wait_for(condition, timeout=90.0, every=0.05):
     """Wait until a condition gives something; return it."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:

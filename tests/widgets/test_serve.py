@@ -78,7 +78,7 @@ def test_the_pages_kernel_has_no_port_and_nothing_is_left_of_a_killed_app(tmp_pa
     finally:
         app.kill()
         app.communicate()
-    _, alive = psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(children, timeout=90)
     assert not alive
     assert place.name.startswith("lfads-nb-")
     assert place.is_dir()
