@@ -1,6 +1,7 @@
 """The import rules of the house: which room may know which, and who may load tensorflow."""
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,9 @@ MAY_IMPORT = {
     "widgets": {"datasets", "sweep", "queue", "results", "widgets"},
 }
 HEAVY = {"tensorflow", "keras"}
+# Their methods call what acts on them (`rc.launch`): each side may name the other as a type.
+ACTED_ON = {"Run", "RunCollection"}
+THEIR_MODULES = {"lfads_nb.sweep.run", "lfads_nb.sweep.run_collection"}
 
 
 def imports_of(tree: ast.AST, *, at_import_time: bool) -> set[str]:
@@ -59,6 +63,38 @@ def test_arrows_between_rooms_run_one_way(path):
 def test_only_the_model_knows_tensorflow(path):
     names = {n.split(".")[0] for n in imports_of(ast.parse(path.read_text()), at_import_time=False)}
     assert room_of(path) == "model" or not names & HEAVY
+
+
+def test_no_files_import_each_other_not_even_for_their_types():
+    modules = {module_name(path): path for path in FILES}
+    known = {
+        name: imported_at_top(name, ast.parse(path.read_text()), modules) - {name}
+        for name, path in modules.items()
+    }
+    graphlib.TopologicalSorter(known).prepare()  # raises CycleError, which names the circle
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_at_top(name: str, tree: ast.AST, modules: dict[str, Path]) -> set[str]:
+    """Modules that are imported outside of functions, be it for type checkers alone."""
+    found, stack = set(), [(tree, False)]
+    while stack:
+        node, is_typing = stack.pop()
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                if not (is_typing and (alias.name in ACTED_ON or name in THEIR_MODULES)):
+                    found.add(inner if inner in modules else node.module)
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            is_typing |= isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            stack += [(child, is_typing) for child in ast.iter_child_nodes(node)]
+    return found & set(modules)
 
 
 def test_nothing_that_a_user_clicks_in_loads_tensorflow():

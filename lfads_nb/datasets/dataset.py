@@ -6,7 +6,7 @@ import os
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.info import DatasetInfo
@@ -17,8 +17,19 @@ from lfads_nb.own_code import find_code, hand_over, is_reading, reading_files, u
 from lfads_nb.plain_text import check_dataset_name, plain_text
 from lfads_nb.references import Kind, check_reference, reference_to
 
-if TYPE_CHECKING:
-    from lfads_nb.datasets.collection import DatasetCollection
+
+class OwningCollection(Protocol):
+    """What a dataset knows of the `DatasetCollection` that it is in."""
+
+    path: Path
+    name: str
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all its datasets, in order."""
+
+    def add(self, dataset: Dataset) -> Dataset:
+        """Take a dataset in; one of the same name is replaced."""
 
 
 class Dataset:
@@ -48,7 +59,7 @@ class Dataset:
 
     def __init__(
         self,
-        collection: DatasetCollection | None,
+        collection: OwningCollection | None,
         path: str | os.PathLike[str],
         *,
         name: str | None = None,
@@ -64,7 +75,7 @@ class Dataset:
         for kind, code in self.own_code():
             hand_over(kind, code)
         self.comment = comment
-        self.collection: DatasetCollection | None = None
+        self.collection: OwningCollection | None = None
         self._info: DatasetInfo | None = None
         self._info_of: tuple[int, int] | None = None
         if collection is not None:
@@ -215,7 +226,7 @@ class Dataset:
     def from_json(
         cls,
         content: Mapping[str, Any],
-        collection: DatasetCollection | None = None,
+        collection: OwningCollection | None = None,
         *,
         folder: Path | None = None,
     ) -> Dataset:
@@ -264,7 +275,7 @@ class StoredDataset(Dataset):
 
     def __init__(
         self,
-        collection: DatasetCollection | None,
+        collection: OwningCollection | None,
         path: str | os.PathLike[str],
         *,
         name: str,

@@ -1,6 +1,6 @@
 """What happens at the end of each epoch: the rules meet the model, the files and whoever watches.
 
-`Training.fit` lists the callbacks; their order is that of an epoch's end.
+`epoch_end.py` lists the callbacks in their order.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import logging
 import math
 from collections.abc import Mapping
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
@@ -17,10 +17,8 @@ from lfads_nb.errors import TrainingError
 from lfads_nb.model.bits_per_spike import NullModel
 from lfads_nb.model.fit_log import EpochFigures, append_line, cut_after
 from lfads_nb.model.schedule import end_reached, epochs_left
+from lfads_nb.model.training import Training
 from lfads_nb.sweep.progress import TrainProgress
-
-if TYPE_CHECKING:
-    from lfads_nb.model.training import Training
 
 log = logging.getLogger(__name__)
 

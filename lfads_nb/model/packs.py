@@ -29,6 +29,7 @@ from lfads_nb.model.backend import backend_name
 from lfads_nb.model.callbacks import CheckpointWriter
 from lfads_nb.model.compiled_models import CompiledModels, compiled_key
 from lfads_nb.model.devices import on_device
+from lfads_nb.model.epoch_end import callbacks_of
 from lfads_nb.model.inputs import Session, describe, read_sessions
 from lfads_nb.model.lfads import Lfads
 from lfads_nb.model.pack_batches import data_of, plans_of
@@ -98,7 +99,7 @@ def train_together(runs: Sequence[PackRun]) -> list[TrainSummary | Exception]:
                 board = TensorBoardLog(member.training)
                 open_logs.enter_context(closing(board))
                 writer = PackCheckpoints(member.training, member.model)
-                member.callbacks = member.training.callbacks(writer, board)
+                member.callbacks = callbacks_of(member.training, writer, board)
             member.tell_end()
         fit_together(pack, [member for member in members if member.is_active])
         return [member.outcome() for member in members]

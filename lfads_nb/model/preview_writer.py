@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,10 +11,8 @@ from lfads_nb.model.callbacks import EpochEnd, Logs
 from lfads_nb.model.fit_log import EpochFigures
 from lfads_nb.model.inputs import Session, Trials
 from lfads_nb.model.sampling import PosteriorSampler
+from lfads_nb.model.training import Training
 from lfads_nb.sweep.live_preview import LivePreview, write_preview
-
-if TYPE_CHECKING:
-    from lfads_nb.model.training import Training
 
 log = logging.getLogger(__name__)
 

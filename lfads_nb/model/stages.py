@@ -18,6 +18,7 @@ from lfads_nb.errors import RunFolderError
 from lfads_nb.model import weights
 from lfads_nb.model.checkpoints import LOWEST_VALID, ROLLING, Checkpoints
 from lfads_nb.model.devices import on_device
+from lfads_nb.model.epoch_end import train_to_the_end
 from lfads_nb.model.fit_log import cut_after
 from lfads_nb.model.hyperparameters import read_hyperparameters, write_hyperparameters
 from lfads_nb.model.inputs import Session, describe, read_sessions
@@ -82,7 +83,7 @@ def train(
 def _run(training: Training) -> TrainSummary:
     started = begin(training)
     if not started.reason:
-        training.run_through()
+        train_to_the_end(training)
     return summary(training, started)
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 
 from lfads_nb.model.schedule import epochs_left
+from lfads_nb.model.training import Training
 from lfads_nb.sweep.progress import TrainStep, epochs_in_words
-
-if TYPE_CHECKING:
-    from lfads_nb.model.training import Training
 
 SECONDS_BETWEEN_STEPS = 0.5
 

@@ -6,16 +6,13 @@ Written with TensorBoard's own writer, which needs no TensorFlow and so serves e
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from tensorboard.summary import Writer
 
 from lfads_nb.model.callbacks import EpochEnd, Logs
 from lfads_nb.model.fit_log import EpochFigures
+from lfads_nb.model.training import Training
 from lfads_nb.vocabulary import curve
-
-if TYPE_CHECKING:
-    from lfads_nb.model.training import Training
 
 SECONDS_BETWEEN_FLUSHES = 20.0
 

@@ -1,36 +1,23 @@
 """Training one run: what `fit` needs and what its callbacks share.
 
-The rules are in `schedule.py`, what they do at an epoch's end in `callbacks.py`.
+The rules are in `schedule.py`, what happens at an epoch's end in `epoch_end.py`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 
 import keras
 
 from lfads_nb.model.backend import ReadAhead
 from lfads_nb.model.batches import SessionBatches
-from lfads_nb.model.callbacks import (
-    CheckpointWriter,
-    DivergenceGuard,
-    EpochRecorder,
-    FitLogWriter,
-    ProgressReporter,
-    RateFollower,
-    Stopper,
-)
 from lfads_nb.model.checkpoints import LOWEST_VALID, ROLLING, Checkpoints
 from lfads_nb.model.fit_log import EpochFigures
 from lfads_nb.model.inputs import Session
 from lfads_nb.model.lfads import Lfads
-from lfads_nb.model.preview_writer import PreviewWriter
 from lfads_nb.model.schedule import has_l2, ramps_done
-from lfads_nb.model.step_reporter import StepReporter
-from lfads_nb.model.tensorboard_log import TensorBoardLog
 from lfads_nb.model.training_state import TrainingState
 from lfads_nb.model.validation_metrics import ValidationMetrics
 from lfads_nb.sweep.folders import RunFolder
@@ -108,30 +95,6 @@ class Training:
         """End training after this epoch."""
         self.stop_reason = reason
         self.model.stop_training = True
-
-    def run_through(self) -> None:
-        """Train until one of the run's own rules ends it."""
-        with closing(TensorBoardLog(self)) as board:
-            callbacks = self.callbacks(CheckpointWriter(self), board)
-            if self.previewed is not None:
-                callbacks.append(PreviewWriter(self, self.previewed))
-            self.fit(callbacks)
-
-    def callbacks(
-        self, writer: CheckpointWriter, board: TensorBoardLog
-    ) -> list[keras.callbacks.Callback]:
-        """Return what a run does at the end of an epoch, in this order."""
-        return [
-            EpochRecorder(self),
-            StepReporter(self),
-            DivergenceGuard(self),
-            FitLogWriter(self),
-            RateFollower(self),
-            Stopper(self),
-            writer,
-            ProgressReporter(self),
-            board,
-        ]
 
     def fit(self, callbacks: Sequence[keras.callbacks.Callback]) -> None:
         """Train until a callback ends it; they are called in their order after every epoch."""

@@ -5,21 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from lfads_nb.queue.ends import cancel_without_server
+from lfads_nb.queue.ledger import Entry, Ledger
 from lfads_nb.queue.processes import ProcessId
 from lfads_nb.queue.status import RunState
 from lfads_nb.queue.stopping import ask_to_stop
 from lfads_nb.sweep.folders import RunFolder
 
-if TYPE_CHECKING:
-    from lfads_nb.queue.server import QueueServer
-
 Request = dict[str, Any]
 
 
-def cancel(server: QueueServer, request: Request) -> None:
+class Asked(Protocol):
+    """What of the server the verbs act on."""
+
+    ledger: Ledger
+    paused: bool
+
+    def end(self, entry: Entry) -> None:
+        """Forget a run that ended."""
+
+    def drop_later_launch(self, entry: Entry) -> None:
+        """Forget a launch that came while a run was running."""
+
+    def keep_held(self) -> None:
+        """Write down what is paused."""
+
+    def stop(self) -> None:
+        """End the server."""
+
+
+def cancel(server: Asked, request: Request) -> None:
     """End runs for good; those that this server does not know too."""
     runs = request.get("runs")
     entries = server.ledger.chosen(runs)
@@ -39,7 +56,7 @@ def cancel(server: QueueServer, request: Request) -> None:
             cancel_without_server(RunFolder(Path(run)))
 
 
-def pause(server: QueueServer, request: Request) -> None:
+def pause(server: Asked, request: Request) -> None:
     """Hold runs back, or without any named, start none."""
     runs = request.get("runs")
     if runs is None:
@@ -52,7 +69,7 @@ def pause(server: QueueServer, request: Request) -> None:
     server.keep_held()
 
 
-def resume(server: QueueServer, request: Request) -> None:
+def resume(server: Asked, request: Request) -> None:
     """Let runs go on, or without any named, everything."""
     runs = request.get("runs")
     if runs is None:
@@ -62,19 +79,19 @@ def resume(server: QueueServer, request: Request) -> None:
     server.keep_held()
 
 
-def set_priority(server: QueueServer, request: Request) -> None:
+def set_priority(server: Asked, request: Request) -> None:
     """Move waiting runs forward or back."""
     for entry in server.ledger.chosen(request.get("runs")):
         server.ledger.set_priority(entry, int(request.get("priority", 0)))
 
 
-def stop(server: QueueServer, request: Request) -> None:
+def stop(server: Asked, request: Request) -> None:
     """End the server, if it is the one that was meant."""
     if request.get("server") == asdict(ProcessId.own()):
         server.stop()
 
 
-VERBS: dict[str, Callable[[QueueServer, Request], None]] = {
+VERBS: dict[str, Callable[[Asked, Request], None]] = {
     "cancel": cancel,
     "pause": pause,
     "resume": resume,

@@ -18,6 +18,7 @@ from lfads_nb.results.condition_averages import ConditionAverages, average_by_co
 from lfads_nb.results.session_files import SPLITS, SessionFiles, pick_dataset
 from lfads_nb.results.stored_arrays import StoredArrays
 from lfads_nb.results.trial_arrays import TrialArray
+from lfads_nb.results.trial_outputs import TRIAL_ARRAYS, TrialOutputs
 from lfads_nb.sweep.folders import PosteriorKind, RunFolder, Split
 from lfads_nb.sweep.input_files import InputInfo
 from lfads_nb.sweep.params import RunParams
@@ -25,8 +26,6 @@ from lfads_nb.sweep.params import RunParams
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-
-    from lfads_nb.results.trial_outputs import TrialOutputs
 
 
 class PosteriorMeans(StoredArrays):
@@ -300,10 +299,23 @@ class PosteriorMeans(StoredArrays):
         return to_xarray(self, fields)
 
     def attach_to_trials(self) -> list[TrialOutputs]:
-        """Return one object per trial, see `lfads_nb.results.trial_outputs`."""
-        from lfads_nb.results.trial_outputs import split_by_trial
+        """Return one object per trial, of each session in turn."""
+        return [trial for session in self.sessions for trial in session._trials_of_session()]
 
-        return split_by_trial(self)
+    def _trials_of_session(self) -> list[TrialOutputs]:
+        arrays = {name: self.field(name).load() for name in TRIAL_ARRAYS if self.has(name)}
+        return [
+            TrialOutputs(
+                trial=trial,
+                dataset=self.datasets[0],
+                split=str(self.splits[trial]),
+                condition=None if self.condition_ids is None else self.condition_ids[trial],
+                time_ms=self.time_ms,
+                behavior={name: signal.values[trial] for name, signal in self.behavior.items()},
+                **{name: arrays[name][trial] if name in arrays else None for name in TRIAL_ARRAYS},
+            )
+            for trial in range(self.n_trials)
+        ]
 
     def __repr__(self) -> str:
         from lfads_nb.results.descriptions import describe

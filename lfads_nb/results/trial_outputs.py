@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from lfads_nb.results.posterior_means import PosteriorMeans
-
-_ARRAYS = (
+TRIAL_ARRAYS = (
     "rates", "factors", "generator_states", "generator_ics", "controller_outputs", "counts",
 )  # fmt: skip
 
@@ -38,24 +35,3 @@ class TrialOutputs:
     controller_outputs: np.ndarray | None
     counts: np.ndarray | None
     behavior: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-
-def split_by_trial(pm: PosteriorMeans) -> list[TrialOutputs]:
-    """Return one object per trial, of each session in turn."""
-    return [trial for session in pm.sessions for trial in _of_session(session)]
-
-
-def _of_session(pm: PosteriorMeans) -> list[TrialOutputs]:
-    arrays = {name: pm.field(name).load() for name in _ARRAYS if pm.has(name)}
-    return [
-        TrialOutputs(
-            trial=trial,
-            dataset=pm.datasets[0],
-            split=str(pm.splits[trial]),
-            condition=None if pm.condition_ids is None else pm.condition_ids[trial],
-            time_ms=pm.time_ms,
-            behavior={name: signal.values[trial] for name, signal in pm.behavior.items()},
-            **{name: arrays[name][trial] if name in arrays else None for name in _ARRAYS},
-        )
-        for trial in range(pm.n_trials)
-    ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import ValidationError, field_validator, model_validator
@@ -18,9 +18,8 @@ from lfads_nb.sweep.declared_params import DeclaredParams
 from lfads_nb.sweep.hashing import MatlabValue, hash_values
 from lfads_nb.sweep.param_info import ParamInfo, describe_field
 
-if TYPE_CHECKING:
-    from lfads_nb.sweep.sweeps import Draws
-
+Draws = Literal["random", "latin", "sobol"]
+"""How `sweep_random` spreads settings over their ranges."""
 
 EPOCHS_BETWEEN_METRICS = 10
 """Where `select_by` needs figures and `metrics_every` does not say how often."""

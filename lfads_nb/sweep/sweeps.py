@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from lfads_nb.errors import ParamsError
-from lfads_nb.sweep.params import RunParams, unknown_names_message
+from lfads_nb.sweep.params import Draws, RunParams, unknown_names_message
 
-Draws = Literal["random", "latin", "sobol"]
 """How settings are drawn: each by itself, or spread evenly (Latin hypercube, Sobol's sequence)."""
 
 

@@ -7,17 +7,23 @@ costs there is points, and 65 conditions of 500 bins are 32,500.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from lfads_nb.widgets.viewers.plot import Plot
+from lfads_nb.widgets.viewers.raster_layer import RasterLayer
 
 Style = Literal["solid", "dashed", "dotted"]
 _MOST_LIFTED = 24  # more, with their halos, would hide all that lies below
 _CROWDED_WIDTH = 1.0  # a hairline, which a browser draws five times as fast
 _DASHES: dict[str, list[float]] = {"solid": [], "dashed": [7, 4], "dotted": [1.5, 3.5]}
+
+
+class Curved(Protocol):
+    """What curves lie on: a plot's canvas layer, and every set of curves that shares it."""
+
+    layer: RasterLayer
+    curve_sets: list[AverageLines]
 
 
 class AverageLines:
@@ -33,7 +39,7 @@ class AverageLines:
     """
 
     def __init__(
-        self, plot: Plot, *, width: float = 2.5, style: Style = "solid", halo: float | None = None
+        self, plot: Curved, *, width: float = 2.5, style: Style = "solid", halo: float | None = None
     ) -> None:
         self.x = self.y = np.zeros((0, 0), dtype=np.float32)
         self.colours: list[str] = []
