@@ -9,12 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from lfads_nb.datasets.conditions import condition_label
 from lfads_nb.errors import DataError
@@ -221,6 +215,11 @@ def _of_source(
     n_permutations: int,
     seed: int,
 ) -> LabelDecoding:
+    # Imported where something is fitted: who only compares runs need not wait for scikit-learn.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.metrics import confusion_matrix
+    from sklearn.model_selection import StratifiedKFold
+
     predicted, chosen = [], []
     by_chance: list[list[np.ndarray]] = [[] for _ in range(n_permutations)]
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
@@ -253,13 +252,22 @@ def _of_source(
 
 
 def _balanced(actual: np.ndarray, got: np.ndarray) -> float:
+    from sklearn.metrics import balanced_accuracy_score
+
     with warnings.catch_warnings():
         # Labels that were given, but that no judged trial has of its own, do not count.
         warnings.simplefilter("ignore", UserWarning)
         return balanced_accuracy_score(actual, got)
 
 
-def _search(features: np.ndarray, own: np.ndarray, folds: Any) -> GridSearchCV:
+def _search(features: np.ndarray, own: np.ndarray, folds: Any) -> Any:
+    """Return a fitted `GridSearchCV` over the strengths of the penalty."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500, tol=1e-3))
     search = GridSearchCV(model, {"logisticregression__C": STRENGTHS}, cv=folds)
     with warnings.catch_warnings():

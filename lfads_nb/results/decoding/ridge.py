@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.linear_model import Ridge
 
 from lfads_nb.results.decoding.parts import fold_numbers
 
@@ -94,6 +93,8 @@ def fit_predict(
     new : (new trials, bins, features).
     penalty : of `PENALTIES`.
     """
+    from sklearn.linear_model import Ridge  # not before something is fitted: it imports slowly
+
     x, y = _samples(features, target)
     x, mean, scale = _standardised(x)
     model = Ridge(alpha=penalty * len(x), solver="cholesky").fit(x, y)
