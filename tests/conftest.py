@@ -23,17 +23,17 @@ _TAKES_LONG = ("training", "processes", "browser")
 def pytest_collection_modifyitems(config, items):
     """Put what trains, starts processes or drives a browser into the slow tier.
 
-    Where tests run side by side, those of a file stay together (they share what was expensive to
-    make), and there is one browser.
+    Where tests run side by side, those of a file stay together: they share what was expensive to
+    make. Each process has a browser of its own.
     """
     side_by_side = config.pluginmanager.hasplugin("xdist")
     for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker(pytest.mark.browser)
         if any(item.get_closest_marker(name) for name in _TAKES_LONG):
             item.add_marker(pytest.mark.slow)
         if side_by_side:
-            in_browser = item.get_closest_marker("browser")
-            group = "browser" if in_browser else item.nodeid.split("::")[0]
-            item.add_marker(pytest.mark.xdist_group(group))
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
 
 
 @pytest.fixture(autouse=True, scope="session")

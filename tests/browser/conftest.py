@@ -15,12 +15,6 @@ if HAS_PLAYWRIGHT:
     from tests.browser.lab import Lab, find_chromium, running_lab
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "browser" in item.path.parts:
-            item.add_marker(pytest.mark.browser)
-
-
 @pytest.fixture(scope="session")
 def _lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     missing = None
