@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lfads_nb.sweep.checks import ParamProblem, check_params
     from lfads_nb.sweep.folders import CollectionFolder, PopulationFolder, RunFolder
+    from lfads_nb.sweep.halving import Halving
     from lfads_nb.sweep.param_info import ParamInfo, param
     from lfads_nb.sweep.params import RunParams
     from lfads_nb.sweep.population import Population
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "CollectionFolder": "folders",
+    "Halving": "halving",
     "ParamInfo": "param_info",
     "ParamProblem": "checks",
     "Population": "population",
@@ -47,7 +49,7 @@ _HOMES = {
 }
 
 __all__ = [
-    "CollectionFolder", "ParamInfo", "ParamProblem", "Population", "PopulationFolder",
+    "CollectionFolder", "Halving", "ParamInfo", "ParamProblem", "Population", "PopulationFolder",
     "PopulationRun", "Range", "Run", "RunCollection", "RunFolder", "RunParams", "RunRecord",
     "RunSpec", "SearchSpace", "Searched", "autolfads_space", "check_params", "draw", "grid",
     "param",

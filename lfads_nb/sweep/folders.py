@@ -95,6 +95,16 @@ class RunFolder:
         return self.path / "lfads.done"
 
     @property
+    def halving_json(self) -> Path:
+        """By what rule a run of a sweep may be stopped early, and beside which others."""
+        return self.path / "halving.json"
+
+    @property
+    def rungs_json(self) -> Path:
+        """What was decided of it by that rule; beside its checkpoints, and goes where they go."""
+        return self.output / "rungs.json"
+
+    @property
     def turn_json(self) -> Path:
         """What a population's member is to do next."""
         return self.path / "turn.json"
