@@ -21,7 +21,7 @@ from lfads_nb.errors import CollectionError, LfadsError, RunFolderError, Untrust
 from lfads_nb.own_code import OURS, NamedCode, find_code, look_at, reading_files
 from lfads_nb.plain_text import check_name, plain_text
 from lfads_nb.references import Kind, check_reference, reference_to
-from lfads_nb.sweep.declared_params import LAYOUT_VERSION
+from lfads_nb.sweep.declared.identity import LAYOUT_VERSION
 from lfads_nb.sweep.folders import CollectionFolder, RunFolder
 from lfads_nb.sweep.population import Population
 from lfads_nb.sweep.run import Run

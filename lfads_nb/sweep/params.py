@@ -1,7 +1,7 @@
 """`RunParams`: one setting of every hyperparameter, validated, hashed and never changed in place.
 
 The names are the run manager's without their `c_` and in Python spelling. What there is to set is
-declared in `declared_params.py`; what can be done with a setting is here.
+declared in `declared/`; what can be done with a setting is here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import ValidationError, field_validator, model_validator
 
 from lfads_nb.errors import ParamsError
-from lfads_nb.sweep.declared_params import DeclaredParams
+from lfads_nb.sweep.declared import DeclaredParams
 from lfads_nb.sweep.hashing import MatlabValue, hash_values
 from lfads_nb.sweep.param_info import ParamInfo, describe_field
 
