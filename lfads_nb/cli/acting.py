@@ -1,0 +1,113 @@
+"""Commands on runs that wait, run or have ended."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from lfads_nb.cli.choosing import queue_of
+from lfads_nb.cli.tables import bracketed, minutes_text, number_text
+from lfads_nb.cli.terminal import RunNames, console, escape
+from lfads_nb.errors import RunFolderError
+
+if TYPE_CHECKING:
+    from lfads_nb.sweep import RunCollection
+
+
+def cancel(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    runs: RunNames = None,
+) -> None:
+    """End runs for good, running or waiting; they are gone within ten seconds."""
+    queue_of(collection_dir, runs).cancel()
+
+
+def retry(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    runs: RunNames = None,
+) -> None:
+    """Queue again what failed, was cancelled or was interrupted; training goes on where it was."""
+    queue_of(collection_dir, runs).retry()
+
+
+def bring_back(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    runs: RunNames = None,
+) -> None:
+    """Bring back what runs had made before training them again failed.
+
+    What is cancelled comes back by itself.
+    """
+    found = queue_of(collection_dir, runs).bring_back()
+    for name in found:
+        console.print(escape(f"{name} is done again, with what it had made before."))
+    if not found:
+        raise RunFolderError("there is nothing to bring back")
+
+
+def pause(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    runs: RunNames = None,
+) -> None:
+    """Hold runs back; one that is running stops and keeps its checkpoint."""
+    queue_of(collection_dir, runs).pause()
+
+
+def resume(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    runs: RunNames = None,
+) -> None:
+    """Let paused runs go on."""
+    queue_of(collection_dir, runs).resume()
+
+
+def status(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say where every run of a collection is."""
+    from lfads_nb.sweep import RunCollection
+    from lfads_nb.sweep.verdict import read_verdict
+    from lfads_nb.vocabulary import best_runs
+
+    collection = RunCollection.load(collection_dir)
+    _judge_what_is_done(collection)
+    frame = collection.status_table()
+    if as_json:
+        sys.stdout.write(frame.reset_index().to_json(orient="records") + "\n")
+        return
+    table = Table("run", "setting", "state", "verdict", "epoch", "validation cost", "time left")
+    table.columns[1].no_wrap = True
+    verdicts = {run.name: read_verdict(run.folder) for run in collection if run.is_done}
+    figures = {name: verdict.figures for name, verdict in verdicts.items() if verdict}
+    best = best_runs(figures, {run.name: run.spec.name for run in collection})
+    for run in collection:
+        row, verdict = frame.loc[run.name], verdicts.get(run.name)
+        table.add_row(
+            escape(f"{'★ ' * (run.name in best)}{run.spec.name}"),
+            run.params.param_name,
+            escape(" ".join(filter(None, (row["state"], bracketed(row["reason"]))))),
+            verdict.title if verdict else "",
+            number_text(row["epoch"], "{:.0f}"),
+            number_text(row["total_valid"], "{:.1f}"),
+            minutes_text(row["eta_s"]),
+        )
+    console.print(table)
+    for run in collection:
+        text = frame.loc[run.name]["verdict"]
+        if text:
+            console.print(escape(f"{run.spec.name} {run.params.param_name}: {text}"))
+
+
+def _judge_what_is_done(collection: RunCollection) -> None:
+    """Have a verdict on every run that is done, also those of before there were verdicts."""
+    from lfads_nb.results.verdict_report import run_verdict
+    from lfads_nb.sweep.verdict import read_verdict
+
+    for run in collection:
+        if run.is_done and read_verdict(run.folder) is None:
+            run_verdict(run)
