@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 import os
+import signal
 import subprocess
 
 import pytest
@@ -15,6 +16,10 @@ settings.register_profile(
 )
 settings.load_profile("lfads_nb")
 
+
+# A shell starts what it puts into the background with Ctrl-C ignored, and so would be all children.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _TAKES_LONG = ("training", "processes", "browser")
 

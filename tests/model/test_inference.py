@@ -59,7 +59,7 @@ def test_trials_of_other_lengths_are_inferred_and_begin_alike_where_nothing_look
 def test_far_beyond_the_trained_length_there_is_a_warning(inference, caplog):
     with caplog.at_level(logging.WARNING, logger="lfads_nb"):
         inference.infer(np.zeros((1, 14, 6), int), kind="posterior_push_mean")
-        assert not caplog.records
+        assert not [record for record in caplog.records if record.name.startswith("lfads_nb")]
         inference.infer(np.zeros((1, 15, 6), int), kind="posterior_push_mean")
     assert "extrapolation" in caplog.text
 

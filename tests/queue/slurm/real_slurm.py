@@ -1,7 +1,9 @@
 """A real SLURM for tests: a controller and two nodes on this host, on loopback alone, as root."""
 
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -28,7 +30,15 @@ class RealSlurm:
         key.write_bytes(os.urandom(1024))
         key.chmod(0o600)
         template = Path(__file__).with_name("slurm.conf.in").read_text()
-        self.conf.write_text(template.replace("@DIR@", str(self.folder)))
+        port, *of_nodes = sorted(free_ports(3))
+        filled_in = {
+            "DIR": self.folder,
+            "PORT": port,
+            "PORTS_OF_NODES": ",".join(map(str, of_nodes)),
+        }
+        for name, value in filled_in.items():
+            template = template.replace(f"@{name}@", str(value))
+        self.conf.write_text(template)
         (self.folder / "gres.conf").write_text("NodeName=n[1-2] Name=gpu File=/dev/null\n")
         munge = self.folder / "munge"
         self.run(
@@ -65,11 +75,20 @@ class RealSlurm:
         processes = []
         for name in ("slurmd-n1.pid", "slurmd-n2.pid", "slurmctld.pid", "munge/pid"):
             path = self.folder / name
-            if path.exists():
+            with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):
                 processes.append(psutil.Process(int(path.read_text())))
         for process in processes:
             process.terminate()
         psutil.wait_procs(processes, timeout=15)
+
+
+def free_ports(n):
+    """Return ports of loopback that nobody listens on, all different."""
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(n)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
 def skip_without_slurm():
