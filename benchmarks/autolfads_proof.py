@@ -217,7 +217,8 @@ def reaching(folder: Path, options: argparse.Namespace, seed: int, rows: Rows) -
             "setting": winner.params.differences_text(),
         }
     )  # fmt: skip
-    for number, run in enumerate(collection.runs, start=1):
+    tried_by_hand = [run for run in collection.runs if run.folder.path != best.path]
+    for number, run in enumerate(tried_by_hand, start=1):
         began, p = time.process_time(), run.params
         stages.train(run.folder, p, run.spec.dataset_names)
         log = FitLog.read(run.folder.fit_log)

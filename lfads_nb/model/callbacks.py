@@ -175,7 +175,7 @@ class RateFollower(EpochEnd):
 
 
 class Stopper(EpochEnd):
-    """Ends training by the learning rate, the cap on epochs, or a lack of progress."""
+    """Ends training by the learning rate, the cap on epochs, a lack of progress, or a verdict."""
 
     def after_epoch(self, figures: EpochFigures, logs: Logs) -> None:  # noqa: ARG002
         """Ask each rule."""
@@ -186,6 +186,8 @@ class Stopper(EpochEnd):
         reason = end_reached(t.params, epoch=t.state.epoch, rate=t.learning_rate, more=t.more)
         if reason:
             t.stop(reason)
+        if not t.stop_reason and (verdict := t.judged()):
+            t.stop(verdict)
 
 
 class CheckpointWriter(EpochEnd):

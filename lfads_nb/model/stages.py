@@ -45,6 +45,7 @@ def train(
     on_progress: Progress | None = None,
     on_step: Callable[[TrainStep], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    judge: Callable[[int], str] | None = None,
 ) -> TrainSummary:
     """Train a run, going on from its newest checkpoint if it has one.
 
@@ -61,6 +62,9 @@ def train(
         Told what is being done before the first epoch and within each, at most twice a second.
     should_stop : callable, optional
         Asked after every step; True ends training.
+    judge : callable, optional
+        Asked after every epoch, with how many there were, unless one of the run's own rules ends
+        it: says why training ends there, "" if it goes on.
 
     Raises
     ------
@@ -76,7 +80,7 @@ def train(
         on_step(TrainStep("building the model"))
         training = set_up(run, describe(params, sessions), sessions)
         training.on_progress, training.on_step = on_progress, on_step
-        training.should_stop = should_stop
+        training.should_stop, training.judge = should_stop, judge
         return _run(training)
 
 
@@ -111,7 +115,7 @@ def begin(training: Training) -> Begun:
     training.more = _more_epochs(training)
     state = training.state
     reason = end_reached(params, epoch=state.epoch, rate=training.learning_rate, more=training.more)
-    reason = reason or state.patience.reason
+    reason = reason or state.patience.reason or training.judged()
     write_hyperparameters(training.run, model.architecture, step=state.step, kind="train")
     names = ", ".join(model.architecture.sessions)
     log.info("Training %d parameters on %s.", _n_parameters(model), names)

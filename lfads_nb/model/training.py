@@ -51,6 +51,8 @@ class Training:
     """What is worked out every few epochs, if anything is."""
     previewed: Session | None = None
     """The session of which a few trials are shown while training goes on, the run's first."""
+    judge: Callable[[int], str] | None = None
+    """Says after so many epochs why the run is to end there, "" if it goes on."""
     more: MoreEpochs | None = None
     """What was asked for beyond the setting's own end."""
     stop_reason: str = ""
@@ -90,6 +92,11 @@ class Training:
         self.state.step = int(self.model.step)
         self.seconds = [*self.seconds[1 - RECENT_EPOCHS :], seconds]
         self.rates = [*self.rates[1 - RECENT_EPOCHS :], self.learning_rate]
+
+    def judged(self) -> str:
+        """Say why somebody else ends the training here; nobody does beyond its own end."""
+        asks = self.judge is not None and self.more is None and self.state.epoch > 0
+        return self.judge(self.state.epoch) if asks and self.judge is not None else ""
 
     def stop(self, reason: str) -> None:
         """End training after this epoch."""

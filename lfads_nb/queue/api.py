@@ -25,6 +25,7 @@ from lfads_nb.queue.clusters import (
 )
 from lfads_nb.queue.devices import Device, list_devices
 from lfads_nb.queue.ends import cancel_without_server
+from lfads_nb.queue.halving_orders import order_halving
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.marking import (
     is_wanted,
@@ -74,8 +75,8 @@ def launch(
     """Queue runs and populations for execution in the background, and return at once.
 
     Runs that are done are left alone, unless `rerun` trains them afresh or `more_epochs` goes on
-    with them; runs that are queued or running are not queued twice. What is not prepared is
-    prepared.
+    with them, and so are those that `halving` stopped early, unless they `go_on`; runs that are
+    queued or running are not queued twice. What is not prepared is prepared.
 
     Parameters
     ----------
@@ -88,7 +89,7 @@ def launch(
     slurm : submit the runs to SLURM as a job array, with what each job asks for; nothing runs here.
     **options : see `lfads_nb.queue.batches.LaunchOptions`: gpu_list, one_task_per_gpu,
         gpu_memory_required, max_tasks_simultaneously, rerun, more_epochs, mode, priority, retries,
-        template, resources, pack.
+        template, resources, pack, halving, go_on.
 
     Raises
     ------
@@ -172,6 +173,7 @@ class Queue:
             refuse_untrained(self.folders)
         if not dry_run:
             let_stop(self.folders)
+            order_halving(self.folders, [f for f in self.folders if is_wanted(f, chosen)], chosen)
         return submit(self.folders, slurm, chosen, dry_run=dry_run)
 
     def launch_with(self, chosen: LaunchOptions, *, share_gpus: bool = False) -> None:
@@ -194,6 +196,7 @@ class Queue:
             probe_folders(chosen.cluster, wanted)
         let_stop(wanted)
         with self.home.exclusive("launch"):
+            order_halving(self.folders, wanted, chosen)
             queued: list[RunFolder] = []
             before = [read_status(folder) for folder in wanted]
             try:
@@ -315,6 +318,25 @@ class Queue:
                 f"{', '.join(submitted)}. Submit them again: lfads-nb slurm, or launch(slurm=...)"
             )
         Queue(again, names=[names[f] for f in again], home=self.home).launch(**options)
+
+    def go_on(self, runs: Any = None, **options: Any) -> list[str]:
+        """Go on to their own end with runs that were stopped early; None for all of this view.
+
+        Parameters
+        ----------
+        options : of the launch, see `launch`.
+
+        Returns
+        -------
+        The names of those that were.
+        """
+        names = dict(zip(self.folders, self.names, strict=True))
+        stopped = [
+            f for f in self._chosen(runs) if current_status(f).state is RunState.STOPPED_EARLY
+        ]
+        found = [names[folder] for folder in stopped]
+        Queue(stopped, names=found, home=self.home).launch(go_on=True, **options)
+        return found
 
     def bring_back(self, runs: Any = None) -> list[str]:
         """Bring back what runs had made before training them again failed; None for all of this.

@@ -24,6 +24,7 @@ from lfads_nb.queue.packing import RUNNER as PACK_RUNNER
 from lfads_nb.queue.packing import Pack, checked_pack
 from lfads_nb.queue.runner import MODES, MODULE
 from lfads_nb.state_home import HOME_VARIABLE, state_home
+from lfads_nb.sweep.halving import Halving
 
 SCHEMA = 1
 
@@ -60,6 +61,9 @@ class LaunchOptions:
     pack : runs of equal data and shapes train as one program, which needs JAX: so many at most, 0
         for none, or "auto": on a GPU that JAX can use, as many as its memory takes.
         See docs/gpu.md.
+    halving : end runs early that are behind others on the same data; see
+        `lfads_nb.sweep.halving`. True for its defaults.
+    go_on : go on to their own end with runs that were stopped early, which are left alone else.
     """
 
     gpu_list: tuple[int, ...] | None = None
@@ -80,6 +84,8 @@ class LaunchOptions:
     drives: bool = False
     driver: str = ""
     pack: Pack = "auto"
+    halving: Halving | None = None
+    go_on: bool = False
     pack_runner: str = PACK_RUNNER
 
     def __post_init__(self) -> None:
@@ -93,6 +99,12 @@ class LaunchOptions:
             if getattr(self, name) < 0:
                 raise QueueError(f"{name} must be 0 or more, got {getattr(self, name)}")
         object.__setattr__(self, "pack", checked_pack(self.pack))
+        object.__setattr__(self, "halving", _checked_halving(self.halving))
+        if self.halving is not None and (self.more_epochs or self.go_on or self.mode != "all"):
+            raise QueueError(
+                "halving is for runs that train from their beginning, not with more_epochs, go_on "
+                "or posterior_mean_only"
+            )
         again = [n for n in ("rerun", "more_epochs") if getattr(self, n)]
         again += ["mode='posterior_mean_only'"] if self.mode != "all" else []
         if len(again) > 1:
@@ -113,6 +125,14 @@ class LaunchOptions:
             One is not.
         """
         return TypeAdapter(cls).validate_json(json.dumps(content), strict=True)
+
+
+def _checked_halving(halving: Any) -> Halving | None:
+    if halving is None or isinstance(halving, bool):
+        return Halving() if halving else None
+    if isinstance(halving, Halving):
+        return halving
+    raise QueueError(f"halving must be a Halving, True or False, not {halving!r}")
 
 
 @dataclass(frozen=True)

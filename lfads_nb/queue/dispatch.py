@@ -210,6 +210,8 @@ class Dispatcher:
             and entry.resumes < RESUMES_IN_PACKS
             and options.runner == RUN_RUNNER
             and options.mode == "all"
+            # Each of a sweep that is halved may end by itself.
+            and not entry.folder.halving_json.exists()
         )
 
     def _occupants(self) -> list[Occupant]:

@@ -13,6 +13,7 @@ from lfads_nb.queue.population_launch import is_population
 from lfads_nb.queue.reading import current_status
 from lfads_nb.queue.retraining import Kind, ask_to_retrain, read_retraining, withdraw
 from lfads_nb.queue.run_lock import is_worked_on
+from lfads_nb.queue.rungs import is_stopped_early
 from lfads_nb.queue.status import RunState, RunStatus, local_now, read_status, write_status
 from lfads_nb.queue.stopping import asked_to_stop, forget_stop
 from lfads_nb.sweep.folders import PopulationFolder, RunFolder
@@ -29,7 +30,9 @@ def run_name(folder: RunFolder) -> str:
 
 
 def is_wanted(folder: RunFolder, options: LaunchOptions) -> bool:
-    """Whether a launch should queue a run: not done, unless it is to be run again."""
+    """Whether a launch should queue a run: not done or stopped early, unless it is to go on."""
+    if is_stopped_early(folder):
+        return options.go_on or options.rerun
     if not folder.done.exists() or options.is_retraining or options.mode != "all":
         return True
     if is_population(folder):

@@ -48,6 +48,7 @@ from lfads_nb.queue.retraining import (
     withdraw,
 )
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock, lock_path
+from lfads_nb.queue.rungs import why_stopped
 from lfads_nb.queue.slurm.scheduler import own_job
 from lfads_nb.queue.status import (
     STAGES,
@@ -69,7 +70,10 @@ from lfads_nb.sweep.provenance import write_provenance
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.stored_params import check_own_code
 
-EXIT_CODES = {RunState.DONE: 0, RunState.FAILED: 1, RunState.CANCELLED: 3, RunState.INTERRUPTED: 4}
+EXIT_CODES = {
+    RunState.DONE: 0, RunState.STOPPED_EARLY: 0, RunState.FAILED: 1, RunState.CANCELLED: 3,
+    RunState.INTERRUPTED: 4,
+}  # fmt: skip
 EXIT_TAKEN = 75
 
 MODULE = "lfads_nb.queue.runner"
@@ -271,6 +275,12 @@ def _outcome(
         return RunState.DONE, "", ""
     if watch.stop_state is not None:
         return watch.stop_state, watch.stop_reason, ""
+    if (
+        status.training_end
+        and RunState.TRAINING.value in unfinished
+        and (why := why_stopped(folder))
+    ):
+        return RunState.STOPPED_EARLY, why, ""
     if failure is None and unusable:
         what = f"{unusable[0].name} in {folder.output.name} is missing or cannot be opened"
         return RunState.FAILED, f"the notebook ended, but {what}", ""

@@ -25,6 +25,7 @@ from lfads_nb.queue.folder_hold import FolderHold
 from lfads_nb.queue.live import LiveDisplay
 from lfads_nb.queue.processes import RUN_MARK, own_attempt
 from lfads_nb.queue.run_lock import read_holder
+from lfads_nb.queue.rungs import RungJudge, why_stopped
 from lfads_nb.queue.status import (
     STAGES,
     RunState,
@@ -52,8 +53,8 @@ def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> 
     ----------
     run_dir : the run's folder.
     stage : "training", "sampling" or "exporting".
-    function : called with the `RunFolder`, `RunParams` and dataset names, and with `on_progress`
-        and `on_step` if it takes those.
+    function : called with the `RunFolder`, `RunParams` and dataset names, and with `on_progress`,
+        `on_step` and, in a sweep that is halved, `judge` if it takes those.
 
     Returns
     -------
@@ -79,19 +80,28 @@ def run_stage(run_dir: str | Path, stage: str, function: Callable[..., Any]) -> 
     holder = read_holder(folder)
     if holder is not None and holder.attempt != own_attempt():
         raise QueueError(f"process {holder.pid} on {holder.host} works on the run now")
-    if stage in read_status(folder).finished_stages:
+    status = read_status(folder)
+    if stage != RunState.TRAINING.value and status.training_end and (why := why_stopped(folder)):
+        display.note(f"No {stage}: {why}.")
+        return None
+    if stage in status.finished_stages:
         display.note(f"The {stage} ended in an earlier attempt and is complete.")
         return None
     record = RunRecord.load(folder)
     check_own_code(record.params)
-    figures = training_figures(read_status(folder))
+    figures = training_figures(status)
     status = move_status(folder, RunState(stage), stage=stage, progress=figures)
     with _logging_to(folder), StageReporter(folder, status, display) as reporter:
         takes = inspect.signature(function).parameters
-        offered = {"on_progress": reporter.report, "on_step": reporter.report}
+        offered: dict[str, Callable[..., Any]] = {
+            "on_progress": reporter.report, "on_step": reporter.report,
+        }  # fmt: skip
+        if judge := RungJudge.of(folder):
+            offered["judge"] = judge
         callbacks = {name: call for name, call in offered.items() if name in takes}
         result = function(folder, record.params, record.datasets, **callbacks)
-    finished = (*reporter.status.finished_stages, stage)
+    stopped = stage == RunState.TRAINING.value and bool(why_stopped(folder))
+    finished = (*reporter.status.finished_stages, *(() if stopped else (stage,)))
     ended = replace(reporter.status, finished_stages=finished, heartbeat=time.time())
     if isinstance(result, TrainSummary):
         ended = replace(ended, training_end=result.in_words)

@@ -39,6 +39,7 @@ class RunState(str, Enum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"
+    STOPPED_EARLY = "stopped early"
 
     @property
     def is_running(self) -> bool:
@@ -59,7 +60,10 @@ class RunState(str, Enum):
 STAGES = (RunState.TRAINING, RunState.SAMPLING, RunState.EXPORTING)
 """The stages of a run, in their order."""
 
-ENDS = (RunState.DONE, RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED)
+ENDS = (
+    RunState.DONE, RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED,
+    RunState.STOPPED_EARLY,
+)  # fmt: skip
 
 STOPPED = {RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED}
 """How a run ends that has not got to its end."""
@@ -68,7 +72,13 @@ LEGAL_MOVES: dict[RunState, set[RunState]] = {
     RunState.NEW: {RunState.PREPARED, RunState.QUEUED, *STAGES},
     RunState.PREPARED: {RunState.QUEUED, *STAGES},
     RunState.QUEUED: {RunState.PREPARED, RunState.DONE, *STAGES, *STOPPED},
-    RunState.TRAINING: {RunState.SAMPLING, RunState.EXPORTING, RunState.DONE, *STOPPED},
+    RunState.TRAINING: {
+        RunState.SAMPLING,
+        RunState.EXPORTING,
+        RunState.DONE,
+        RunState.STOPPED_EARLY,
+        *STOPPED,
+    },
     RunState.SAMPLING: {RunState.EXPORTING, RunState.DONE, *STOPPED},
     RunState.EXPORTING: {RunState.DONE, *STOPPED},
     # A run that ended starts again from the queue, or at a stage when its runner is called by hand.

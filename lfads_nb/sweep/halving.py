@@ -85,7 +85,7 @@ class Halving:
         score: float | None = None
         for value in values:
             if math.isfinite(value):
-                score = smoothed_score(score, value)
+                score = smoothed_score(score, float(value))
         return math.nan if score is None else score
 
     def judge(self, epoch: int, score: float, others: Iterable[float]) -> Rung:

@@ -118,7 +118,7 @@ class PopulationRun:
 
     def _record(self) -> PopulationRecord:
         first = self.folder.member(0)
-        sizes = [_read_sizes(first, name) for name in self.spec.dataset_names]
+        sizes = [read_sizes(first, name) for name in self.spec.dataset_names]
         return PopulationRecord(
             collection=self.collection_name,
             spec=self.spec.name,
@@ -180,8 +180,14 @@ class PopulationRun:
         return f"<PopulationRun {self.name} in {self.folder.path}>"
 
 
-def _read_sizes(folder: RunFolder, dataset: str) -> tuple[int, int, int]:
-    """Read training trials, bins and channels of a session."""
+def read_sizes(folder: RunFolder, dataset: str) -> tuple[int, int, int]:
+    """Read training trials, bins and channels of a session.
+
+    Raises
+    ------
+    RunFolderError
+        Its input file cannot be read.
+    """
     path = folder.input_file(dataset)
     try:
         with open_hdf5(path) as file:

@@ -130,6 +130,10 @@ class Run:
 
     # --------------------------------------------------------------------------------- running
 
+    def go_on(self, **options: Any) -> Any:
+        """Train on to its own end after it was stopped early; see `RunCollection.launch`."""
+        return self.launch(go_on=True, **options)
+
     def launch(self, **options: Any) -> Any:
         """Queue this run alone; see `RunCollection.launch`."""
         from lfads_nb.queue import launch

@@ -12,7 +12,9 @@ from lfads_nb.errors import RunFolderError, TrainingError
 from lfads_nb.model import stages, step_reporter
 from lfads_nb.model.callbacks import EpochRecorder
 from lfads_nb.model.weights import read_model_params
+from lfads_nb.queue.rungs import RungJudge
 from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.halving import Halving, HalvingOrder, read_rungs
 from lfads_nb.sweep.more_epochs import MoreEpochs
 from tests.model.small_runs import small_params, write_inputs
 
@@ -147,6 +149,32 @@ def test_more_epochs_go_on_after_early_stopping_and_after_the_learning_rate_fell
     below = {**ends, "early_stopping_patience": 0, "learning_rate_init": 1.0}
     below["learning_rate_stop"] = 0.5
     assert "2 more epochs done" in train(run, **below).stop_reason
+
+
+def test_a_sweep_is_halved_and_what_was_stopped_goes_on_as_if_it_had_never_been(tmp_path):
+    rates, runs = (0.03, 1e-5, 1e-6), [write_inputs(tmp_path / name) for name in "abc"]
+    rule = Halving(2, 3)
+    for run in runs:
+        HalvingOrder(rule, tuple(other.path for other in runs if other != run)).save(run)
+
+    def judged(run, rate):
+        params = small_params(learning_rate_init=rate, learning_rate_stop=1e-9, max_epochs=7)
+        return stages.train(run, params, ("one",), judge=RungJudge.of(run))
+
+    ends = [judged(run, rate) for run, rate in zip(runs, rates, strict=True)]
+    assert [end.epochs for end in ends] == [7, 3, 3]
+    assert ends[1].stop_reason.startswith("stopped early after 3 epochs: place 2 of 2")
+    assert [(rung.n, rung.goes_on) for rung in read_rungs(runs[2])] == [(3, False)]
+    before = runs[1].fit_log.read_text()
+    again = judged(runs[1], rates[1])
+    assert (again.stop_reason, again.epochs) == (ends[1].stop_reason, 3)
+    assert runs[1].fit_log.read_text() == before
+
+    runs[1].halving_json.unlink()
+    assert judged(runs[1], rates[1]).stop_reason == "max_epochs=7 reached"
+    through = write_inputs(tmp_path / "through")
+    judged(through, rates[1])
+    assert runs[1].fit_log.read_text() == through.fit_log.read_text()
 
 
 def test_more_epochs_without_a_checkpoint_do_not_train_from_the_start(tmp_path):

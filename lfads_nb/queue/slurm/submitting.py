@@ -18,6 +18,7 @@ from lfads_nb.queue.marking import is_wanted, mark_queued
 from lfads_nb.queue.population_launch import is_population
 from lfads_nb.queue.reading import current_status
 from lfads_nb.queue.retraining import withdraw
+from lfads_nb.queue.rungs import is_stopped_early
 from lfads_nb.queue.slurm.scheduler import Jobs, run_program, shared_jobs, submit_script
 from lfads_nb.queue.slurm.settings import Slurm
 from lfads_nb.queue.slurm.submission import Submission, Work, jobs_folder, relative_runs
@@ -119,7 +120,7 @@ def _choose(
         if status.state.is_active and not _is_lost(folder, status):
             left[folder.path] = f"is {status.state.value} already"
         elif not is_wanted(folder, options):
-            left[folder.path] = "is done"
+            left[folder.path] = "was stopped early" if is_stopped_early(folder) else "is done"
         else:
             wanted.append(folder)
     return wanted, left
