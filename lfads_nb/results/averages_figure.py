@@ -52,16 +52,17 @@ def condition_average_figure(
 
 
 def _height_in(pm: PosteriorMeans) -> float:
-    return (2 + pm.has("true_rates")) * 1.7 + 0.7 if _has_conditions(pm) else 0.8
+    return (2 + pm.has("true_rates")) * 1.7 + 0.7 if has_conditions(pm) else 0.8
 
 
-def _has_conditions(pm: PosteriorMeans) -> bool:
+def has_conditions(pm: PosteriorMeans) -> bool:
+    """Whether any trial belongs to a condition."""
     return pm.condition_ids is not None and len(unique_conditions(pm.condition_ids)) > 0
 
 
 def _draw_session(part: SubFigure, pm: PosteriorMeans, neurons: Any, name: str) -> None:
     ids = pm.condition_ids
-    if ids is None or not _has_conditions(pm):
+    if ids is None or not has_conditions(pm):
         say_why_empty(part, f"{pm.datasets[0]}: the trials have no conditions to average.")
         return
     sd_bins = smoothing_bins(pm, AVERAGE_SMOOTHING_MS)
@@ -76,7 +77,7 @@ def _draw_session(part: SubFigure, pm: PosteriorMeans, neurons: Any, name: str) 
         truth = np.where(present[:, None, None], pm.field("true_rates")[:], np.nan)
         rows.append(("true rates", average_by_condition(truth, ids)))
     agreement = metrics.r2(smoothed.mean, model.mean)
-    chosen = _choose_neurons(model) if neurons is None else np.atleast_1d(neurons)
+    chosen = choose_neurons(model) if neurons is None else np.atleast_1d(neurons)
     axes = part.subplots(len(rows), len(chosen), sharex=True, sharey="col", squeeze=False)
     colors = condition_colors(ids)
     shown = evenly_chosen(np.arange(len(model.ids)), _MOST_CONDITIONS)
@@ -96,7 +97,7 @@ def _draw_session(part: SubFigure, pm: PosteriorMeans, neurons: Any, name: str) 
     draw_condition_legend(part, model.ids[shown], colors, len(model.ids))
 
 
-def _choose_neurons(model: ConditionAverages) -> np.ndarray:
+def choose_neurons(model: ConditionAverages) -> np.ndarray:
     """Take neurons that vary most over conditions and time: the first, and every few after."""
     order = np.argsort(-np.nanvar(model.mean, axis=(0, 1)))
     livelier_half = order[: max(len(order) // 2, min(_N_NEURONS, len(order)))]

@@ -10,6 +10,7 @@ from lfads_nb.results import alignment_report, averages_figure, report_tables, t
 from lfads_nb.results import factors_figure as _factors
 from lfads_nb.results import inputs_figure as _inputs
 from lfads_nb.results import loss_figure as _loss
+from lfads_nb.results import peristimulus_figure as _peristimulus
 from lfads_nb.results.figure_or_reason import figure_or_reason, or_reason
 from lfads_nb.results.verdict_report import VerdictPlace, run_verdict
 
@@ -21,6 +22,7 @@ factors_figure = or_reason(_factors.factors_figure)
 inputs_figure = or_reason(_inputs.inputs_figure)
 loss_figure = or_reason(_loss.loss_figure)
 numbers_table = or_reason(report_tables.numbers_table)
+peristimulus_figure = or_reason(_peristimulus.peristimulus_figure)
 settings_table = or_reason(report_tables.settings_table)
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "inputs_figure",
     "loss_figure",
     "numbers_table",
+    "peristimulus_figure",
     "run_verdict",
     "settings_table",
 ]

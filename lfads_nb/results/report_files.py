@@ -16,6 +16,7 @@ from lfads_nb.results.factors_figure import factors_figure
 from lfads_nb.results.figure_style import ReportFigure
 from lfads_nb.results.inputs_figure import inputs_figure
 from lfads_nb.results.loss_figure import loss_figure
+from lfads_nb.results.peristimulus_figure import peristimulus_figure
 from lfads_nb.results.run_view import RunView
 from lfads_nb.results.trials_figure import example_trials_figure
 
@@ -37,6 +38,7 @@ FIGURES: dict[str, Callable[[Any], ReportFigure]] = {
     "losses": loss_figure,
     "example_trials": example_trials_figure,
     "condition_averages": condition_average_figure,
+    "peristimulus": peristimulus_figure,
     "factors": factors_figure,
     "inferred_inputs": inputs_figure,
     "alignment": _alignment_of_sessions,

@@ -12,6 +12,7 @@ from lfads_nb.widgets.viewers.fit import FitViewer
 from lfads_nb.widgets.viewers.initial_conditions import InitialConditionsViewer
 from lfads_nb.widgets.viewers.inputs import InputsViewer
 from lfads_nb.widgets.viewers.neurons import NeuronsViewer
+from lfads_nb.widgets.viewers.peristimulus import PeristimulusViewer
 from lfads_nb.widgets.viewers.population import PopulationViewer
 from lfads_nb.widgets.viewers.prior import PriorViewer
 from lfads_nb.widgets.viewers.rates import RatesViewer
@@ -25,6 +26,7 @@ from lfads_nb.widgets.viewers.weights import WeightsViewer
 
 __all__ = [
     "AlignmentViewer", "FactorsViewer", "FitViewer", "InitialConditionsViewer", "InputsViewer",
-    "NeuronsViewer", "PopulationViewer", "PriorViewer", "RatesViewer", "Selection",
-    "StateSpaceViewer", "SweepViewer", "TrialViewer", "TrialsTable", "Viewers", "WeightsViewer",
+    "NeuronsViewer", "PeristimulusViewer", "PopulationViewer", "PriorViewer", "RatesViewer",
+    "Selection", "StateSpaceViewer", "SweepViewer", "TrialViewer", "TrialsTable", "Viewers",
+    "WeightsViewer",
 ]  # fmt: skip

@@ -10,10 +10,13 @@ _SAMPLES = {
     "average": "stroke-width='3'",
     "true rate": "stroke-width='2' stroke-dasharray='6 3'",
     "smoothed data": "stroke-width='2' stroke-dasharray='1.5 3'",
+    "data": "stroke-width='1.3'",
+    "model": "stroke-width='3'",
     "reference": "stroke-width='1.5' stroke-dasharray='6 3'",
 }
 _BANDS = (
     "± s.e.m.", "± s.d. of samples", "prior ± s.d.", "mean ± s.d. of the inferred trials",
+    "± s.d. of single trials",
 )  # fmt: skip
 
 

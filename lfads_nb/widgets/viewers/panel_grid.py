@@ -15,11 +15,13 @@ WIDTH, HEIGHT = 0.92, 0.74
 class PanelGrid(NamedTuple):
     """Panels for neurons, each in a place of 1 x 1, filled row by row from the top left.
 
-    `neurons` is (panels,); `peaks` (panels,) are the values that the height of each stands for.
+    `neurons` is (panels,), or what else a panel is of; `peaks` (panels,) are the values that the
+    height of each stands for; `columns` is how many lie side by side.
     """
 
     neurons: np.ndarray
     peaks: np.ndarray
+    columns: int = COLUMNS
 
     def place(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return where curves (curves, bins, panels) are drawn: (panels * curves, bins) each."""
@@ -32,8 +34,8 @@ class PanelGrid(NamedTuple):
     def at(self, x: float, y: float) -> int | None:
         """Return which neuron's panel holds a point."""
         column, row = int(np.floor(x)), int(np.floor(-y))
-        position = row * COLUMNS + column
-        inside = 0 <= column < COLUMNS and 0 <= position < len(self.neurons)
+        position = row * self.columns + column
+        inside = 0 <= column < self.columns and 0 <= position < len(self.neurons)
         return int(self.neurons[position]) if inside else None
 
     def frame_of(self, neuron: int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -49,9 +51,9 @@ class PanelGrid(NamedTuple):
     @property
     def floors(self) -> np.ndarray:
         """(panels,) where 0 spikes/s lies."""
-        return -1.0 - np.arange(len(self.neurons)) // COLUMNS
+        return -1.0 - np.arange(len(self.neurons)) // self.columns
 
     @property
     def lefts(self) -> np.ndarray:
         """(panels,) where each begins."""
-        return (np.arange(len(self.neurons)) % COLUMNS).astype(float)
+        return (np.arange(len(self.neurons)) % self.columns).astype(float)

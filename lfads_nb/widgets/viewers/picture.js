@@ -101,7 +101,8 @@ class Picture {
     context.globalAlpha = this.model.get("band_alpha");
     for (let band = from; band < to; band++) {
       const at = band * this.nBins;
-      const px = (bin) => (this.x[bin] - x0) * sx;
+      const xAt = this.sharedX ? 0 : at; // else a band lies over the line of its place
+      const px = (bin) => (this.x[xAt + bin] - x0) * sx;
       context.fillStyle = colours[this.bandGroup[band]] || "#888";
       context.beginPath();
       for (let bin = first; bin < last; bin++) {

@@ -103,7 +103,7 @@ class RasterLayer(anywidget.AnyWidget):
     def show_bands(
         self, low: np.ndarray, high: np.ndarray, group: np.ndarray, *, below: int = 0
     ) -> None:
-        """Fill between curves over the bins of the lines.
+        """Fill between curves over the bins of the lines; where each has its own, over its line's.
 
         Parameters
         ----------

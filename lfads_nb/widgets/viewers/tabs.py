@@ -21,6 +21,7 @@ from lfads_nb.widgets.viewers.fit import FitViewer
 from lfads_nb.widgets.viewers.initial_conditions import InitialConditionsViewer
 from lfads_nb.widgets.viewers.inputs import InputsViewer
 from lfads_nb.widgets.viewers.neurons import NeuronsViewer
+from lfads_nb.widgets.viewers.peristimulus import PeristimulusViewer
 from lfads_nb.widgets.viewers.prior import PriorViewer
 from lfads_nb.widgets.viewers.rates import RatesViewer
 from lfads_nb.widgets.viewers.selection import Selection
@@ -36,7 +37,7 @@ from lfads_nb.widgets.viewers.weights import WeightsViewer
 log = logging.getLogger(__name__)
 
 _OF_TRIALS = (
-    RatesViewer, NeuronsViewer, FactorsViewer, StateSpaceViewer, TrialViewer,
+    RatesViewer, PeristimulusViewer, NeuronsViewer, FactorsViewer, StateSpaceViewer, TrialViewer,
     InitialConditionsViewer, InputsViewer, BehaviorViewer, DecodingViewer, TrialsTable,
 )  # fmt: skip
 
