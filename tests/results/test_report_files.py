@@ -66,7 +66,7 @@ def test_figures_are_saved_under_telling_names(make_run, tmp_path):
     run = make_run(conditions=None, n_bins=8, n_neurons=4)
     paths = save_figures(run.folder, tmp_path / "pictures", ["svg"])
     base = f"single_dataset001__{run.params.param_name}"
-    figures = ("losses", "example_trials", "condition_averages", "factors")
+    figures = ("losses", "example_trials", "condition_averages", "peristimulus", "factors")
     assert [p.name for p in paths] == [f"{base}_{figure}.svg" for figure in figures]
     assert "<svg" in paths[1].read_text()
     figure = report.loss_figure(run.folder)
