@@ -202,6 +202,7 @@ class CheckpointWriter(EpochEnd):
     def __init__(self, training: Training) -> None:
         super().__init__(training)
         self._last = training.clock()
+        self.saved_step = -1
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
         """Have something to return to from the very first epoch."""
@@ -221,7 +222,7 @@ class CheckpointWriter(EpochEnd):
         every_tenth = figures.epoch % self.EPOCHS_BETWEEN == 0
         if every_tenth or t.stop_reason or t.clock() - self._last > SECONDS_BETWEEN_CHECKPOINTS:
             self.keep_newest()
-            self._last = t.clock()
+            self._last, self.saved_step = t.clock(), t.state.step
 
     def keep_best(self) -> None:
         """Write the model as it is, the best so far."""

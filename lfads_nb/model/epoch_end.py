@@ -18,6 +18,7 @@ from lfads_nb.model.callbacks import (
     RateFollower,
     Stopper,
 )
+from lfads_nb.model.last_epoch import LastEpoch
 from lfads_nb.model.preview_writer import PreviewWriter
 from lfads_nb.model.step_reporter import StepReporter
 from lfads_nb.model.tensorboard_log import TensorBoardLog
@@ -27,10 +28,18 @@ from lfads_nb.model.training import Training
 def train_to_the_end(training: Training) -> None:
     """Train until one of the run's own rules ends it."""
     with closing(TensorBoardLog(training)) as board:
-        callbacks = callbacks_of(training, CheckpointWriter(training), board)
+        writer = CheckpointWriter(training)
+        last = LastEpoch(training, writer)
+        callbacks = [*callbacks_of(training, writer, board), last]
         if training.previewed is not None:
             callbacks.append(PreviewWriter(training, training.previewed))
-        training.fit(callbacks)
+        try:
+            training.fit(callbacks)
+        except KeyboardInterrupt:
+            last.save()
+            raise
+        if training.figures is None:  # asked to stop within an epoch
+            last.save()
 
 
 def callbacks_of(

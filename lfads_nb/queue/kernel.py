@@ -11,10 +11,12 @@ import ctypes
 import os
 import signal
 import sys
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from lfads_nb.private_folders import PrivateFolder
 from lfads_nb.python_commands import module_command
+from lfads_nb.queue.slurm.scheduler import own_job
 
 if TYPE_CHECKING:
     from jupyter_client.kernelspec import KernelSpec
@@ -105,8 +107,24 @@ def keep_pipe_private() -> None:
     kernelapp.IOPubThread = PrivateIOPubThread  # type: ignore[misc]
 
 
+def interrupt_when_terminated() -> None:
+    """Take SIGTERM as a Ctrl-C, in a job of SLURM's: it sends that to every process of a job.
+
+    The one who started this process knows then that it is to end, and sees to it.
+    """
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGINT)
+        if callable(handler):  # not while no cell runs, or a checkpoint is being written
+            handler(signum, frame)
+
+    if own_job():
+        signal.signal(signal.SIGTERM, interrupt)
+
+
 def main() -> None:
     die_with_parent()
+    interrupt_when_terminated()
     keep_pipe_private()
     from ipykernel.kernelapp import IPKernelApp
     from traitlets import default

@@ -19,6 +19,7 @@ from lfads_nb.queue.devices import MIB
 from lfads_nb.queue.ends import write_end
 from lfads_nb.queue.output_limits import shorten_log
 from lfads_nb.queue.processes import RUN_MARK, end_processes_of, own_attempt
+from lfads_nb.queue.slurm.scheduler import own_job
 from lfads_nb.queue.status import RunState, local_now, read_status
 from lfads_nb.queue.stopping import asked_to_stop
 from lfads_nb.sweep.folders import RunFolder
@@ -31,6 +32,8 @@ _TICK_S = 0.5
 _ASK_AGAIN_S = 1.5
 _KILL_KERNEL_S = 4.0
 _GIVE_UP_S = 7.0
+# SLURM leaves a job half a minute from its SIGTERM, unless it is set up otherwise.
+_MORE_IN_A_JOB_S = 15.0
 _BEAT_S = 10.0
 
 _CANCELS = (signal.SIGINT,)
@@ -116,6 +119,8 @@ class RunWatch:
     def _stop_kernel(self) -> None:
         """Interrupt, interrupt again, kill, and at last end this process with the truth written."""
         began, asked = time.monotonic(), float("-inf")
+        if own_job() and self.stop_state is RunState.INTERRUPTED:
+            began += _MORE_IN_A_JOB_S  # to save a large checkpoint on a slow file system
         while not self._closed.wait(0.1):
             passed = time.monotonic() - began
             pid = self.execution.kernel_pid if self.execution else None

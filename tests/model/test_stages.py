@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import signal
+from contextlib import nullcontext
 
 import h5py
 import numpy as np
@@ -209,6 +211,27 @@ def test_training_ends_when_asked_and_goes_on_later(tmp_path):
     assert summary.epochs == 1
     assert train(run, max_epochs=4).epochs == 4
     assert [e["epoch"] for e in fit_log(run)] == [[0], [1], [2], [3]]
+
+
+@pytest.mark.parametrize("by_interruption", [True, False])
+def test_a_training_stopped_within_an_epoch_loses_nothing_but_that(tmp_path, by_interruption):
+    through, stopped = write_inputs(tmp_path / "through"), write_inputs(tmp_path / "stopped")
+    asked = []
+
+    def stop_in_fifth_epoch():
+        asked.append(1)
+        if len(asked) == 4 * 3 + 2 and by_interruption:
+            raise KeyboardInterrupt
+        return len(asked) == 4 * 3 + 2
+
+    with pytest.raises(KeyboardInterrupt) if by_interruption else nullcontext():
+        train(stopped, max_epochs=6, should_stop=stop_in_fifth_epoch)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    train(through, max_epochs=6)
+    assert train(stopped, max_epochs=6).resumed_from_step == 4 * 3
+    assert stopped.fit_log.read_text() == through.fit_log.read_text()
+    a, b = weights_of(through), weights_of(stopped)
+    assert all(np.array_equal(a[key], b[key]) for key in a)
 
 
 def test_progress_is_told(tmp_path):
