@@ -46,6 +46,7 @@ def test_help_names_every_command():
         "status",
         "cancel",
         "retry",
+        "go-on",
         "bring-back",
         "pause",
         "resume",

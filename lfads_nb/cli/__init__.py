@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from lfads_nb.cli.acting import bring_back, cancel, pause, resume, retry, status
+from lfads_nb.cli.acting import bring_back, cancel, go_on, pause, resume, retry, status
 from lfads_nb.cli.launching import autolfads, demo, queue, run, slurm
 from lfads_nb.cli.models import decode, infer, nlb, prior, sample
 from lfads_nb.cli.pages import app, lab, report, sweep_report
@@ -30,7 +30,7 @@ program = typer.Typer(
 COMMANDS = (
     demo, run, queue, slurm, autolfads,
     trust,
-    cancel, retry, bring_back, pause, resume, status,
+    cancel, retry, go_on, bring_back, pause, resume, status,
     sample, prior, infer, decode, nlb,
     lab, report, sweep_report, app,
 )  # fmt: skip

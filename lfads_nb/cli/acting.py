@@ -34,6 +34,18 @@ def retry(
     queue_of(collection_dir, runs).retry()
 
 
+def go_on(
+    collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
+    runs: RunNames = None,
+) -> None:
+    """Train what was stopped early to its own end, from where it was stopped."""
+    found = queue_of(collection_dir, runs).go_on()
+    for name in found:
+        console.print(escape(f"{name} is queued."))
+    if not found:
+        raise RunFolderError("no run was stopped early")
+
+
 def bring_back(
     collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
     runs: RunNames = None,

@@ -83,6 +83,24 @@ def queue(
     sample_only: Annotated[
         bool, typer.Option("--sample-only", help="Make posterior means anew, without training.")
     ] = False,
+    halving: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="FACTOR",
+            help="Stop runs early that are behind: one in so many goes on from each rung; 0 for "
+            "none.",
+        ),
+    ] = 0,
+    first_rung: Annotated[
+        int, typer.Option(min=0, help="Epochs until the first; by default the ramps and 25 more.")
+    ] = 0,
+    halving_score: Annotated[
+        str, typer.Option(help="What they are judged by, such as a name of select_by.")
+    ] = "recon_valid",
+    go_on: Annotated[
+        bool, typer.Option("--go-on", help="Go on with what was stopped early.")
+    ] = False,
     pack: Annotated[
         str,
         typer.Option(
@@ -104,8 +122,10 @@ def queue(
 
     Ctrl-C ends the showing and not the runs.
     """
-    from lfads_nb.sweep import RunCollection
+    from lfads_nb.queue.status import GOOD_ENDS
+    from lfads_nb.sweep import Halving, RunCollection
 
+    rule = Halving(halving, first_rung, halving_score) if halving else None
     ask_for_trust(collection_dir)
     collection = RunCollection.load(collection_dir)
     collection.prepare()
@@ -119,6 +139,8 @@ def queue(
         gpu_memory_required=memory,
         mode="posterior_mean_only" if sample_only else "all",
         pack={"no": False}.get(pack, int(pack) if pack.isdecimal() else pack),
+        halving=rule,
+        go_on=go_on,
         priority=priority,
         retries=retries,
         cluster=cluster,
@@ -132,7 +154,7 @@ def queue(
         console.print("The runs go on; see how far with the command status.")
         raise typer.Exit(130) from None
     show_results(collection)
-    if not all(run.is_done for run in collection):
+    if not all(run.status().state in GOOD_ENDS for run in collection):
         raise typer.Exit(1)
 
 

@@ -16,6 +16,7 @@ ICONS = {
     RunState.NEW: "·", RunState.PREPARED: "·", RunState.QUEUED: "…", RunState.TRAINING: "▶",
     RunState.SAMPLING: "▶", RunState.EXPORTING: "▶", RunState.DONE: "✓", RunState.FAILED: "✗",
     RunState.CANCELLED: "■", RunState.INTERRUPTED: "!",
+    RunState.STOPPED_EARLY: "◑",
 }  # fmt: skip
 
 _COLOURS = {RunState.DONE: "green", RunState.FAILED: "red", RunState.INTERRUPTED: "yellow"}

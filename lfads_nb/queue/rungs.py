@@ -19,12 +19,6 @@ def is_stopped_early(folder: RunFolder) -> bool:
         return False  # its training says what is wrong with the file
 
 
-def why_stopped(folder: RunFolder) -> str:
-    """Say why a run was stopped early; "" for one that was not."""
-    order, lost = HalvingOrder.read(folder), lost_at(folder)
-    return "" if order is None or lost is None else lost_in_words(lost, order.rule)
-
-
 class RungJudge:
     """What a run's training asks after each epoch: why it ends there, "" if it goes on.
 

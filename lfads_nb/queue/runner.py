@@ -48,7 +48,6 @@ from lfads_nb.queue.retraining import (
     withdraw,
 )
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock, lock_path
-from lfads_nb.queue.rungs import why_stopped
 from lfads_nb.queue.slurm.scheduler import own_job
 from lfads_nb.queue.status import (
     STAGES,
@@ -66,6 +65,7 @@ from lfads_nb.queue.stopping import forget_stop
 from lfads_nb.queue.watching import RunWatch, end_own_processes
 from lfads_nb.regular_files import open_regular, read_tail
 from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.halving import why_stopped
 from lfads_nb.sweep.provenance import write_provenance
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.stored_params import check_own_code

@@ -25,7 +25,7 @@ from lfads_nb.queue.folder_hold import FolderHold
 from lfads_nb.queue.live import LiveDisplay
 from lfads_nb.queue.processes import RUN_MARK, own_attempt
 from lfads_nb.queue.run_lock import read_holder
-from lfads_nb.queue.rungs import RungJudge, why_stopped
+from lfads_nb.queue.rungs import RungJudge
 from lfads_nb.queue.status import (
     STAGES,
     RunState,
@@ -38,6 +38,7 @@ from lfads_nb.queue.status import (
 )
 from lfads_nb.regular_files import open_regular
 from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.halving import why_stopped
 from lfads_nb.sweep.progress import TrainProgress, TrainStep, TrainSummary, epochs_in_words
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.stored_params import check_own_code

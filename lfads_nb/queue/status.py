@@ -65,6 +65,9 @@ ENDS = (
     RunState.STOPPED_EARLY,
 )  # fmt: skip
 
+GOOD_ENDS = {RunState.DONE, RunState.STOPPED_EARLY}
+"""How a run ends that nobody needs to look after: a launch leaves it alone."""
+
 STOPPED = {RunState.FAILED, RunState.CANCELLED, RunState.INTERRUPTED}
 """How a run ends that has not got to its end."""
 

@@ -18,6 +18,7 @@ from lfads_nb.results.run_numbers import (
 )
 from lfads_nb.results.run_view import RunView
 from lfads_nb.results.verdicts import judge
+from lfads_nb.sweep.halving import why_stopped
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +88,7 @@ def _figures(view: RunView, *, with_rates: bool) -> dict[str, Any]:
         if with_rates:
             sessions = list(numbers_of_sessions(view))
             verdict = judge(view) if sessions else None
+        problem = why_stopped(view.folder)
     except LfadsError as error:
         problem = str(error)
     judged = [session for session in sessions if session.split == "valid"]

@@ -15,7 +15,7 @@ from lfads_nb.sweep.verdict import Verdict, read_verdict, stamps_of
 
 log = logging.getLogger(__name__)
 
-_ENDED = {"done", "failed", "cancelled", "interrupted"}
+_ENDED = {"done", "failed", "cancelled", "interrupted", "stopped early"}
 
 
 def verdict_of(figures: RunFigures, **more: Any) -> Verdict:

@@ -221,6 +221,18 @@ def lost_in_words(rung: Rung, rule: Halving) -> str:
     )
 
 
+def why_stopped(folder: RunFolder) -> str:
+    """Say why a run was stopped early; "" for one that was not.
+
+    Raises
+    ------
+    RunFolderError
+        A file cannot be read.
+    """
+    order, lost = HalvingOrder.read(folder), lost_at(folder)
+    return "" if order is None or lost is None else lost_in_words(lost, order.rule)
+
+
 def _check_schema(content: Any) -> None:
     if content["schema"] != SCHEMA:
         raise ValueError(f"schema {str(content['schema'])[:40]}")

@@ -28,6 +28,7 @@ SIGNS: dict[RunState, tuple[str, Tone]] = {
     RunState.FAILED: ("✗", "bad"),
     RunState.CANCELLED: ("■", "warn"),
     RunState.INTERRUPTED: ("!", "warn"),
+    RunState.STOPPED_EARLY: ("◑", "dim"),
 }
 _ORDER = {state: place for place, state in enumerate(RunState)}
 
@@ -74,17 +75,18 @@ class RunStatuses:
         return self._reader
 
 
-def run_counts(statuses: Iterable[RunStatus]) -> tuple[int, int, int]:
-    """Count runs that are done, that are active, and the rest."""
+def run_counts(statuses: Iterable[RunStatus]) -> tuple[int, int, int, int]:
+    """Count runs that are done, that were stopped early, that are active, and the rest."""
     states = [status.state for status in statuses]
     done = sum(state is RunState.DONE for state in states)
+    early = sum(state is RunState.STOPPED_EARLY for state in states)
     active = sum(state.is_active for state in states)
-    return done, active, len(states) - done - active
+    return done, early, active, len(states) - done - early - active
 
 
 def progress_sentence(statuses: Sequence[RunStatus]) -> str:
     """Say how a number of runs stand: `5 done, 3 under way, 16 to do`."""
-    done, active, rest = run_counts(statuses)
-    parts = [f"{done} done" if done else "", f"{active} under way" if active else "",
-             f"{rest} to do" if rest else ""]  # fmt: skip
+    done, early, active, rest = run_counts(statuses)
+    parts = [f"{done} done" if done else "", f"{early} stopped early" if early else "",
+             f"{active} under way" if active else "", f"{rest} to do" if rest else ""]  # fmt: skip
     return f"{plural(len(statuses), 'run')} ({', '.join(part for part in parts if part)})"

@@ -12,9 +12,9 @@ from lfads_nb.queue.batches import Batch, LaunchOptions
 from lfads_nb.queue.halving_orders import order_halving
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.marking import is_wanted
-from lfads_nb.queue.rungs import RungJudge, is_stopped_early, why_stopped
+from lfads_nb.queue.rungs import RungJudge, is_stopped_early
 from lfads_nb.queue.status import LEGAL_MOVES, RunState, move_status
-from lfads_nb.sweep.halving import Halving, HalvingOrder, Rung, add_rung, read_rungs
+from lfads_nb.sweep.halving import Halving, HalvingOrder, Rung, add_rung, read_rungs, why_stopped
 from tests.queue.tiny_runs import make_run_folder, marked_processes, wait_for, write_template
 from tests.queue.toy_halving import PARAMS, TRAINING, make_sweep
 

@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as w
 
 from lfads_nb.errors import QueueError
+from lfads_nb.sweep.halving import SCORES, Halving
 from lfads_nb.widgets.theme import row, stack, text_box
 
 
@@ -30,12 +31,27 @@ class LaunchOptions(w.VBox):
             0, 0, 20, description="Retries after a failure", layout=w.Layout(width="220px"),
             style={"description_width": "initial"},
         )  # fmt: skip
+        self.halving = _tick("stop runs early that are behind (successive halving)")
+        self.factor = w.BoundedIntText(
+            3, 2, 100, description="One goes on of", layout=w.Layout(width="180px"),
+            style={"description_width": "initial"},
+        )  # fmt: skip
+        self.first_rung = text_box("First look after epochs", width="260px", hint="ramps and 25")
+        self.score = w.Dropdown(
+            options=[(words, name) for name, words in SCORES.items()], description="by",
+            layout=w.Layout(width="230px"), style={"description_width": "initial"},
+        )  # fmt: skip
+        self.go_on = _tick("go on with what was stopped early")
+        self._halving_row = row(self.factor, self.score, self.first_rung)
+        self.halving.observe(lambda _change: self._show_halving(), "value")
+        self._show_halving()
         fold = w.Accordion(
             [
                 stack(
                     row(self.gpu_list, self.at_once, self.memory, self.retries),
                     row(self.pack),
                     row(self.shared, self.rerun, self.sample_only, self.more_epochs),
+                    row(self.halving, self._halving_row, self.go_on),
                 )
             ],
             selected_index=None,
@@ -45,13 +61,21 @@ class LaunchOptions(w.VBox):
 
     def on_change(self, callback: Callable[[], Any]) -> None:
         """Have a function called when an option changes what would be launched."""
-        for widget in (self.rerun, self.sample_only, self.more_epochs):
+        for widget in (self.rerun, self.sample_only, self.more_epochs, self.go_on):
             widget.observe(lambda _change: callback(), "value")
 
     @property
     def takes_what_is_done(self) -> bool:
         """Whether runs that are done would be launched too."""
         return self.rerun.value or self.sample_only.value or self.more_epochs.value > 0
+
+    @property
+    def takes_what_was_stopped_early(self) -> bool:
+        """Whether runs that were stopped early would be launched too."""
+        return self.rerun.value or self.go_on.value
+
+    def _show_halving(self) -> None:
+        self._halving_row.layout.display = "" if self.halving.value else "none"
 
     def values(self) -> dict[str, Any]:
         """Return the options that differ from their defaults, as `launch` takes them.
@@ -66,7 +90,11 @@ class LaunchOptions(w.VBox):
             "more_epochs": self.more_epochs.value,
             "mode": "posterior_mean_only" if self.sample_only.value else "",
             "retries": self.retries.value,
+            "go_on": self.go_on.value,
         }
+        if self.halving.value:
+            first = int(_number(self.first_rung)) if self.first_rung.value.strip() else 0
+            found["halving"] = Halving(self.factor.value, first, self.score.value)
         if self.gpu_list.value.strip():
             found["gpu_list"] = _whole_numbers(self.gpu_list)
         if self.at_once.value.strip():

@@ -76,6 +76,7 @@ class QueuePanel(Panel):
         self.resume = button("Resume", tip="Let held runs start again")
         self.cancel = button("Cancel", tip="Stop running ones, take waiting ones out")
         self.retry = button("Retry", tip="Go on from the last checkpoint")
+        self.go_on = button("Go on", tip="Train what was stopped early to its own end")
         self.retry_all = button("Retry all failed")
         self.first = button("First in line", tip="Higher priority than all others")
         self.last = button("Last in line", tip="Lower priority than all others")
@@ -108,8 +109,8 @@ class QueuePanel(Panel):
             self.devices,
             self.populations,
             self.table,
-            row(self.pause, self.resume, self.cancel, self.retry, self.first, self.last,
-                self._about),
+            row(self.pause, self.resume, self.cancel, self.retry, self.go_on, self.first,
+                self.last, self._about),
             row(self.retry_all, self.tensorboard, self._tensorboard_link, self.report,
                 self._report_link),
             self.task,
@@ -124,7 +125,7 @@ class QueuePanel(Panel):
     def _connect(self) -> None:
         for control, verb in (
             (self.pause, "pause"), (self.resume, "resume"), (self.cancel, "cancel"),
-            (self.retry, "retry"),
+            (self.retry, "retry"), (self.go_on, "go_on"),
         ):  # fmt: skip
             self.on_click(control, partial(self._ask_of_chosen, verb))
         self.on_click(self.first, lambda: self._prioritise(+1))
@@ -213,6 +214,7 @@ class QueuePanel(Panel):
         self.first.disabled = self.last.disabled = not queued
         self.cancel.disabled = not active
         self.retry.disabled = not states & set(_AGAIN)
+        self.go_on.disabled = RunState.STOPPED_EARLY not in states
         words = plural(len(runs), "run") + " selected" if runs else "Select runs to act on them."
         self._about.value = f'<span class="lfads-dim">{words}</span>'
         logs = [
@@ -250,7 +252,9 @@ class QueuePanel(Panel):
     def _ask(self, verb: str, chosen: list[Run], **options: Any) -> None:
         if not chosen:
             raise CollectionError("select runs in the table first")
-        for control in (self.pause, self.resume, self.cancel, self.retry, self.retry_all):
+        for control in (
+            self.pause, self.resume, self.cancel, self.retry, self.go_on, self.retry_all,
+        ):  # fmt: skip
             control.disabled = True
 
         def work(_progress: Progress) -> None:

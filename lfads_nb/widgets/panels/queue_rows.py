@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from lfads_nb.queue.live import duration_text
-from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.queue.status import STOPPED, RunState, RunStatus
 from lfads_nb.queue.steps import overall_fraction, step_in_words
 from lfads_nb.queue.table import elapsed_s
 from lfads_nb.sweep import Run, RunFolder
@@ -165,7 +165,7 @@ def _state(status: RunStatus, note: str) -> dict[str, Any]:
 
 _TONES: dict[RunState, Tone] = {
     RunState.DONE: "good", RunState.FAILED: "bad", RunState.INTERRUPTED: "warn",
-    RunState.CANCELLED: "warn",
+    RunState.CANCELLED: "warn", RunState.STOPPED_EARLY: "dim",
 }  # fmt: skip
 
 
@@ -211,8 +211,10 @@ def note_of(status: RunStatus, wait: str) -> str:
     """Say why a run waits, what it does at this moment, or how it ended."""
     if status.state is RunState.QUEUED:
         return wait
-    if status.state in (RunState.FAILED, RunState.INTERRUPTED, RunState.CANCELLED):
+    if status.state in STOPPED:
         return status.reason
+    if status.state is RunState.STOPPED_EARLY:
+        return status.reason.removeprefix(f"{status.state.value} ")
     silent = time.time() - status.heartbeat if status.heartbeat else 0.0
     if status.state.is_running and silent > SILENT_S:
         return f"no sign of life for {duration_text(silent)}"

@@ -191,6 +191,9 @@ def _state_html(status: RunStatus) -> str:
         return notice_html(
             "warning", f"{text}. Retry goes on from the last checkpoint.", details=status.detail
         )
+    if status.state is RunState.STOPPED_EARLY:
+        said = status.reason[:1].upper() + status.reason[1:]
+        return notice_html("info", f"{said}. Go on trains it from there to its own end.")
     return ""
 
 

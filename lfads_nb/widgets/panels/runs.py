@@ -185,12 +185,15 @@ class RunsPanel(Panel):
         )
 
     def _to_launch(self, runs: list[Run], statuses: dict[str, RunStatus]) -> list[Run]:
-        again = self.options.takes_what_is_done
+        takes = {
+            RunState.DONE: self.options.takes_what_is_done,
+            RunState.STOPPED_EARLY: self.options.takes_what_was_stopped_early,
+        }
+        states = {run.name: statuses[run.name].state for run in runs}
         return [
             run
             for run in runs
-            if not statuses[run.name].state.is_active
-            and (again or statuses[run.name].state is not RunState.DONE)
+            if not states[run.name].is_active and takes.get(states[run.name], True)
         ]
 
     def _cost_text(self, runs: list[Run]) -> str:
@@ -264,8 +267,8 @@ class RunsPanel(Panel):
             found.append("work is going on, see below")
         if not to_launch:
             found.append(
-                f"nothing is left to do: of {plural(len(runs), 'run')}, all are done or under way "
-                "(launch options: train afresh, or more epochs)"
+                f"nothing is left to do: of {plural(len(runs), 'run')}, all are done, stopped "
+                "early or under way (launch options: train afresh, more epochs, or go on)"
             )
         return found + _data_problems(to_launch)
 
@@ -304,12 +307,14 @@ class RunsPanel(Panel):
         """Prepare what is missing, then queue the runs that are not done."""
         self.launch.disabled = self.prepare.disabled = True
         collection, options = self._collection(), self.options.values()
-        runs = self._to_launch(self.chosen_runs(), self.statuses())
+        chosen = self.chosen_runs()
+        runs = self._to_launch(chosen, self.statuses())
 
         def work(progress: Progress) -> int:
             _prepare(runs, progress)
             progress(1, 1, "queueing")
-            collection.launch(runs, **options)
+            # A sweep is compared with what is done of it already; that is not launched again.
+            collection.launch(chosen if "halving" in options else runs, **options)
             return len(runs)
 
         self._begin(

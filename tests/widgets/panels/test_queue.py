@@ -64,7 +64,7 @@ def asked(monkeypatch):
 
         return method
 
-    for verb in ("cancel", "pause", "resume", "retry", "set_priority", "launch"):
+    for verb in ("cancel", "pause", "resume", "retry", "go_on", "set_priority", "launch"):
         monkeypatch.setattr(Queue, verb, record(verb))
     return calls
 
@@ -103,6 +103,22 @@ def test_the_reason_of_a_failure_is_in_the_row_and_in_words_below(panel, collect
     panel.table.selected = [failed.name]
     assert "Failed: ran out of memory &lt;b&gt;" in panel.details._state.value
     assert "Traceback &lt;i&gt;" in panel.details._state.value
+
+
+def test_what_was_stopped_early_says_why_and_can_go_on(panel, collection):
+    run = collection.runs[3]
+    reason = "stopped early after 105 epochs: place 5 of 9 by validation likelihood"
+    mark(run, RunState.STOPPED_EARLY, stage="training", progress=PROGRESS, reason=reason)
+    panel.refresh()
+    state = cells(panel, run)["state"]
+    assert (state["text"], state["sub"]) == (
+        "stopped early", "after 105 epochs: place 5 of 9 by validation likelihood",
+    )  # fmt: skip
+    assert "1 stopped early" in panel._count.value
+    panel.table.selected = [run.name]
+    assert f"S{reason[1:]}. Go on trains it from there" in panel.details._state.value
+    assert not panel.go_on.disabled
+    assert panel.retry.disabled
 
 
 def test_a_waiting_run_says_why(panel, collection):
@@ -152,12 +168,14 @@ def test_buttons_fit_what_is_selected(panel, collection):
         (new, set()),
     ):
         panel.table.selected = [run.name]
-        names = ("cancel", "pause", "resume", "retry", "first", "last")
+        names = ("cancel", "pause", "resume", "retry", "go_on", "first", "last")
         assert {name for name in names if not getattr(panel, name).disabled} == enabled
 
 
-@pytest.mark.parametrize("verb", ["cancel", "pause", "resume", "retry"])
+@pytest.mark.parametrize("verb", ["cancel", "pause", "resume", "retry", "go_on"])
 def test_buttons_ask_the_queue(panel, collection, asked, verb):
+    mark(collection.runs[0], RunState.STOPPED_EARLY if verb == "go_on" else RunState.TRAINING)
+    panel.refresh()
     panel.table.selected = [run.name for run in collection.runs[:2]]
     getattr(panel, verb).click()
     panel.task.join(20)

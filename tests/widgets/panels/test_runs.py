@@ -5,6 +5,7 @@ import pytest
 from lfads_nb.errors import QueueError
 from lfads_nb.queue.status import RunState, RunStatus, write_status
 from lfads_nb.sweep import RunCollection, RunParams
+from lfads_nb.sweep.halving import Halving
 from lfads_nb.widgets.panels.launch_options import LaunchOptions
 from lfads_nb.widgets.panels.runs import RunsPanel
 from lfads_nb.widgets.panels.shared_values import shared_values
@@ -93,12 +94,36 @@ def test_more_epochs_are_for_what_is_done(panel, collection, launched):
     for run in collection.runs:
         mark(run, RunState.DONE)
     panel.refresh()
-    assert "train afresh, or more epochs" in panel._blockers.value
+    assert "train afresh, more epochs" in panel._blockers.value
     panel.options.more_epochs.value = 40
     assert panel.launch.description == f"Launch {len(collection.runs)} runs"
     panel.launch.click()
     panel.task.join(60)
     assert launched == [([run.name for run in collection.runs], {"more_epochs": 40})]
+
+
+def test_what_was_stopped_early_is_counted_and_launched_only_to_go_on(panel, collection, launched):
+    mark(collection.runs[0], RunState.STOPPED_EARLY)
+    for run in collection.runs[1:]:
+        mark(run, RunState.DONE)
+    panel.refresh()
+    assert "(3 done, 1 stopped early)" in panel._count.value
+    assert "all are done, stopped early or under way" in panel._blockers.value
+    panel.options.go_on.value = True
+    assert panel.launch.description == "Launch 1 run"
+    panel.launch.click()
+    panel.task.join(60)
+    assert launched == [([collection.runs[0].name], {"go_on": True})]
+
+
+def test_a_sweep_that_is_halved_is_launched_with_what_is_done_of_it(panel, collection, launched):
+    mark(collection.runs[0], RunState.DONE)
+    panel.refresh()
+    panel.options.halving.value = True
+    panel.launch.click()
+    panel.task.join(60)
+    assert launched == [([run.name for run in collection.runs], {"halving": Halving()})]
+    assert "3 runs queued" in panel.task.notice.value
 
 
 def test_launch_takes_only_what_is_selected(panel, collection, launched):
@@ -196,6 +221,18 @@ def test_options_are_those_that_differ_from_the_defaults():
         "gpu_list": [0, 2], "max_tasks_simultaneously": 3, "gpu_memory_required": 4000.0,
         "one_task_per_gpu": False,
     }  # fmt: skip
+
+
+def test_halving_is_asked_for_in_the_fields_that_it_opens():
+    options = LaunchOptions()
+    assert options._halving_row.layout.display == "none"
+    options.halving.value = True
+    assert options._halving_row.layout.display == ""
+    options.factor.value, options.first_rung.value, options.score.value = 4, "120", "co_bps"
+    assert options.values() == {"halving": Halving(4, 120, "co_bps")}
+    options.first_rung.value = "soon"
+    with pytest.raises(QueueError, match="First look"):
+        options.values()
 
 
 @pytest.mark.parametrize(("box", "text"), [("gpu_list", "all"), ("at_once", "0"), ("memory", "x")])
