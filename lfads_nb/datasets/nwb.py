@@ -78,6 +78,7 @@ def read_nwb(
     Returns
     -------
     counts : with the columns of the trials table as trial columns, and `nwb_trial`, the row there.
+        Each further column `..._time` comes as `..._time_ms` too, in ms from the event.
         Trials that are not within the units' observation intervals are left out.
 
     Raises
@@ -122,7 +123,11 @@ def read_nwb(
             notes=[*notes, *binned.notes, *binned.doubts],
             behavior=signals,
             condition_ids=_conditions(kept_columns, condition_column, path),
-            trial_columns={**kept_columns, "nwb_trial": kept},
+            trial_columns={
+                **kept_columns,
+                **_from_event(kept_columns, event[kept], align_to),
+                "nwb_trial": kept,
+            },
             metadata=metadata,
             name=path.stem,
         )
@@ -280,6 +285,18 @@ def _event_times(columns: Mapping[str, np.ndarray], name: str, path: Path) -> np
             field="align_to",
         )
     return columns[name].astype(np.float64)
+
+
+def _from_event(
+    columns: Mapping[str, np.ndarray], event: np.ndarray, align_to: str
+) -> dict[str, np.ndarray]:
+    """Return the columns of times (s) as ms from each trial's event, by names that end with ms."""
+    return {
+        f"{name}_ms": 1000 * (values.astype(np.float64) - event)
+        for name, values in columns.items()
+        if name.endswith("_time") and values.dtype.kind in "iuf" and name != align_to
+        and f"{name}_ms" not in columns
+    }  # fmt: skip
 
 
 def _selected(

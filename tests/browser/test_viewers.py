@@ -312,3 +312,18 @@ def test_a_space_turns_under_the_mouse_plays_and_is_saved(lab, run):
         else:
             picture = Image.open(io.BytesIO(path.read_bytes()))
             assert picture.size[0] >= 2 * box["width"]
+
+
+def test_events_are_marked_on_screen(lab, make_run):  # noqa: F811
+    columns = {"reaction_ms": np.linspace(-50.0, 50.0, 80)}
+    made = make_run(PARAMS, posterior_sd=True, n_trials=80, columns=columns)
+    write_weights(made)
+    show(lab, made, "v = RatesViewer(pm); v")
+    assert canvas(lab).get_attribute("data-dots") == "0"
+    lab.page.get_by_label("mark", exact=True).select_option(label="reaction_ms")
+    lab.wait_until("v.selection.events == ('reaction_ms',)")
+    # One on each trial's line, and one on each of four averages.
+    lab.page.wait_for_function(
+        "document.querySelector('.lfads-raster canvas').dataset.dots === '84'"
+    )
+    assert "reaction_ms" in lab.page.locator(".lfads-key").all_inner_texts()

@@ -234,3 +234,11 @@ def test_truncated_files_are_named(tables, share):
     tables.write_bytes(whole[: int(share * len(whole))])
     with pytest.raises(DataError, match=r"^day2\.nwb is (truncated|no HDF5 file|empty)"):
         read_nwb(tables, **WINDOW)
+
+
+def test_other_times_come_in_ms_from_the_event_too(file):
+    counts = read_nwb(file, align_to="go_time", window_ms=(-100, 200), bin_ms=50)
+    kept = counts.trial_columns["nwb_trial"]
+    expected = 1000 * (2.0 * kept - GO[kept])
+    np.testing.assert_allclose(counts.trial_columns["start_time_ms"], expected)
+    assert "go_time_ms" not in counts.trial_columns

@@ -30,6 +30,7 @@ class FakeSession:
     inds: dict[str, np.ndarray]
     condition_ids: np.ndarray | None
     behavior: dict[str, Signal] = field(default_factory=dict)
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def fake_session(
     seed: int = 0,
     ratio: int = 2,
     behavior: bool = False,
+    columns: dict[str, np.ndarray] | None = None,
 ) -> FakeSession:
     rng = np.random.default_rng(seed)
     condition = np.arange(n_trials) % n_conditions
@@ -121,8 +123,9 @@ def fake_session(
     moved = factors[..., :2] + rng.normal(0, 0.1, (n_trials, n_bins, 2)) if behavior else None
     signals = {} if moved is None else {"hand_vel": Signal(moved, "mm/s", ("x", "y"))}
     return FakeSession(
-        name, counts, raw_counts, truth, outputs, _split(n_trials, test), ids, signals
-    )
+        name, counts, raw_counts, truth, outputs, _split(n_trials, test), ids, signals,
+        columns or {},
+    )  # fmt: skip
 
 
 def _write_inputs(run: RunFolder, session: FakeSession, params: RunParams, info: bool) -> None:
@@ -151,6 +154,11 @@ def _write_inputs(run: RunFolder, session: FakeSession, params: RunParams, info:
     if session.condition_ids is not None:
         ids = session.condition_ids
         content["conditionId"] = (ids.astype(object) if ids.dtype.kind == "U" else ids)[:, None]
+    if session.columns:
+        content["trialColumnNames"] = np.array(list(session.columns), dtype=object)
+        stored = np.empty(len(session.columns), dtype=object)
+        stored[:] = [values[:, None] for values in session.columns.values()]
+        content["trialColumns"] = stored
     scipy.io.savemat(run.input_info(session.name), content)
 
 

@@ -32,7 +32,8 @@ class BehaviorViewer(Viewer):
 
     title: ClassVar[str] = "Behaviour"
     redraw_on: ClassVar[tuple[str, ...]] = (
-        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "time_window",
+        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "events",
+        "time_window",
     )  # fmt: skip
 
     def build(self) -> Sequence[w.Widget]:

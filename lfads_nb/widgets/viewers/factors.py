@@ -46,7 +46,8 @@ class FactorsViewer(Viewer):
 
     title: ClassVar[str] = "Factors"
     redraw_on: ClassVar[tuple[str, ...]] = (
-        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "time_window", "factor",
+        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "events",
+        "time_window", "factor",
     )  # fmt: skip
 
     def __init__(

@@ -27,7 +27,8 @@ class InputsViewer(Viewer):
 
     title: ClassVar[str] = "Inputs"
     redraw_on: ClassVar[tuple[str, ...]] = (
-        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "time_window",
+        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "events",
+        "time_window",
     )  # fmt: skip
 
     def build(self) -> Sequence[w.Widget]:

@@ -20,11 +20,21 @@ _BANDS = (
 )  # fmt: skip
 
 
-def key_html(title: str, kinds: Iterable[str]) -> str:
-    """Return a plot's title and the kinds of line in it, as HTML."""
-    return f"<span class='lfads-plot-title'>{html.escape(title)}</span> &nbsp; " + "".join(
-        f"<span class='lfads-key'>{_sample(kind)}{html.escape(kind)}</span>" for kind in kinds
-    )
+_SHAPES = ("<circle cx='5' cy='5' r='3.6'/>", "<rect x='1.5' y='1.5' width='7' height='7'/>",
+           "<path d='M5 0.6 9.2 8.4 0.8 8.4Z'/>")  # fmt: skip
+"""Of the marks of events, as the layers draw them."""
+
+
+def key_html(title: str, kinds: Iterable[str], events: Iterable[str] = ()) -> str:
+    """Return a plot's title, the kinds of line in it and the events that are marked, as HTML."""
+    kinds = [f"<span class='lfads-key'>{_sample(kind)}{html.escape(kind)}</span>" for kind in kinds]
+    marks = [
+        "<span class='lfads-key'><svg width='10' height='10' aria-hidden='true' "
+        f"fill='currentColor'>{shape}</svg>{html.escape(event)}</span>"
+        for shape, event in zip(_SHAPES, events, strict=False)
+    ]
+    heading = f"<span class='lfads-plot-title'>{html.escape(title)}</span> &nbsp; "
+    return heading + "".join([*kinds, *marks])
 
 
 def _sample(kind: str) -> str:

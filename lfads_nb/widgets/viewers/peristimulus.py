@@ -16,6 +16,7 @@ from lfads_nb.results.peristimulus import Peristimulus, peristimulus
 from lfads_nb.results.run_numbers import AVERAGE_SMOOTHING_MS, NLB_SMOOTHING_MS, smoothing_bins
 from lfads_nb.widgets.viewers.average_lines import AverageLines
 from lfads_nb.widgets.viewers.choices import offer
+from lfads_nb.widgets.viewers.event_dots import median_times
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.panel_grid import HEIGHT, WIDTH, PanelGrid
 from lfads_nb.widgets.viewers.plot import Plot
@@ -45,7 +46,8 @@ class PeristimulusViewer(Viewer):
 
     title: ClassVar[str] = "PSTH"
     redraw_on: ClassVar[tuple[str, ...]] = (
-        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "time_window", "neuron",
+        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "events",
+        "time_window", "neuron",
     )  # fmt: skip
 
     def build(self) -> Sequence[w.Widget]:
@@ -69,6 +71,7 @@ class PeristimulusViewer(Viewer):
         self.plot.layer.on_click(self._choose)
         self.floors = AverageLines(self.plot, width=0.8)
         self.zeros = AverageLines(self.plot, width=1.0, style="dotted")
+        self.medians = AverageLines(self.plot, width=1.2, style="dashed")
         self.models = AverageLines(self.plot, width=2.2, halo=0.8)
         scales = {"x": self.plot.x_scale, "y": self.plot.y_scale}
         self.names = Label(
@@ -209,6 +212,7 @@ class PeristimulusViewer(Viewer):
             self.plot.layer.show_bands(np.maximum(y - half, floors), y + half, both)
             self.models.show(x[1::2], y[1::2], [colours[at] for at in group])
             self._draw_frames(panels)
+            self._mark_events(panels, group)
         fits = found.agreement()[which]
         self._label(
             panels, [f"{name}, R² {fit:.2f}" for name, fit in zip(names, fits, strict=True)]
@@ -227,6 +231,20 @@ class PeristimulusViewer(Viewer):
         heights = np.stack([floors, floors + HEIGHT], axis=1)
         self.zeros.show(np.stack([x, x], axis=1), heights, [TEXT] * len(lefts))
 
+    def _mark_events(self, panels: PanelGrid, group: np.ndarray) -> None:
+        """Draw a dashed line at the median time of each event in the panel's condition."""
+        (start, end), trials = self._span(), self.viewed.trials()
+        across, down = np.zeros((0, 2)), np.zeros((0, 2))
+        for event in self.viewed.events():
+            at = median_times(self.viewed, event, trials)[group]
+            at = np.where((at >= start) & (at <= end), at, np.nan)
+            x = panels.lefts + WIDTH * (at - start) / (end - start)
+            heights = np.stack([panels.floors, panels.floors + HEIGHT], axis=1)
+            heights[np.isnan(x)] = np.nan
+            across = np.concatenate([across, np.stack([x, x], axis=1)])
+            down = np.concatenate([down, heights])
+        self.medians.show(across, down, [TEXT] * len(down))
+
     def _label(self, panels: PanelGrid, names: list[str]) -> None:
         rate = self.viewed.source.pm.rate_unit
         if not self.one_scale.value:
@@ -242,7 +260,9 @@ class PeristimulusViewer(Viewer):
             f" from 0 to the {rate} that it names"
         )  # fmt: skip
         start, end = self._span()
-        self._where = f"Each panel: {start:g} to {end:g} ms,{top}."
+        names = [event.name for event in self.viewed.events()]
+        marks = f" Dashed: median {', '.join(names)}." if names else ""
+        self._where = f"Each panel: {start:g} to {end:g} ms,{top}.{marks}"
 
     def _span(self) -> tuple[float, float]:
         """Return the first and the last time of a panel in ms: the left edges of its bins."""

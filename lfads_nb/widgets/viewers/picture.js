@@ -23,6 +23,8 @@ class Picture {
     this.bandGroup = shorts(get("band_group"));
     this.image = shorts(get("image"));
     this.bitmap = null;
+    this.dots = floats(get("dots"));
+    this.dotsLook = shorts(get("dots_look"));
     this.curves = get("curves").map((set) => ({ ...set, x: floats(set.x), y: floats(set.y) }));
   }
 
@@ -59,6 +61,26 @@ class Picture {
     this.drawBands(context, place, inView, below, this.bandGroup.length);
     for (const set of this.curves) this.drawCurves(context, place, set);
     if (this.nLines && lit.size) this.drawLines(context, place, inView, lit, true);
+    this.drawDots(context, place);
+  }
+
+  // Marks of events: a circle, square or triangle for each, with an edge that shows on its line.
+  drawDots(context, { x0, y1, sx, sy }) {
+    if (!this.dots.length) return;
+    const colours = this.colours();
+    const ink = resolved("var(--jp-content-font-color1, #222)", this.el);
+    const paper = resolved("var(--jp-layout-color0, #fff)", this.el);
+    context.setLineDash([]);
+    for (let i = 0; i < this.dots.length / 2; i++) {
+      const [group, shape, radius] = this.dotsLook.subarray(3 * i, 3 * i + 3);
+      const colour = colours[group] || ink;
+      markShape(context, (this.dots[2 * i] - x0) * sx, (y1 - this.dots[2 * i + 1]) * sy, shape, radius);
+      context.fillStyle = colour;
+      context.fill();
+      context.strokeStyle = radius > 3 ? ink : paper;
+      context.lineWidth = radius > 3 ? 1.4 : 0.7;
+      context.stroke();
+    }
   }
 
   // A few curves that stand out, each with a halo in the colour of the paper.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import ipywidgets as w
 import numpy as np
@@ -83,6 +83,7 @@ class Plot(w.VBox):
         self.tools.on_reset(self.reset)
         self.curve_sets: list[AverageLines] = []
         self._event = AverageLines(self, width=1.0, style="dotted")
+        self._events = AverageLines(self, width=1.2, style="dashed")
         self._is_low = height < _LOW
         self._home: tuple[float, float, float, float] = (0.0, 1.0, 0.0, 1.0)
         self._empty = w.HTML(layout={"display": "none"})
@@ -156,6 +157,17 @@ class Plot(w.VBox):
         far = 20 * (high - low)  # beyond what is seen, however it is panned
         ends = np.array([[low - far, high + far]])
         self._event.show(np.full((1, 2), at), ends, [TEXT])
+
+    def mark_times(self, at: Sequence[float]) -> None:
+        """Draw dashed lines down at the times of a trial's events; NaN is none."""
+        known = np.array([time for time in at if np.isfinite(time)])
+        if not len(known):
+            self._events.hide()
+            return
+        _, _, low, high = self._home
+        far = 20 * (high - low)
+        ends = np.tile([low - far, high + far], (len(known), 1))
+        self._events.show(np.column_stack([known, known]), ends, [TEXT] * len(known))
 
     def explain_key(self, key: str) -> None:
         """Set what stands above the figure, as HTML: its title, what the kinds of line mean."""

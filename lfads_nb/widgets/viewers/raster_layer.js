@@ -14,7 +14,7 @@ async function scaleModel(model, name) {
 
 const DATA = [
   "x", "y", "group", "n_lines", "n_bins", "band_low", "band_high", "band_group", "image",
-  "image_shape", "image_colours", "curves",
+  "image_shape", "image_colours", "curves", "dots", "dots_look",
 ];
 const STYLE = ["colours", "highlight", "alpha", "band_alpha", "line_width", "image_extent"];
 
@@ -61,6 +61,7 @@ async function render({ model, el }) {
     drawn = { limits: picture.limits(), cost: performance.now() - began, copy: null };
     canvas.dataset.lines = picture.nLines;
     canvas.dataset.points = picture.nPoints;
+    canvas.dataset.dots = picture.dots.length / 2;
     canvas.dataset.drawMs = drawn.cost.toFixed(1);
     canvas.dataset.limits = JSON.stringify(drawn.limits);
     canvas.dataset.highlight = JSON.stringify(model.get("highlight"));

@@ -55,6 +55,9 @@ class RasterLayer(anywidget.AnyWidget):
     bands_below = t.Int(0).tag(sync=True)
     band_alpha = t.Float(0.25).tag(sync=True)
 
+    dots = t.Bytes().tag(sync=True)
+    dots_look = t.Bytes().tag(sync=True)
+
     image = t.Bytes().tag(sync=True)
     image_shape = t.List(t.Int(), [0, 0]).tag(sync=True)
     image_extent = t.List(t.Float(), [0.0, 1.0, 0.0, 1.0]).tag(sync=True)
@@ -116,6 +119,22 @@ class RasterLayer(anywidget.AnyWidget):
             self.band_group = _buffer(group, "<u2")
             self.bands_below = min(below, len(group))
 
+    def show_dots(
+        self, x: np.ndarray, y: np.ndarray, group: np.ndarray, shape: np.ndarray, radius: np.ndarray
+    ) -> None:
+        """Replace the dots, which lie over everything.
+
+        Parameters
+        ----------
+        x, y : (dots,)
+        group : (dots,) position of each in the lines' colours; beyond them is the text's colour.
+        shape : (dots,) 0 a circle, 1 a square, 2 a triangle.
+        radius : (dots,) in pixels.
+        """
+        with self.hold_sync():
+            self.dots = _buffer(np.stack([x, y], axis=-1), "<f4")
+            self.dots_look = _buffer(np.stack([group, shape, radius], axis=-1), "<u2")
+
     def show_image(
         self, values: np.ndarray, colours: np.ndarray, extent: tuple[float, float, float, float]
     ) -> None:
@@ -139,6 +158,7 @@ class RasterLayer(anywidget.AnyWidget):
             self.n_lines = self.n_bins = 0
             self.x = self.y = self.group = self.image = b""
             self.band_low = self.band_high = self.band_group = b""
+            self.dots = self.dots_look = b""
             self.image_shape, self.names, self.highlight, self.curves = [0, 0], [], [], []
 
     def on_pick(self, callback: Callable[[int, bool], None]) -> None:
@@ -165,6 +185,11 @@ class RasterLayer(anywidget.AnyWidget):
     def drawn_lines(self) -> np.ndarray:
         """Return the lines that were sent to the browser: (lines, bins) float32."""
         return np.frombuffer(self.y, "<f4").reshape(self.n_lines, self.n_bins)
+
+    def drawn_dots(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the dots that were sent: (dots, 2) places, and (dots, 3) group, shape, radius."""
+        places = np.frombuffer(self.dots, "<f4").reshape(-1, 2)
+        return places, np.frombuffer(self.dots_look, "<u2").reshape(-1, 3)
 
     def drawn_image(self) -> np.ndarray:
         """Return the image that was sent to the browser: (rows, columns) uint16."""

@@ -11,6 +11,7 @@ import numpy as np
 from lfads_nb.widgets.viewers import budget
 from lfads_nb.widgets.viewers.behavior_traces import NO_SIGNAL, trace, traces_of
 from lfads_nb.widgets.viewers.choices import choose, offer
+from lfads_nb.widgets.viewers.event_dots import dots_in_rows, dots_on_trials, send
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.raster import raster_image
@@ -21,6 +22,7 @@ from lfads_nb.widgets.viewers.trial_bundle import TrialBundle
 from lfads_nb.widgets.viewers.viewer import Viewer
 
 _MOST_RASTER_ROWS = 300
+_CONDITION, _RECORDED = "colour", "recording"
 _TIME = "time (ms)"  # below the first plot; the others show it when they are saved
 
 
@@ -43,7 +45,8 @@ class RatesViewer(Viewer):
 
     title: ClassVar[str] = "Rates"
     redraw_on: ClassVar[tuple[str, ...]] = (
-        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "time_window", "neuron",
+        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "events",
+        "time_window", "neuron",
     )  # fmt: skip
 
     def build(self) -> Sequence[w.Widget]:
@@ -59,6 +62,11 @@ class RatesViewer(Viewer):
             _TIME, "trials", height=130, margins=(4, 18, 6, 62), y_ticks=False,
             x_scale=self.plot.x_scale,
         )  # fmt: skip
+        self.order = w.Dropdown(
+            description="rows by", options=[_CONDITION], style={"description_width": "initial"},
+            layout={"width": "auto", "max_width": "200px"},
+        )  # fmt: skip
+        self.order.observe(self.redraw, "value")
         self.behavior = Plot(
             _TIME, "", height=130, margins=(4, 18, 6, 62), x_scale=self.plot.x_scale
         )  # fmt: skip
@@ -68,7 +76,9 @@ class RatesViewer(Viewer):
         )  # fmt: skip
         self.signal.observe(self.redraw, "value")
         self._has_offered = False
-        controls = bar(self.neuron, *self.bundle.controls, self.show_spikes, self.signal)
+        controls = bar(
+            self.neuron, *self.bundle.controls, self.show_spikes, self.order, self.signal
+        )
         return [controls, self.plot, self.raster, self.behavior]
 
     @property
@@ -109,13 +119,13 @@ class RatesViewer(Viewer):
     def _draw_raster(self, neuron: int, trials: np.ndarray) -> None:
         viewed = self.viewed
         show = self.show_spikes.value and viewed.source.pm.has("counts")
-        self.raster.layout.display = None if show else "none"
+        self.raster.layout.display = self.order.layout.display = None if show else "none"
         if not show:
             return
         conditions, bins = viewed.conditions, viewed.bins()
         group, time = conditions.group, viewed.source.time_ms[bins]
         rows = budget.spend(trials, group[trials], 1, most_points=_MOST_RASTER_ROWS).trials
-        rows = rows[np.argsort(group[rows], kind="stable")]
+        rows, order = self._sorted(rows)
         counts = viewed.source.column("counts", neuron)[rows][:, bins]
         values, table = raster_image(counts, group[rows], list(conditions.colours))
         bin_ms = viewed.source.pm.bin_ms
@@ -123,9 +133,23 @@ class RatesViewer(Viewer):
         self.raster.layer.show_image(values, table, extent)
         self.raster.set_home(extent[:2], (0, len(rows)))
         self.raster.mark_time(viewed.event_ms())
+        send(self.raster.layer, dots_in_rows(viewed, rows))
         some = f"{len(rows):,} of {len(trials):,}" if len(rows) < len(trials) else f"{len(rows):,}"
         self.raster.explain_key(key_html("Spikes", []))
-        self.raster.say(f"Recorded spikes of {some} trials, a row each, sorted by condition.")
+        self.raster.say(f"Recorded spikes of {some} trials, a row each, sorted by {order}.")
+
+    def _sorted(self, rows: np.ndarray) -> tuple[np.ndarray, str]:
+        """Return trials in the order of the raster's rows, and what orders them."""
+        frame = self.viewed.source.frame
+        numbers = [name for name in self.viewed.source.colour_columns
+                   if frame[name].dtype.kind in "iuf"]  # fmt: skip
+        chosen = offer(self.order, (_CONDITION, _RECORDED, *numbers), self.redraw)
+        if chosen == _RECORDED:
+            return np.sort(rows), "their time in the recording"
+        if chosen == _CONDITION:
+            group = self.viewed.conditions.group
+            return rows[np.argsort(group[rows], kind="stable")], "condition"
+        return rows[np.argsort(frame[chosen].to_numpy()[rows], kind="stable")], chosen
 
     def _draw_behavior(self, trials: np.ndarray) -> None:
         viewed = self.viewed
@@ -152,6 +176,8 @@ class RatesViewer(Viewer):
         extent = (float(time[0]), float(time[-1]) + viewed.source.pm.bin_ms)
         self.behavior.set_home(extent, (low, high))
         self.behavior.mark_time(viewed.event_ms())
+        whole = trace(signals, offered[chosen])
+        send(self.behavior.layer, dots_on_trials(viewed, whole, drawn.trials, lambda y, _: y))
         self.behavior.y_axis.label = unit
         self.behavior.explain_key(key_html(f"Behaviour: {chosen}", []))
         self.behavior.say(drawn.sentence() + ".")

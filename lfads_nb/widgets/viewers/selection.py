@@ -24,6 +24,7 @@ class Selection(t.HasTraits):
     shown : labels of the conditions that are shown.
     trials : which trials are shown: a split, all, or those that were picked.
     picked : 0-based trials of the session that are highlighted.
+    events : trial columns with the times (ms) of events that are marked.
     trial : the trial that the trial viewer shows.
     time_window : first and last time in ms, or None for whole trials.
     neuron, factor : 0-based.
@@ -37,6 +38,7 @@ class Selection(t.HasTraits):
     shown = t.Tuple(())
     trials = t.Enum(TRIALS, "all")
     picked = t.Tuple(())
+    events = t.Tuple(())
     trial = t.Int(0, min=0)
     time_window = t.Tuple(t.Float(), t.Float(), default_value=None, allow_none=True)
     neuron = t.Int(0, min=0)

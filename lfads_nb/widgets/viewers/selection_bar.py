@@ -6,11 +6,13 @@ from typing import Any
 
 import ipywidgets as w
 
+from lfads_nb.widgets.viewers.events import MOST_EVENTS
 from lfads_nb.widgets.viewers.legend import Legend
 from lfads_nb.widgets.viewers.selection import SCHEMES
 from lfads_nb.widgets.viewers.viewed import Viewed
 
 NO_COLUMN = "nothing"
+NO_EVENT = "no events"
 _WORDS = {"auto": "automatic", "categories": "categories", "numbers": "numbers", "angles": "angles"}
 
 
@@ -18,7 +20,7 @@ class SelectionBar(w.HBox):
     """Chooses the session, the trials, what they are coloured by, and the time window."""
 
     def __init__(self, viewed: Viewed) -> None:
-        self._viewed = viewed
+        self._viewed, self._is_offering = viewed, False
         selection = viewed.selection
         self.dataset = _dropdown("session", list(viewed.sources))
         if len(viewed.sources) == 1:
@@ -30,7 +32,11 @@ class SelectionBar(w.HBox):
             description="time (ms)", continuous_update=False, readout_format=".0f",
             style={"description_width": "initial"}, layout={"width": "300px"},
         )  # fmt: skip
-        super().__init__([self.dataset, self.trials, self.colour_by, self.scheme, self.window])
+        self.events = _dropdown("mark", [(NO_EVENT, ())])
+        self.events.tooltip = "columns of the trials in ms, read as times after time zero"
+        super().__init__(
+            [self.dataset, self.trials, self.colour_by, self.scheme, self.window, self.events]
+        )
         self.add_class("lfads-bar")
         self._fill()
         for control, name in ((self.dataset, "dataset"), (self.scheme, "scheme")):
@@ -41,6 +47,8 @@ class SelectionBar(w.HBox):
             transform=(lambda column: column or NO_COLUMN, _column_named),
         )  # fmt: skip
         self.window.observe(self._set_window, "value")
+        self.events.observe(self._set_events, "value")
+        selection.observe(self._show_events, "events")
         selection.observe(self._show_window, "time_window")
         selection.observe(self._fill, "dataset")
 
@@ -58,6 +66,31 @@ class SelectionBar(w.HBox):
             self.window.max, self.window.min = max(high, low + 1e-9), low
             self.window.step = float(source.pm.bin_ms)
         self._show_window()
+        self._show_events()
+
+    def _show_events(self, _change: Any = None) -> None:
+        names = list(self._viewed.source.events)
+        chosen = tuple(event.name for event in self._viewed.events())
+        offered: list[tuple[str, tuple[str, ...]]] = [(NO_EVENT, ()), *((n, (n,)) for n in names)]
+        if len(names) > 1:
+            offered.append(
+                (
+                    f"{'all' if len(names) <= MOST_EVENTS else 'the first'} "
+                    f"{min(len(names), MOST_EVENTS)}",
+                    tuple(names[:MOST_EVENTS]),
+                )
+            )
+        if chosen not in [value for _, value in offered]:
+            offered.append((", ".join(chosen), chosen))
+        self.events.layout.display = None if names else "none"
+        self._is_offering = True
+        self.events.options = offered
+        self.events.value = chosen
+        self._is_offering = False
+
+    def _set_events(self, change: dict[str, Any]) -> None:
+        if not self._is_offering:
+            self._viewed.selection.events = tuple(change["new"])
 
     def _show_window(self, _change: Any = None) -> None:
         window = self._viewed.selection.time_window

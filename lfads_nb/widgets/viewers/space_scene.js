@@ -3,6 +3,7 @@
 // Coordinates lie within a box of -1 to 1. The third axis points up; a turn goes about it.
 
 const POINTS_WHILE_MOVING = 30000;
+const MOST_MARKED = 600; // trials with a mark each
 const MOST_PITCH = Math.PI / 2;
 
 class SpaceScene {
@@ -17,7 +18,10 @@ class SpaceScene {
       kind: name, points: floats(get(name)), group: shorts(get(`${name}_group`)),
     }));
     this.nBins = get("n_bins");
+    this.trialEvents = wholes(get("trial_events"));
+    this.averageEvents = wholes(get("average_events"));
     for (const set of this.sets) set.n = this.nBins ? set.points.length / (3 * this.nBins) : 0;
+    this.reach = this.farthest();
     this.screen = null; // where averages lie on the screen, for hovering
   }
 
@@ -25,10 +29,26 @@ class SpaceScene {
     return this.sets.reduce((sum, set) => sum + set.n * this.nBins, 0);
   }
 
+  // How far from the middle the averages lie, and nearly all trials: nothing of it is cut off,
+  // whichever way it is turned.
+  farthest() {
+    const [trials, ...curves] = this.sets.map(({ points }) => {
+      const stride = 3 * Math.max(1, Math.floor(points.length / 60000));
+      let most = 0;
+      for (let at = 0; at < points.length; at += stride) {
+        const square = points[at] ** 2 + points[at + 1] ** 2 + points[at + 2] ** 2;
+        if (square > most) most = square;
+      }
+      return Math.sqrt(most);
+    });
+    const averages = Math.max(...curves);
+    return Math.max(averages ? Math.max(averages, Math.min(trials, 1.1 * averages)) : trials, 0.4);
+  }
+
   // Screen coordinates of a point are rows of this matrix times it; the third is the depth.
   view(width, height) {
     const [yaw, pitch] = [this.model.get("yaw"), this.model.get("pitch")];
-    const scale = 0.6 * Math.min(width, height) * this.model.get("zoom");
+    const scale = (0.47 / this.reach) * Math.min(width, height) * this.model.get("zoom");
     const [cy, sy, cp, sp] = [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)];
     return {
       x: [cy * scale, -sy * scale, 0],
@@ -62,12 +82,15 @@ class SpaceScene {
     context.lineJoin = "round";
     this.drawAxes(context, view);
     if (this.model.get("show_trials")) this.drawTrials(context, view, trials, colours, last, moving);
+    if (this.model.get("show_trials") && !moving && trials.n <= MOST_MARKED)
+      this.drawEvents(context, view, trials, this.trialEvents, colours, last, 2);
     this.drawCurves(context, view, others, colours, last, { width: 1.6, dash: [5, 4] });
     if (this.model.get("show_averages")) {
       this.drawCurves(context, view, averages, colours, last, { width: 2.2, halo: 2 });
       this.drawDots(context, view, averages, colours, 0, 4.5);
       const zero = this.model.get("zero_bin");
       if (zero > 0 && zero <= last) this.drawDots(context, view, averages, colours, zero, 4.5, true);
+      this.drawEvents(context, view, averages, this.averageEvents, colours, last, 6);
       if (this.model.get("cursor") >= 0) this.drawDots(context, view, averages, colours, last, 6);
     }
     this.keepScreen(view, averages, last);
@@ -186,6 +209,24 @@ class SpaceScene {
       context.fill();
       context.strokeStyle = hollow ? colours[group[line]] : this.paper();
       context.lineWidth = hollow ? 2 : 1;
+      context.stroke();
+    }
+  }
+
+  // A mark for each event at its bin of each line: a circle, square or triangle.
+  drawEvents(context, view, { points, group, n }, bins, colours, last, radius) {
+    context.setLineDash([]);
+    for (let i = 0; n && i < bins.length; i++) {
+      const line = i % n;
+      if (bins[i] < 0 || bins[i] > last) continue;
+      const at = 3 * (line * this.nBins + bins[i]);
+      if (points[at] !== points[at]) continue;
+      const [x, y] = SpaceScene.at(view, points[at], points[at + 1], points[at + 2]);
+      markShape(context, x, y, Math.floor(i / n), radius);
+      context.fillStyle = colours[group[line]];
+      context.fill();
+      context.strokeStyle = radius > 3 ? this.ink() : this.paper();
+      context.lineWidth = radius > 3 ? 1.4 : 0.5;
       context.stroke();
     }
   }

@@ -12,6 +12,7 @@ import numpy as np
 from lfads_nb.datasets.behavior import Signal
 from lfads_nb.results import PosteriorMeans
 from lfads_nb.results.jpca import jpca
+from lfads_nb.widgets.viewers.event_dots import median_times
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.projections import principal_axes, readout_axes
 from lfads_nb.widgets.viewers.references import References
@@ -47,7 +48,8 @@ class StateSpaceViewer(Viewer):
 
     title: ClassVar[str] = "3-D"
     redraw_on: ClassVar[tuple[str, ...]] = (
-        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "time_window",
+        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "events",
+        "time_window",
     )  # fmt: skip
 
     def __init__(
@@ -162,7 +164,8 @@ class StateSpaceViewer(Viewer):
             place(values), np.maximum(conditions.group[trials], 0),
             place(averages[groups]), groups, others=place(others),
             others_group=np.tile(groups, len(others) // max(len(groups), 1)),
-            time_ms=source.time_ms[bins], colours=conditions.colours, labels=conditions.labels,
+            events=self._events(trials, groups), time_ms=source.time_ms[bins],
+            colours=conditions.colours, labels=conditions.labels,
             axes=[control.label for control in self.dims],
             highlight=[int(i) for i in np.flatnonzero(np.isin(trials, self.selection.picked))],
             title=f"{self.field.label.capitalize()} of {source.name}",
@@ -174,7 +177,22 @@ class StateSpaceViewer(Viewer):
             code=self.call(),
         )  # fmt: skip
         thinned = f" Every {every}th bin is drawn." if every > 1 else ""
-        self.note.value = f"{len(trials):,} trials. {words}{of_whom}{thinned} {_HELP}"
+        names = [html.escape(event.name) for event in viewed.events()]
+        shapes = ("circles", "squares", "triangles")
+        marks = ", ".join(f"{s}: {n}" for s, n in zip(shapes, names, strict=False))
+        marked = f" {marks.capitalize()} (on averages the median)." if marks else ""
+        self.note.value = f"{len(trials):,} trials. {words}{of_whom}{thinned} {_HELP}{marked}"
+
+    def _events(
+        self, trials: np.ndarray, groups: np.ndarray
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return the bins of marked events, of the trials and at the median of each average."""
+        viewed, found = self.viewed, {}
+        time, bin_ms = viewed.source.time_ms[viewed.bins()], viewed.source.pm.bin_ms
+        for event in viewed.events():
+            medians = event._replace(time_ms=median_times(viewed, event, trials)[groups])
+            found[event.name] = (event.bins(time, bin_ms)[trials], medians.bins(time, bin_ms))
+        return found
 
     def _laid_over(self, averages: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, str]:
         """Return averages of other sessions or of another run, and what to say of them."""

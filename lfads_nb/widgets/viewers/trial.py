@@ -46,7 +46,8 @@ class TrialViewer(Viewer):
 
     title: ClassVar[str] = "Trial"
     redraw_on: ClassVar[tuple[str, ...]] = (
-        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "time_window", "trial",
+        "dataset", "colour_by", "scheme", "shown", "trials", "picked", "events",
+        "time_window", "trial",
         "neuron",
     )  # fmt: skip
 
@@ -161,6 +162,7 @@ class TrialViewer(Viewer):
         self._draw_behavior(trial)
         for plot in self.plots:
             plot.mark_time(viewed.event_ms())
+            plot.mark_times([event.time_ms[trial] for event in viewed.events()])
 
     def _extent(self, n_rows: int) -> tuple[float, float, float, float]:
         time = self._time()
@@ -183,7 +185,8 @@ class TrialViewer(Viewer):
         self.spikes.name_rows(neuron_ticks(self._order), across=False)
         name = self.viewed.name_of_trial(trial)
         self.spikes.explain_key(key_html(f"Spikes of {name}", []))
-        self.spikes.say("")
+        marks = [f"{event.name} {event.time_ms[trial]:g} ms" for event in self.viewed.events()]
+        self.spikes.say(f"Dashed: {', '.join(marks)}." if marks else "")
 
     def _draw_images(self, trial: int, averages: np.ndarray) -> None:
         images = trial_rates(self.viewed.source, trial)

@@ -16,6 +16,7 @@ from lfads_nb.results.condition_averages import ConditionAverages, average_by_co
 from lfads_nb.widgets.viewers import budget
 from lfads_nb.widgets.viewers.average_lines import AverageLines, Style
 from lfads_nb.widgets.viewers.condition_rows import MOST_OVERLAID, ConditionRows
+from lfads_nb.widgets.viewers.event_dots import Dots, dots_on_averages, dots_on_trials, send
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.raster_layer import fading
@@ -130,8 +131,10 @@ class TrialBundle:
             note = self._draw_all(values, trials, overlays or {}, spread, prior, bins, from_zero)
         self._set_home(time, from_zero)
         averaged = f" Averages are over all {len(trials):,} trials." if self._has_averages else ""
-        self.plot.say(note + averaged + self._scale_of_rows())
-        self.plot.explain_key(key_html(title, self._kinds))
+        marks = " Marks on averages lie at the median times." if self.viewed.events() else ""
+        self.plot.say(note + averaged + marks + self._scale_of_rows())
+        events = [event.name for event in self.viewed.events()]
+        self.plot.explain_key(key_html(title, self._kinds, events))
 
     # -------------------------------------------------------------------------------- parts
 
@@ -163,6 +166,7 @@ class TrialBundle:
             self._show_average(self.overlays[name], time, average)
             self._kinds.append(name)
         self._send_bands(len(time))
+        self._mark_events(values, trials, bins)
         return note
 
     def _draw_trials(
@@ -255,6 +259,15 @@ class TrialBundle:
         neutral = np.full(len(rows), len(self.viewed.conditions.colours))
         self._bands.append((low, high, neutral))
         self._kinds.append("prior ± s.d.")
+
+    def _mark_events(self, values: np.ndarray, trials: np.ndarray, bins: slice) -> None:
+        dots: list[Dots] = []
+        if self.viewed.events():
+            dots += dots_on_trials(self.viewed, values, self._trials, self._lifted)
+            if self.is_on("average"):
+                average = self._average(values, trials, bins)
+                dots += dots_on_averages(self.viewed, average, trials, self._lifted)
+        send(self.plot.layer, dots)
 
     def _send_bands(self, n_bins: int) -> None:
         none = np.zeros((0, n_bins))

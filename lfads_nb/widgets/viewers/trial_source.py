@@ -15,6 +15,7 @@ from lfads_nb.errors import RunFolderError
 from lfads_nb.results import PosteriorMeans, TrainedParams, TrialArray
 from lfads_nb.sweep.folders import Split
 from lfads_nb.widgets.viewers.conditions import Conditions, Scheme, group_trials
+from lfads_nb.widgets.viewers.events import event_columns
 from lfads_nb.widgets.viewers.selection import Selection
 
 _KEEP_BYTES = 192 * 2**20
@@ -44,6 +45,11 @@ class TrialSource:
         """One row per trial: split, condition, and whatever else is known of it."""
         frame = self.pm.trials_frame()
         return frame.assign(**summary_columns(self.pm.behavior))
+
+    @cached_property
+    def events(self) -> dict[str, np.ndarray]:
+        """Columns that can be times of events, (trials,) in ms."""
+        return event_columns(self.frame, self.time_ms)
 
     @property
     def n_trials(self) -> int:

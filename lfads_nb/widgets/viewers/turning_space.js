@@ -8,7 +8,7 @@ const SPACE_DATA = [
   "trials", "trials_group", "averages", "averages_group", "others", "others_group", "n_bins",
 ];
 const SPACE_STYLE = [
-  "colours", "labels", "alpha", "axes", "zero_bin", "highlight", "show_trials", "show_averages",
+  "colours", "labels", "alpha", "axes", "zero_bin", "trial_events", "average_events", "highlight", "show_trials", "show_averages",
   "yaw", "pitch", "zoom", "title",
 ];
 

@@ -6,7 +6,7 @@ need no kernel. While it moves, part of the trials is drawn; when it rests, all 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,9 @@ class TurningSpace(anywidget.AnyWidget):
     n_bins = t.Int(0).tag(sync=True)
     time = t.Bytes().tag(sync=True)
     zero_bin = t.Int(-1).tag(sync=True)
+    trial_events = t.Bytes().tag(sync=True)
+    average_events = t.Bytes().tag(sync=True)
+    event_names = t.List(t.Unicode()).tag(sync=True)
     colours = t.List(t.Unicode()).tag(sync=True)
     labels = t.List(t.Unicode()).tag(sync=True)
     highlight = t.List(t.Int()).tag(sync=True)
@@ -66,6 +69,7 @@ class TurningSpace(anywidget.AnyWidget):
         labels: Sequence[str],
         others: np.ndarray | None = None,
         others_group: np.ndarray | None = None,
+        events: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
         **more: Any,
     ) -> int:
         """Replace everything that is drawn.
@@ -76,6 +80,7 @@ class TurningSpace(anywidget.AnyWidget):
             Put into a box of -1 to 1 by one scale for all three dimensions.
         trials_group, averages_group, others_group : (lines,) positions in `colours` and `labels`.
         time_ms : (bins,)
+        events : name of each -> bin of it in every trial and in every average; -1 for none.
         more : other traits.
 
         Returns
@@ -98,6 +103,11 @@ class TurningSpace(anywidget.AnyWidget):
             )
             self.n_bins = len(time_ms[kept])
             self.time = _buffer(time_ms[kept], "<f4")
+            bins = list((events or {}).values())
+            for name, each in (("trial_events", 0), ("average_events", 1)):
+                sent = [np.where(pair[each] >= 0, pair[each] // every, -1) for pair in bins]
+                setattr(self, name, _buffer(np.concatenate([np.zeros(0), *sent]), "<i4"))
+            self.event_names = list(events or {})
             self.zero_bin = zero // every if zero > 0 else -1
             self.colours, self.labels = list(colours), list(labels)
             self.alpha = float(np.clip(5 / np.sqrt(max(len(trials), 1)), 0.12, 0.7))

@@ -8,6 +8,7 @@ import numpy as np
 
 from lfads_nb.results import PosteriorMeans
 from lfads_nb.widgets.viewers.conditions import Conditions
+from lfads_nb.widgets.viewers.events import Event, marked
 from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.trial_source import TrialSource
 
@@ -112,6 +113,10 @@ class Viewed:
         """
         time = self.source.time_ms[self.bins()]
         return 0.0 if time[0] < 0 < time[-1] else None
+
+    def events(self) -> list[Event]:
+        """Return the events that are marked, as far as this session has them."""
+        return marked(self.source.events, self.selection.events)
 
     def _start_conditions(self, _change: Any = None) -> None:
         found, selection = self._find_conditions(), self.selection

@@ -69,7 +69,7 @@ class Viewer(LinkedView):
         for name, usual in (("scheme", "auto"), ("trials", "all")):
             if getattr(selection, name) != usual:
                 arguments[name] = getattr(selection, name)
-        for name in ("picked", "time_window"):
+        for name in ("picked", "time_window", "events"):
             if getattr(selection, name):
                 arguments[name] = getattr(selection, name)
         return call_of(self, "run.posterior_means()", {**arguments, **more})
