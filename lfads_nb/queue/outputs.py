@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from lfads_nb.queue.status import RunState, read_status
+from lfads_nb.queue.status import RunState, RunStatus, read_status
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
 
@@ -45,6 +46,28 @@ def finished_stages(folder: RunFolder, record: RunRecord, said: Iterable[str]) -
         RunState.EXPORTING.value: folder.model_params not in unusable,
     }
     return tuple(stage for stage in said if fine.get(stage, False))
+
+
+LOST = "its outputs were deleted; launch it again: what is missing is made anew"
+
+
+def told_if_lost(folder: RunFolder, status: RunStatus) -> RunStatus:
+    """Return the status of a run that is done with a reason if its outputs are gone.
+
+    By one look at its folder of outputs: whether there is a file of rates and one of weights.
+    """
+    if status.state is not RunState.DONE or status.reason or not folder.run_json.exists():
+        return status
+    try:
+        names = os.listdir(folder.output)
+    except FileNotFoundError:
+        names = []
+    except OSError:
+        return status  # nobody can tell
+    has_rates = any(name.startswith("model_runs_") and ".h5_" in name for name in names)
+    if has_rates and folder.model_params.name in names:
+        return status
+    return replace(status, reason=LOST)
 
 
 def has_checkpoint(folder: RunFolder, *, newest: bool = False) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from lfads_nb.queue.batches import Batch
 from lfads_nb.queue.ends import find_dead, record_dead
 from lfads_nb.queue.home import QueueHome, read_json_file
+from lfads_nb.queue.outputs import told_if_lost
 from lfads_nb.queue.slurm.scheduler import Jobs, shared_jobs
 from lfads_nb.queue.slurm.states import joined
 from lfads_nb.queue.status import RunState, RunStatus, read_status
@@ -30,7 +31,8 @@ def current_status(folder: RunFolder, *, jobs: Jobs | None = None) -> RunStatus:
     folder : the run's folder; nothing is written to it.
     jobs : what SLURM says; by default what this process shares.
     """
-    return joined(folder, find_dead(folder, read_status(folder)), jobs or shared_jobs())[0]
+    found = joined(folder, find_dead(folder, read_status(folder)), jobs or shared_jobs())[0]
+    return told_if_lost(folder, found)
 
 
 class StatusReader:
@@ -54,6 +56,8 @@ class StatusReader:
         self._paths = [str(folder.status_json) for folder in self.folders]
         self._stamps: list[_Stamp] = [(-1, -1, -1)] * len(self.folders)
         self._read: list[RunStatus] = [RunStatus(RunState.NEW)] * len(self.folders)
+        self._outputs = [str(folder.output) for folder in self.folders]
+        self._looked_at: dict[int, tuple[_Stamp, RunStatus, RunStatus]] = {}
         self._job_waits: dict[int, str] = {}
         self.n_files_read = 0
         self._has_server = True
@@ -76,11 +80,22 @@ class StatusReader:
 
     def _joined(self, index: int, status: RunStatus) -> RunStatus:
         status = self._corrected(index) if status.state.is_running else status
+        if status.state is RunState.DONE:
+            status = self._told(index, status)
         if not status.submission:
             return status
         status, wait = joined(self.folders[index], status, shared_jobs())
         self._job_waits[index] = wait
         return status
+
+    def _told(self, index: int, status: RunStatus) -> RunStatus:
+        """Say it if the outputs of a run that is done are gone; looked at when they change."""
+        stamp = _stamp(self._outputs[index])
+        before = self._looked_at.get(index)
+        if before is None or before[0] != stamp or before[1] is not status:
+            before = (stamp, status, told_if_lost(self.folders[index], status))
+            self._looked_at[index] = before
+        return before[2]
 
     def _corrected(self, index: int) -> RunStatus:
         folder = self.folders[index]

@@ -139,7 +139,9 @@ def test_a_rerun_killed_in_its_swap_and_launched_again_plainly_is_not_done_witho
 def test_outputs_deleted_by_hand_in_a_run_marked_done_are_made_again(done, tmp_path):
     queue = Queue([done], home=QueueHome.find({"LFADS_NB_HOME": str(tmp_path / "home")}))
     template = template_that(tmp_path)
+    assert not queue.states()[0].reason
     shutil.rmtree(done.output)
+    assert "its outputs were deleted; launch it again" in queue.states()[0].reason
     queue.launch(template=str(template))
     try:
         wait_for(lambda: queue.states()[0].attempt == 1 and queue.states()[0].state.is_ended)
@@ -148,6 +150,7 @@ def test_outputs_deleted_by_hand_in_a_run_marked_done_are_made_again(done, tmp_p
     assert queue.states()[0].state is RunState.DONE
     assert (done.path / "trained.txt").read_text() == "from nothing\n"
     # Only the posterior means: the training is not repeated.
+    assert not queue.states()[0].reason
     done.posterior_means("ds", "train").unlink()
     assert run(done, template) == 0
     assert done.posterior_means("ds", "train").exists()
