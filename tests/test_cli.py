@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -79,6 +80,32 @@ def test_a_folder_that_is_no_collection_is_one_line_not_a_traceback(tmp_path, co
     assert result.exit_code == 1
     assert "not the folder of a run collection" in result.stderr
     assert "Traceback" not in result.output + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["status", "{file}"], "Not a directory"),
+        (["run", "{file}"], "Not a directory"),
+        (["run", "{run}", "--device", "99"], "no device '99'"),
+        (["report", "{run}", "--output", "/proc/x.html"], "run.ipynb is missing"),
+        (["sweep-report", "{collection}", "--output", "{file}/x.html"], "Not a directory"),
+        (["app", "{file}", "--no-browser"], "is no folder"),
+        (["infer", "{run}", "{file}"], "not trained|is missing|holds no"),
+        (["sample", "{file}"], "Not a directory|holds no"),
+        (["nlb", "{file}"], "not the folder of a run"),
+    ],
+)
+def test_whatever_a_command_cannot_use_is_one_sentence(collection, tmp_path, arguments, why):
+    (tmp_path / "file").touch()
+    places = {
+        "file": tmp_path / "file", "run": collection.runs[0].folder.path,
+        "collection": collection.path,
+    }  # fmt: skip
+    result = call(*(argument.format(**places) for argument in arguments))
+    assert result.exit_code == 1
+    assert re.search(f"Error: .*({why})", result.stderr)
+    assert len(result.stderr.strip().splitlines()) == 1
 
 
 def test_runs_are_cancelled_and_paused_by_what_they_are_called(collection, monkeypatch, tmp_path):

@@ -13,7 +13,7 @@ from lfads_nb.cli.choosing import queue_of
 from lfads_nb.cli.tables import show_results
 from lfads_nb.cli.terminal import RunNames, complain, console, escape, own_name
 from lfads_nb.cli.trusting import ask_for_trust
-from lfads_nb.errors import RunFolderError
+from lfads_nb.errors import QueueError, RunFolderError
 
 if TYPE_CHECKING:
     from lfads_nb.sweep import RunCollection, RunSpec
@@ -50,15 +50,21 @@ def run(
     ] = "",
 ) -> None:
     """Execute one run here and now, and wait for its end (for schedulers of your own)."""
-    from lfads_nb.queue import run_here
+    from lfads_nb.queue import current_status, run_here
     from lfads_nb.queue.run_lock import RunIsTakenError
     from lfads_nb.queue.runner import EXIT_TAKEN
+    from lfads_nb.sweep.folders import RunFolder
 
     try:
-        raise typer.Exit(run_here(run_dir, device=device or None))
+        code = run_here(run_dir, device=device or None)
     except RunIsTakenError as error:
         complain(error)
         raise typer.Exit(EXIT_TAKEN) from None
+    if code:
+        status = current_status(RunFolder(run_dir.resolve()))
+        why = status.reason or f"its process ended with code {code}"
+        complain(QueueError(f"the run is not done: {why}"))
+    raise typer.Exit(code)
 
 
 def queue(

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape as escape_markup
 
-from lfads_nb.errors import LfadsError
+from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.plain_text import plain_text
 
 console = Console()
@@ -37,6 +37,13 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **kwargs)
         except LfadsError as error:
             complain(error)
+            raise typer.Exit(1) from None
+        except BrokenPipeError:
+            raise  # who reads the output has read enough
+        except OSError as error:
+            # Whatever the machine refuses, a full disk or a folder of somebody else's, has a name.
+            what = f"{error.filename}: " if error.filename else ""
+            complain(RunFolderError(f"{what}{error.strerror or error}"))
             raise typer.Exit(1) from None
 
     return without_traceback

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lfads_nb.errors import LfadsError, QueueError
+from lfads_nb.plain_text import plain_text
 from lfads_nb.python_commands import module_command
 from lfads_nb.queue.batches import Batch, LaunchOptions, passed_on
 from lfads_nb.queue.clusters import (
@@ -23,7 +25,7 @@ from lfads_nb.queue.clusters import (
     probe_folders,
     refuse_unencrypted,
 )
-from lfads_nb.queue.devices import Device, list_devices
+from lfads_nb.queue.devices import Device, find_device, list_devices
 from lfads_nb.queue.ends import cancel_without_server
 from lfads_nb.queue.halving_orders import order_halving
 from lfads_nb.queue.home import QueueHome
@@ -431,9 +433,12 @@ def run_here(run_dir: str | Path, *, device: str | None = None) -> int:
     ------
     RunIsTakenError
         If another process works on it.
+    QueueError
+        If there is no such device.
     """
     folder = RunFolder(Path(run_dir).resolve())
     check_own_code(RunRecord.load(folder).params)
+    find_device(device or "")
     _refuse_taken(folder)
     forget_stop(folder)
     command = [*module_command("lfads_nb.queue.runner"), str(folder.path)]
@@ -441,7 +446,9 @@ def run_here(run_dir: str | Path, *, device: str | None = None) -> int:
     command += [f"--parent={os.getpid()}"]
     command += [f"--device={device}"] if device else []
     environment = {**os.environ, **passed_on(), **run_marks(folder.path, new_attempt())}
-    with subprocess.Popen(command, env=environment, start_new_session=True) as process:
+    with subprocess.Popen(
+        command, env=environment, start_new_session=True, stderr=subprocess.PIPE
+    ) as process:
         try:
             with show_progress([run_name(folder)]) as view:
                 while process.poll() is None:
@@ -451,8 +458,11 @@ def run_here(run_dir: str | Path, *, device: str | None = None) -> int:
         except KeyboardInterrupt:
             process.send_signal(2)
             process.wait()
+        # What comes before its output goes to the log: that it cannot start at all.
+        said = process.stderr.read().decode(errors="replace") if process.stderr else ""
     if process.returncode == EXIT_TAKEN:
-        _refuse_taken(folder)
+        raise RunIsTakenError(read_holder(folder))
+    sys.stderr.write(plain_text(said))
     return process.returncode
 
 

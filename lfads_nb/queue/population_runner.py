@@ -28,7 +28,7 @@ from lfads_nb.queue.processes import ProcessId, own_attempt
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
 from lfads_nb.queue.runner import (
     EXIT_CODES,
-    EXIT_TAKEN,
+    Terminal,
     parse_arguments,
     prepare_process,
     record_failure,
@@ -195,6 +195,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     run_folder, options = parse_arguments(arguments)
     folder = PopulationFolder(run_folder.path)
+    terminal = Terminal()
     try:
         start_marked(folder, DRIVER, arguments)
         if not folder.path.is_dir():
@@ -202,8 +203,8 @@ def main(arguments: list[str] | None = None) -> int:
         prepare_process(folder, options)
         skip_slow_imports()
         return EXIT_CODES[execute_population(folder, parent=options.parent)]
-    except RunIsTakenError:
-        return EXIT_TAKEN
+    except RunIsTakenError as error:
+        return terminal.refuse(error)
     except (LfadsError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         record_failure(folder, f"the population could not start: {error}")

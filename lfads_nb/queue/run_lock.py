@@ -72,13 +72,18 @@ class Holder(ProcessId):
 
 
 class RunIsTakenError(QueueError):
-    """Another process works on the run."""
+    """Another process works on the run.
 
-    def __init__(self, holder: Holder) -> None:
+    Parameters
+    ----------
+    holder : that process; None if it has ended since.
+    """
+
+    def __init__(self, holder: Holder | None) -> None:
         self.holder = holder
-        super().__init__(
-            f"the run is worked on by process {holder.pid} on {holder.host}: nothing was started"
-        )
+        by = f"process {holder.pid} on {holder.host}" if holder else "another process"
+        since = "" if holder else ", which has ended since; run it again if it is not done"
+        super().__init__(f"the run is worked on by {by}: nothing was started{since}")
 
 
 def lock_path(folder: RunFolder) -> Path:

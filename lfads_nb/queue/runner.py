@@ -75,6 +75,7 @@ EXIT_CODES = {
     RunState.INTERRUPTED: 4,
 }  # fmt: skip
 EXIT_TAKEN = 75
+"""Nothing was started: another process works on the run. The sentence is on standard error."""
 
 MODULE = "lfads_nb.queue.runner"
 
@@ -315,6 +316,19 @@ def save_notebook(folder: RunFolder, execution: NotebookExecution) -> None:
     write_text(folder.notebook, nbformat.writes(notebook))
 
 
+class Terminal:
+    """Where this process was started; what it prints goes to the run's log later on."""
+
+    def __init__(self) -> None:
+        self._handle = os.dup(2)
+
+    def refuse(self, error: Exception) -> int:
+        """Say in one line why nothing was started; return the exit code."""
+        with suppress(OSError):
+            os.write(self._handle, f"{plain_text(str(error))}\n".encode())
+        return EXIT_TAKEN
+
+
 def prepare_process(folder: RunFolder, options: RunnerOptions) -> str:
     """Send what is printed to the log, and set the environment that the kernel inherits.
 
@@ -367,6 +381,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Execute one run; the exit code tells how it ended."""
     arguments = sys.argv[1:] if arguments is None else arguments
     folder, options = parse_arguments(arguments)
+    terminal = Terminal()
     try:
         start_marked(folder, MODULE, arguments)
         if not folder.path.is_dir():
@@ -374,8 +389,8 @@ def main(arguments: list[str] | None = None) -> int:
         options = replace(options, device=prepare_process(folder, options))
         skip_slow_imports()
         return EXIT_CODES[execute_run(folder, options)]
-    except RunIsTakenError:
-        return EXIT_TAKEN
+    except RunIsTakenError as error:
+        return terminal.refuse(error)
     except (LfadsError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         record_failure(folder, f"the run could not start: {error}")
@@ -390,6 +405,10 @@ def record_failure(folder: RunFolder, reason: str) -> None:
     """Write down that a run could not even start, if that can be written."""
     try:
         status = read_status(folder)
+        if status.state is RunState.DONE and folder.done.exists():
+            # What it has made is as good as before.
+            write_status(folder, replace(status, reason=f"it is done; {reason}"))
+            return
         if not status.state.is_active:
             status = replace(status, state=RunState.QUEUED)
         write_status(folder, status.moved(RunState.FAILED, now=local_now(), reason=reason))

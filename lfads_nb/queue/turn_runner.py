@@ -153,7 +153,8 @@ def main(
         if take is None:
             take = _model_turn()
         return EXIT_CODES[execute_turn(folder, take=take, device=device, parent=options.parent)]
-    except RunIsTakenError:
+    except RunIsTakenError as error:
+        sys.stderr.write(f"{error}\n")
         return EXIT_TAKEN
     except (LfadsError, OSError) as error:
         sys.stderr.write(f"{error}\n")

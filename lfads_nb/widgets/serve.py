@@ -17,7 +17,7 @@ from typing import Any
 import nbformat
 from jupyter_core.paths import jupyter_config_path
 
-from lfads_nb.errors import QueueError
+from lfads_nb.errors import QueueError, RunFolderError
 from lfads_nb.private_folders import PrivateFolder
 from lfads_nb.queue.kernel import own_kernel_spec
 from lfads_nb.queue.tensorboard import free_port
@@ -47,7 +47,11 @@ def serve_app(
     ------
     QueueError
         If Voila is not installed.
+    RunFolderError
+        If `folder` is a file.
     """
+    if folder is not None and Path(folder).exists() and not Path(folder).is_dir():
+        raise RunFolderError(f"{folder} is no folder: give a collection's, or one to work in")
     try:
         from tornado.ioloop import IOLoop
         from voila.app import Voila

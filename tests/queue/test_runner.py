@@ -180,7 +180,7 @@ def test_a_killed_runner_takes_its_kernel_along(folder, tmp_path):
     wait_for(lambda: not marked_processes(folder))
 
 
-def test_two_runners_never_work_on_one_run(folder, tmp_path):
+def test_two_runners_never_work_on_one_run(folder, tmp_path, capfd):
     slow = write_template(
         tmp_path / "slow.ipynb",
         training="import time\ndef train(run, params, datasets): time.sleep(3); note(run, 'x')\n"
@@ -188,4 +188,17 @@ def test_two_runners_never_work_on_one_run(folder, tmp_path):
     )
     runners = [start_runner(folder, slow) for _ in range(2)]
     assert sorted(r.wait(timeout=90) for r in runners) == [0, EXIT_TAKEN]
+    told = [line for line in capfd.readouterr().err.splitlines() if "worked on" in line]
+    winner = next(r for r in runners if r.returncode == 0)
+    assert len(told) == 1
+    assert f"process {winner.pid}" in told[0]
     assert (folder.path / "trained.txt").read_text() == "x\n"
+
+
+def test_a_run_that_is_done_stays_done_when_another_attempt_cannot_start(folder, template):
+    assert run(folder, template) == 0
+    runner = start_runner(folder, template, "--device", "99")
+    assert runner.wait(timeout=90) == 1
+    status = read_status(folder)
+    assert status.state is RunState.DONE
+    assert "no device '99'" in status.reason
