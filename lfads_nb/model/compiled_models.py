@@ -6,8 +6,9 @@ Tracing and compiling a step takes seconds, a turn of a small population's membe
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 from keras import ops
@@ -29,11 +30,14 @@ def compiled_model(architecture: Architecture, sessions: Sequence[Session]) -> L
     return model
 
 
-class Kept(NamedTuple):
+@dataclass
+class Kept:
     """What stays from one training to the next."""
 
     model: Lfads
     sources: tuple[ReadAhead, ReadAhead]
+    preview: list[Callable[..., dict[str, Any]]] = field(default_factory=list)
+    """The compiled pass that shows a few trials, once there is one."""
 
 
 class CompiledModels:

@@ -1,9 +1,10 @@
-"""Shows, while a run trains, how it sees a few validation trials: about once a minute."""
+"""Shows, while a run or a member trains, how it sees a few trials: about once a minute."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from contextlib import suppress
 
 import numpy as np
 
@@ -35,8 +36,7 @@ class PreviewWriter(EpochEnd):
         n = min(N_TRIALS, len(valid))
         self._trials = np.unique(np.linspace(0, len(valid) - 1, n).round().astype(int))
         self._shown = Trials(valid.counts[self._trials], valid.external_inputs[self._trials])
-        self._means: Callable[..., dict[str, np.ndarray]] | None = None
-        self._is_compiled = False
+        self._is_compiled = bool(training.preview)
         self._due = training.clock() + SECONDS_BETWEEN
         self._is_given_up = not len(self._trials)
 
@@ -52,18 +52,20 @@ class PreviewWriter(EpochEnd):
             # Also what a framework raises where memory is short: the training has precedence.
             log.exception("No more previews of this training, which goes on.")
             self._is_given_up = True
+            self.training.preview.clear()
         # The first one compiles, and says nothing of what the next will cost.
         cost = (clock() - started) / COST_SHARE if self._is_compiled else 0.0
         self._is_compiled = True
         self._due = clock() + max(SECONDS_BETWEEN, cost)
 
     def _preview(self, epoch: int) -> LivePreview:
-        model, session = self.training.model, self._session
-        if self._means is None:
-            self._means = PosteriorSampler(
-                model, kind="posterior_push_mean", n_samples=1, max_trials=N_TRIALS
-            ).means
-        outputs = self._means(self._shown, self._index)
+        compiled, session = self.training.preview, self._session
+        if not compiled:
+            sampler = PosteriorSampler(
+                self.training.model, kind="posterior_push_mean", n_samples=1, max_trials=N_TRIALS
+            )
+            compiled.append(sampler.means)
+        outputs = compiled[0](self._shown, self._index)
         truth = session.truth.get("valid")
         return LivePreview(
             epoch=epoch,
@@ -75,3 +77,27 @@ class PreviewWriter(EpochEnd):
             truth=None if truth is None else truth[self._trials],
             factors=outputs["factors"],
         )
+
+
+class TurnPreview(PreviewWriter):
+    """Writes a member's preview at the end of its turn, if the last one is a minute old.
+
+    After a copy it is written in any case: the one that is there shows weights that are gone.
+
+    Parameters
+    ----------
+    training, session : the member's.
+    is_copy : whether its weights are another's.
+    """
+
+    def __init__(self, training: Training, session: Session, *, is_copy: bool) -> None:
+        super().__init__(training, session)
+        age = SECONDS_BETWEEN
+        with suppress(OSError):
+            age = time.time() - training.run.preview.stat().st_mtime
+        self._due = training.clock() + (0.0 if is_copy else max(0.0, SECONDS_BETWEEN - age))
+
+    def after_epoch(self, figures: EpochFigures, logs: Logs) -> None:
+        """Write it where the turn ends."""
+        if self.training.stop_reason:
+            super().after_epoch(figures, logs)

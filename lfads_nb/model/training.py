@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 
@@ -51,6 +52,8 @@ class Training:
     """What is worked out every few epochs, if anything is."""
     previewed: Session | None = None
     """The session of which a few trials are shown while training goes on, the run's first."""
+    preview: list[Callable[..., dict[str, Any]]] = field(default_factory=list)
+    """The compiled pass for that, once there is one; stays with the model."""
     judge: Callable[[int], str] | None = None
     """Says after so many epochs why the run is to end there, "" if it goes on."""
     more: MoreEpochs | None = None

@@ -44,7 +44,8 @@ def set_up(
     validation = SessionBatches(architecture, sessions, "valid")
     models = CompiledModels() if models is None else models
     both = (batches, validation)
-    model, sources = models.kept(architecture, sessions, both, will_load=will_load)
+    kept = models.kept(architecture, sessions, both, will_load=will_load)
+    model = kept.model
     if params.initial_weights and not will_load:
         load_initial_weights(model, params.initial_weights)
     return Training(
@@ -52,7 +53,8 @@ def set_up(
         model=model,
         batches=batches,
         validation=validation,
-        sources=sources,
+        sources=kept.sources,
+        preview=kept.preview,
         state=TrainingState.start(params),
         metrics=_metrics(run, model, list(sessions)),
         previewed=sessions[0],

@@ -32,6 +32,7 @@ from lfads_nb.model.compiled_models import CompiledModels
 from lfads_nb.model.devices import on_device
 from lfads_nb.model.fit_log import EpochFigures, cut_after
 from lfads_nb.model.inputs import describe, read_sessions
+from lfads_nb.model.preview_writer import TurnPreview
 from lfads_nb.model.training import Progress, Training
 from lfads_nb.model.training_setup import set_up
 from lfads_nb.model.training_state import TrainingState, TurnState
@@ -103,12 +104,14 @@ class _Turn:
             self._start()
         guard = _TurnGuard(t)
         if t.state.epoch < self.request.last_epoch:
-            t.fit(
-                [
-                    EpochRecorder(t), guard, _TurnScore(t), FitLogWriter(t), Stopper(t),
-                    _TurnCheckpoints(t, self.within), ProgressReporter(t),
-                ]
-            )  # fmt: skip
+            callbacks = [
+                EpochRecorder(t), guard, _TurnScore(t), FitLogWriter(t), Stopper(t),
+                _TurnCheckpoints(t, self.within), ProgressReporter(t),
+            ]  # fmt: skip
+            if t.previewed is not None:
+                is_copy = self.request.copy_from is not None
+                callbacks.append(TurnPreview(t, t.previewed, is_copy=is_copy))
+            t.fit(callbacks)
             if not guard.diverged:
                 self.ends.save(t.model, t.state)
         self.within.delete()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,12 @@ import numpy as np
 import pytest
 
 from lfads_nb.errors import RunFolderError
-from lfads_nb.model import stages, turns
+from lfads_nb.model import preview_writer, stages, turns
 from lfads_nb.model.checkpoints import ROLLING, Checkpoints
 from lfads_nb.model.compiled_models import CompiledModels
 from lfads_nb.model.turns import take_turn
 from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.live_preview import read_preview
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.turns import TurnRequest, TurnResult
 from tests.model.small_runs import small_params, write_inputs
@@ -87,6 +89,28 @@ def test_turns_follow_each_other(tmp_path):
     assert [line.split(",")[1] for line in lines] == ["0", "1", "2", "3"]
     rates = [v for name, v in arrays_of(newest(run)).items() if "optimizer" in name and not v.shape]
     assert any(np.isclose(rate, 0.002) for rate in rates)
+
+
+def test_a_turn_ends_with_a_preview_and_is_not_changed_by_it(tmp_path, monkeypatch):
+    seen, other, unseen = (member(tmp_path / name) for name in ("seen", "other", "unseen"))
+    models = CompiledModels()
+    first = take_turn(request(seen), models=models)
+    take_turn(request(other, seed=2), models=models)
+    made = read_preview(seen)
+    assert (made.epoch, made.rates.shape, made.session) == (2, (3, 7, 6), "one")
+    take_turn(request(seen, 1), models=models)
+    assert read_preview(seen).epoch == 2  # that is not a minute old yet
+    take_turn(request(other, 1, copy_from=seen.path, seed=2), models=models)
+    assert read_preview(other).epoch == 4  # it showed weights that are gone
+    os.utime(seen.preview, (1e9, 1e9))
+    last = take_turn(request(seen, 2), models=models)
+    assert read_preview(seen).epoch == 6
+
+    monkeypatch.setattr(preview_writer, "N_TRIALS", 0)
+    assert outcome(take_turn(request(unseen))) == outcome(first)
+    take_turn(request(unseen, 1))
+    assert outcome(take_turn(request(unseen, 2))) == outcome(last)
+    assert read_preview(unseen) is None
 
 
 class _Killed(BaseException):

@@ -20,7 +20,7 @@ from lfads_nb.vocabulary import CURVES, FIGURES
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.guard import Kind, notice_html
 from lfads_nb.widgets.links import Links, file_link
-from lfads_nb.widgets.panels.live_preview import LivePreviewBox
+from lfads_nb.widgets.live_preview import LivePreviewBox
 from lfads_nb.widgets.panels.notes_box import NotesBox
 from lfads_nb.widgets.theme import button, html, plural, row, stack
 

@@ -16,6 +16,7 @@ from bqplot import Lines
 
 from lfads_nb.palette import sequential
 from lfads_nb.results.population import PopulationResults
+from lfads_nb.widgets.live_preview import LivePreviewBox
 from lfads_nb.widgets.viewers.linked_view import LinkedView
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.selection import Selection
@@ -68,7 +69,8 @@ class PopulationViewer(LinkedView):
         self._head = w.HTML()
         self._head.add_class("lfads-note")
         self._drawn: list[int] = []
-        return [self._head, bar(self.kind, self.parameter, self.refresh), self.plot]
+        self.preview = LivePreviewBox()
+        return [self._head, bar(self.kind, self.parameter, self.refresh), self.plot, self.preview]
 
     @property
     def plots(self) -> Sequence[Plot]:
@@ -92,6 +94,7 @@ class PopulationViewer(LinkedView):
         self.parameter.layout.display = "none" if self.kind.value == SCORES else None
         self._head.value = self._sentence()
         self.leader.visible = False
+        self._show_leader()
         if not found.history:
             self.show_only("The population has not begun: its first generation is still to come.")
             return
@@ -101,6 +104,15 @@ class PopulationViewer(LinkedView):
             self._draw_paths()
         else:
             self._draw_values()
+
+    def _show_leader(self) -> None:
+        """Show a few trials as the member that leads now saw them at the end of a turn."""
+        leader = self.found.leader
+        if leader is None:
+            self.preview.show(None)
+        else:
+            whose = f"the leader, {_name(leader)},"
+            self.preview.show(self.found.folder.member(leader), whose=whose)
 
     def _call(self) -> str:
         return (

@@ -7,11 +7,13 @@ import pytest
 
 from lfads_nb.results.population import PopulationResults
 from lfads_nb.sweep import PopulationFolder, RunParams, Searched, SearchSpace
+from lfads_nb.sweep.live_preview import write_preview
 from lfads_nb.sweep.population import Population
 from lfads_nb.sweep.population_history import Generation, MemberTurn
 from lfads_nb.sweep.population_record import PopulationRecord
 from lfads_nb.widgets.viewers import PopulationViewer
 from lfads_nb.widgets.viewers.population import PATHS, VALUES
+from tests.widgets.test_live_preview import preview
 
 MEMBERS = 4
 
@@ -54,6 +56,23 @@ def test_every_member_and_the_leaders_weights_are_drawn(folder):
     np.testing.assert_allclose(viewer.leader.y, found.curve(0).values)
     assert "generation 3 of at most 4" in viewer._head.value
     assert "2 times weights were copied" in viewer.plot._note.value
+
+
+def test_the_leaders_trials_are_shown_and_drawn_anew(folder):
+    write_generations(folder, 1, whole=False)
+    viewer = PopulationViewer(folder)
+    assert viewer.preview.layout.display == "none"
+    for run in range(MEMBERS):
+        folder.member(run).output.mkdir(parents=True)
+        write_preview(folder.member(run), preview(epoch=5 + run))
+    write_generations(folder, 2)
+    viewer.read_again()
+    words = viewer.preview._words.value
+    assert "As the leader, member 0, is after 5 epochs" in words
+    write_preview(folder.member(0), preview(epoch=11))
+    viewer.read_again()
+    assert "member 0, is after 11 epochs" in viewer.preview._words.value
+    assert viewer.preview.plots[0].layer.drawn_image().shape == (3 * 6, 3 * 13)
 
 
 def test_paths_are_on_a_logarithmic_axis_and_dropout_is_called_dropout(folder):

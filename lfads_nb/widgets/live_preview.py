@@ -33,16 +33,22 @@ class LivePreviewBox(w.VBox):
         super().__init__([self._words], layout={"display": "none", "width": "100%"})
         self.add_class("lfads-viewer")
 
-    def show(self, folder: RunFolder | None) -> None:
-        """Show what there is of a run that trains; None for no run."""
-        key = (None,) if folder is None else (folder.path, _stamp(folder))
+    def show(self, folder: RunFolder | None, *, whose: str = "it") -> None:
+        """Show what there is of a run that trains; None for no run.
+
+        Parameters
+        ----------
+        folder : the run's.
+        whose : what to call it.
+        """
+        key = (None,) if folder is None else (folder.path, _stamp(folder), whose)
         if key == self._shown:
             return
         self._shown = key
         preview = None if folder is None else read_preview(folder)
         self.layout.display = "none" if preview is None else ""
         if preview is not None:
-            self._draw(preview)
+            self._draw(preview, whose)
 
     @property
     def plots(self) -> tuple[Plot, Plot]:
@@ -60,9 +66,9 @@ class LivePreviewBox(w.VBox):
             self._plots = (trials, plane)
         return self._plots
 
-    def _draw(self, shown: LivePreview) -> None:
+    def _draw(self, shown: LivePreview, whose: str) -> None:
         self._words.value = (
-            f"<b>As it is after {shown.epoch} epochs</b>: validation trials "
+            f"<b>As {escape(whose)} is after {shown.epoch} epochs</b>: validation trials "
             f"{', '.join(str(i) for i in shown.trials)} of {escape(shown.session)}, from left to "
             "right; neurons from top to bottom. Redrawn about once a minute."
         )

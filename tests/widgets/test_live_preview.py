@@ -8,7 +8,7 @@ import numpy as np
 
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.live_preview import LivePreview, write_preview
-from lfads_nb.widgets.panels.live_preview import LivePreviewBox, mosaic
+from lfads_nb.widgets.live_preview import LivePreviewBox, mosaic
 
 
 def preview(**changes):
