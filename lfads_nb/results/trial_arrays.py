@@ -254,7 +254,8 @@ def _open(path: Path) -> h5py.File:
 def _damaged(path: Path, error: Exception) -> RunFolderError:
     return RunFolderError(
         f"{path} cannot be read as HDF5 ({error}). It may be cut short by a full disk or a "
-        "stopped run: delete it and run that stage again."
+        "stopped run. If a run wrote it: select the run in Queue and press Sample again, or "
+        "lfads-nb launch --sample-only."
     )
 
 

@@ -77,6 +77,10 @@ class QueuePanel(Panel):
         self.cancel = button("Cancel", tip="Stop running ones, take waiting ones out")
         self.retry = button("Retry", tip="Go on from the last checkpoint")
         self.go_on = button("Go on", tip="Train what was stopped early to its own end")
+        self.sample = button(
+            "Sample again",
+            tip="Rates, factors and report anew from the trained weights: when outputs are damaged",
+        )
         self.retry_all = button("Retry all failed")
         self.first = button("First in line", tip="Higher priority than all others")
         self.last = button("Last in line", tip="Lower priority than all others")
@@ -109,8 +113,8 @@ class QueuePanel(Panel):
             self.devices,
             self.populations,
             self.table,
-            row(self.pause, self.resume, self.cancel, self.retry, self.go_on, self.first,
-                self.last, self._about),
+            row(self.pause, self.resume, self.cancel, self.retry, self.go_on, self.sample,
+                self.first, self.last, self._about),
             row(self.retry_all, self.tensorboard, self._tensorboard_link, self.report,
                 self._report_link),
             self.task,
@@ -128,6 +132,7 @@ class QueuePanel(Panel):
             (self.retry, "retry"), (self.go_on, "go_on"),
         ):  # fmt: skip
             self.on_click(control, partial(self._ask_of_chosen, verb))
+        self.on_click(self.sample, self._sample_again)
         self.on_click(self.first, lambda: self._prioritise(+1))
         self.on_click(self.last, lambda: self._prioritise(-1))
         self.on_click(self.retry_all, lambda: self._ask("retry", self._ended_badly()))
@@ -215,6 +220,7 @@ class QueuePanel(Panel):
         self.cancel.disabled = not active
         self.retry.disabled = not states & set(_AGAIN)
         self.go_on.disabled = RunState.STOPPED_EARLY not in states
+        self.sample.disabled = RunState.DONE not in states
         words = plural(len(runs), "run") + " selected" if runs else "Select runs to act on them."
         self._about.value = f'<span class="lfads-dim">{words}</span>'
         logs = [
@@ -262,6 +268,11 @@ class QueuePanel(Panel):
             getattr(queue, verb)(**options)
 
         self._start(f"{verb.replace('_', ' ').capitalize()} {plural(len(chosen), 'run')}", work)
+
+    def _sample_again(self) -> None:
+        done = [run for run in self._chosen() if self._statuses[run.name].state is RunState.DONE]
+        self.sample.disabled = True
+        self._ask("launch", done, mode="posterior_mean_only")
 
     def _prioritise(self, direction: int) -> None:
         # later calls outbid earlier ones

@@ -35,7 +35,10 @@ class SpecMaker(w.VBox):
         )  # fmt: skip
         self.name = text_box("Name", width="220px", hint="two_days")
         self.make = button("Make run spec")
-        self.remove = button("Remove selected")
+        self.remove = button("Remove selected", tip="What its runs wrote stays on disk")
+        self.put_back = button("Put back what was removed")
+        self.put_back.layout.display = "none"
+        self._removed: list[RunSpec] = []
         self.table = LiveTable(
             _COLUMNS, "Run specs", selectable="many", max_height="220px",
             empty="No run specs yet: make one for each dataset, or choose sessions below.",
@@ -45,13 +48,15 @@ class SpecMaker(w.VBox):
         for widget, action in (
             (self.each, self.make_each), (self.stitched, self.make_stitched),
             (self.make, self.make_chosen), (self.remove, self.remove_selected),
+            (self.put_back, self.put_back_removed),
         ):  # fmt: skip
             widget.on_click(guarded(self.notice, lambda _b, action=action: action()))
         self.table.observe(lambda _change: self._enable(), "selected")
+        bench.on_open(self._forget_removed)
         super().__init__([
             section(
                 title("Run specs", "Which sessions each model learns from."),
-                row(self.each, self.stitched, self.remove), self.notice, self.table,
+                row(self.each, self.stitched, self.remove, self.put_back), self.notice, self.table,
                 stack(chooser),
             )
         ])  # fmt: skip
@@ -129,7 +134,37 @@ class SpecMaker(w.VBox):
         """Take run specs out of the collection; what their runs wrote stays on disk."""
         chosen, collection = set(self.table.selected), self._collection()
         with self.bench.lock:
+            self._removed = [spec for spec in collection.run_specs if spec.name in chosen]
             collection.filter_run_specs(lambda spec: spec.name not in chosen)
         self.table.selected = []
         self.bench.changed()
+        self.put_back.layout.display = ""
         self.notice.say("info", f"{plural(len(chosen), 'run spec')} removed; files stay on disk.")
+
+    def put_back_removed(self) -> None:
+        """Undo the last removal; runs that were trained are done again, as their files are there.
+
+        Raises
+        ------
+        CollectionError
+            A dataset of theirs is gone, or there is another run spec of that name by now.
+        """
+        collection, removed = self._collection(), self._removed
+        taken = {spec.name for spec in collection.run_specs} & {spec.name for spec in removed}
+        if taken:
+            raise CollectionError(
+                f"there is another run spec {', '.join(sorted(taken))} by now: remove it first"
+            )
+        there = set(collection.dataset_collection.names)
+        lost = {name for spec in removed for name in spec.dataset_names} - there
+        if lost:
+            raise CollectionError(f"{', '.join(sorted(lost))} is no dataset any more: add it first")
+        with self.bench.lock:
+            collection.add_run_spec(removed)
+        self._forget_removed()
+        self.bench.changed()
+        self.notice.say("success", f"{plural(len(removed), 'run spec')} put back.")
+
+    def _forget_removed(self) -> None:
+        self._removed = []
+        self.put_back.layout.display = "none"

@@ -343,3 +343,16 @@ def test_a_note_that_is_being_typed_stays_while_the_queue_ticks(panel, collectio
 
 def test_without_notes_there_is_no_column_for_them(panel):
     assert "notes" not in [column["key"] for column in panel.table.columns]
+
+
+def test_done_runs_are_sampled_again_with_a_click(panel, collection, asked):
+    done, training = collection.runs[3], collection.runs[0]
+    mark(done, RunState.DONE)
+    panel.refresh()
+    panel.table.selected = [training.name]
+    assert panel.sample.disabled
+    panel.table.selected = [training.name, done.name]
+    assert not panel.sample.disabled
+    panel.sample.click()
+    panel.task.join(20)
+    assert asked == [("launch", [done.name], {"mode": "posterior_mean_only"})]

@@ -269,6 +269,33 @@ def test_a_trained_setting_that_was_removed_is_put_back_with_a_click(panel, coll
     assert panel.settings.put_back.layout.display == "none"
 
 
+def test_run_specs_that_were_removed_are_put_back_with_their_runs(panel, collection):
+    done = collection.runs[0]
+    done.folder.path.mkdir(parents=True, exist_ok=True)
+    done.folder.done.touch()
+    mark(done, RunState.DONE)
+    panel.refresh()
+    before = [spec.name for spec in collection.run_specs]
+    panel.specs.table.selected = [done.spec.name]
+    panel.specs.remove.click()
+    assert done.spec.name not in [spec.name for spec in collection.run_specs]
+    panel.specs.put_back.click()
+    names = [spec.name for spec in RunCollection.load(collection.path).run_specs]
+    assert sorted(names) == sorted(before)
+    rows = {row["id"]: row["cells"] for row in panel.specs.table.rows}
+    assert "1 done" in rows[done.spec.name]["runs"]
+    assert panel.specs.put_back.layout.display == "none"
+
+
+def test_a_run_spec_is_not_put_back_over_another_one_of_its_name(panel, collection):
+    panel.specs.table.selected = ["all"]
+    panel.specs.remove.click()
+    panel.specs.stitched.click()
+    panel.specs.put_back.click()
+    assert "there is another run spec all" in panel.specs.notice.value
+    assert [spec.name for spec in collection.run_specs].count("all") == 1
+
+
 def test_what_was_said_of_one_collection_is_not_said_of_another(panel, bench, tmp_path):
     panel.task.notice.say("success", "2 runs queued.")
     panel.settings.notice.say("info", "1 setting removed.")
