@@ -19,7 +19,12 @@ project_copyright = author
 version = release = __version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.mathjax"]
-exclude_patterns = ["build", "images", "static"]
+exclude_patterns = [
+    "build",
+    "images",
+    "static",
+    "generated/matlab_names.md",
+]  # the last is included
 suppress_warnings = ["myst.header"]  # the notebooks and the README start sections as they like
 
 # Nothing here needs a network, neither to build nor to read: formulas are plain text, no MathJax.
