@@ -11,6 +11,8 @@
   the whole table;
 - idle: processor time of a queue that has nothing to do, in percent of a core, with its workers up,
   and with many paused runs;
+- next: from the end of one real run to the first training step of the next, with its process
+  started ahead (`launch(ahead=)`) and without;
 - start: from the launch of one real run to its first training step, part by part;
 - noop: many runs that do nothing, through the same code: time for each among the first and the last
   tenth, and the memory of all of the queue's processes at both times.
@@ -37,9 +39,10 @@ from nbformat.v4 import new_code_cell, new_notebook
 from lfads_nb.demo import make_demo
 from lfads_nb.queue.api import Queue
 from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.notebook import default_template
 from lfads_nb.queue.reading import StatusReader
 from lfads_nb.queue.status import RunState, RunStatus, read_status, write_status
-from lfads_nb.sweep import RunFolder, RunParams, RunRecord
+from lfads_nb.sweep import Run, RunCollection, RunFolder, RunParams, RunRecord
 
 NOOP = "benchmarks.noop_runner"
 # The code of the notebooks; what they took note of is read when they have ended.
@@ -78,6 +81,25 @@ run_stage(run_dir, 'training', train)
 """
     + KEEP
 )
+
+REST_S = 45.0
+"""How much longer than its few epochs each run of `next` lasts, as real ones do."""
+NOTING = """
+import json, time
+from pathlib import Path
+def noting(train):
+    def noted(run, params, datasets, *, on_progress):
+        marks = {}
+        def after_a_step():
+            if not marks:
+                marks['first_step'] = time.time()
+                Path(run_dir, 'marks.json').write_text(json.dumps(marks))
+            return False
+        done = train(run, params, datasets, on_progress=on_progress, should_stop=after_a_step)
+        time.sleep({rest_s})
+        return done
+    return noted
+"""
 
 
 @contextmanager
@@ -229,6 +251,60 @@ def measure_start() -> dict[str, float]:
     return {**result, "all_s": times[-1] - began}
 
 
+def measure_next(n_runs: int = 2) -> dict[str, float]:
+    """Let real runs of a sweep follow each other on one device, with and without ahead.
+
+    The first of each launch is left out: nothing could be started ahead of it.
+    """
+    result: dict[str, float] = {}
+    for ahead in (False, True):
+        with fresh_queue() as (home, root):
+            runs = make_sweep(root, n_runs)
+            queue = Queue([run.folder for run in runs], home=home)
+            queue.launch(
+                template=write_noting_template(root / "noting.ipynb"),
+                max_tasks_simultaneously=1,
+                ahead=ahead,
+            )
+            wait_until(lambda queue=queue: all_ended(queue))
+            if not all(run.is_done for run in runs):
+                raise SystemExit(next(r for r in queue.status()["reason"] if r))
+            rows = []
+            for run in runs:
+                marks = json.loads((run.folder.path / "marks.json").read_text())
+                rows.append((marks["first_step"], run.folder.done.stat().st_mtime))
+        rows.sort()
+        gaps = [after[0] - before[1] for before, after in itertools.pairwise(rows)]
+        name = "ahead" if ahead else "before"
+        result[f"{name}_median_s"] = statistics.median(gaps)
+        result[f"{name}_fastest_s"], result[f"{name}_slowest_s"] = min(gaps), max(gaps)
+        result[f"{name}_whole_sweep_s"] = rows[-1][1] - rows[0][1]
+    return result
+
+
+def make_sweep(root: Path, n_runs: int) -> list[Run]:
+    """Make short runs of the demo's settings and data that differ in their learning rate."""
+    demo = make_demo(root / "demo")
+    base = demo.runs[-1].params.copy(max_epochs=3, num_samples_posterior=4)
+    sweep = RunCollection(root / "sweep", "sweep", demo.dataset_collection)
+    rates = [0.01 * 0.9**index for index in range(n_runs)]
+    sweep.add_params(base.sweep(learning_rate_init=rates))
+    sweep.add_run_spec(demo.run_specs[-1])
+    sweep.prepare()
+    return list(sweep.runs)
+
+
+def write_noting_template(path: Path) -> str:
+    """Write the template that runs have, which also notes when the first step was done."""
+    notebook = nbformat.read(default_template(), as_version=4)
+    for cell in notebook.cells:
+        if "stages.train)" in cell.source:
+            cell.source = cell.source.replace("stages.train)", "noting(stages.train))")
+            cell.source = NOTING.replace("{rest_s}", str(REST_S)) + cell.source
+    nbformat.write(notebook, path)
+    return str(path)
+
+
 def measure_idle(seconds: float = 20.0, n_runs: int = 1000) -> dict[str, float]:
     """Add up the processor time of the server and its workers while nothing happens."""
     with fresh_queue() as (home, root):
@@ -303,6 +379,7 @@ MEASURES: dict[str, Callable[..., dict[str, float]]] = {
     "launch": measure_launch,
     "refresh": measure_refresh,
     "idle": measure_idle,
+    "next": measure_next,
     "start": measure_start,
     "noop": measure_noop,
 }

@@ -89,7 +89,10 @@ def test_a_folder_that_is_no_collection_is_one_line_not_a_traceback(tmp_path, co
         (["run", "{file}"], "Not a directory"),
         (["run", "{run}", "--device", "99"], "no device '99'"),
         (["report", "{run}", "--output", "/proc/x.html"], "run.ipynb is missing"),
-        (["sweep-report", "{collection}", "--output", "{file}/x.html"], "Not a directory|File exists"),
+        (
+            ["sweep-report", "{collection}", "--output", "{file}/x.html"],
+            "Not a directory|File exists",
+        ),
         (["app", "{file}", "--no-browser"], "is no folder"),
         (["infer", "{run}", "{file}"], "is empty"),
         (["sample", "{file}"], "Not a directory|holds no"),

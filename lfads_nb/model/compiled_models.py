@@ -87,6 +87,26 @@ class CompiledModels:
             self._kept.popitem(last=False)
         return kept
 
+    def compile_for(self, architecture: Architecture, sessions: Sequence[Session]) -> None:
+        """Build and compile a model before it is asked for, by one step and one validation."""
+        batches = [SessionBatches(architecture, sessions, part) for part in ("train", "valid")]
+        kept = self.kept(architecture, sessions, batches, will_load=False)
+        model, (train, valid) = kept.model, kept.sources
+        for part in batches:
+            part.start_epoch(0, 0)
+
+        def stop(batch: int, logs: Any) -> None:  # noqa: ARG001  Keras gives both
+            model.stop_training = True
+
+        model.fit(
+            train.of(batches[0]),
+            validation_data=valid.of(batches[1]),
+            epochs=1,
+            shuffle=False,
+            verbose=0,
+            callbacks=[keras.callbacks.LambdaCallback(on_train_batch_end=stop)],
+        )
+
 
 def compiled_key(architecture: Architecture, batches: Sequence[SessionBatches]) -> Hashable:
     """Return what is equal for trainings that can use the same compiled steps."""

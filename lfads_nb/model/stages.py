@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ import numpy as np
 from lfads_nb.errors import RunFolderError
 from lfads_nb.model import weights
 from lfads_nb.model.checkpoints import LOWEST_VALID, ROLLING, Checkpoints
+from lfads_nb.model.compiled_models import CompiledModels
 from lfads_nb.model.devices import on_device
 from lfads_nb.model.epoch_end import train_to_the_end
 from lfads_nb.model.fit_log import cut_after
@@ -76,12 +78,33 @@ def train(
     on_step = on_step or (lambda _step: None)
     on_step(TrainStep("reading the data"))
     sessions = read_sessions(run, params, datasets)
+    models = _models_ready()
+    _models_ready.cache_clear()
     with on_device(params):
         on_step(TrainStep("building the model"))
-        training = set_up(run, describe(params, sessions), sessions)
+        training = set_up(run, describe(params, sessions), sessions, models)
         training.on_progress, training.on_step = on_progress, on_step
         training.should_stop, training.judge = should_stop, judge
         return _run(training)
+
+
+def get_ready(run: RunFolder, params: RunParams, datasets: Sequence[str]) -> None:
+    """Build and compile in this process what `train` will need, without a trace in the folder.
+
+    Raises
+    ------
+    RunFolderError, DataError, ParamsError
+        As `train`.
+    """
+    sessions = read_sessions(run, params, datasets)
+    with on_device(params):
+        _models_ready().compile_for(describe(params, sessions), sessions)
+
+
+@cache
+def _models_ready() -> CompiledModels:
+    """Return the models that were compiled ahead in this process; the next training takes them."""
+    return CompiledModels()
 
 
 def _run(training: Training) -> TrainSummary:

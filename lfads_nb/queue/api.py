@@ -91,7 +91,7 @@ def launch(
     slurm : submit the runs to SLURM as a job array, with what each job asks for; nothing runs here.
     **options : see `lfads_nb.queue.batches.LaunchOptions`: gpu_list, one_task_per_gpu,
         gpu_memory_required, max_tasks_simultaneously, rerun, more_epochs, mode, priority, retries,
-        template, resources, pack, halving, go_on.
+        template, resources, pack, halving, go_on, ahead.
 
     Raises
     ------

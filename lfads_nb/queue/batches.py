@@ -64,6 +64,8 @@ class LaunchOptions:
     halving : end runs early that are behind others on the same data; see
         `lfads_nb.sweep.halving`. True for its defaults.
     go_on : go on to their own end with runs that were stopped early, which are left alone else.
+    ahead : start the process of the next run while the one before it samples and draws its report,
+        where memory allows: it then trains within seconds of its turn.
     """
 
     gpu_list: tuple[int, ...] | None = None
@@ -87,6 +89,7 @@ class LaunchOptions:
     halving: Halving | None = None
     go_on: bool = False
     pack_runner: str = PACK_RUNNER
+    ahead: bool = True
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ from lfads_nb.desks import KILL
 from lfads_nb.errors import LfadsError
 from lfads_nb.queue.devices import Device, list_devices, refreshed
 from lfads_nb.queue.ends import RESUMES, record_end
-from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.home import QueueHome, put_json
 from lfads_nb.queue.ledger import Entry, Ledger
 from lfads_nb.queue.memory import BASE_MB, MemoryBook
-from lfads_nb.queue.packing import make_pack_folder, may_pack, n_members, pack_key
+from lfads_nb.queue.packing import make_pack_folder, may_pack, n_members, pack_key, read_pack_memory
 from lfads_nb.queue.plan import LOOK_AHEAD, Occupant, Wish, make_plan
 from lfads_nb.queue.pool import DriverPool, ForeignPool, LocalPool
 from lfads_nb.queue.processes import new_attempt
@@ -46,6 +47,8 @@ MAX_RESUMES = 3
 # A pack whose process died is tried again so often; then its members train alone.
 RESUMES_IN_PACKS = 2
 PACK_LOOK_S = 1.0
+# To start a process and compile takes ten seconds on a quiet processor.
+AHEAD_S = 30.0
 MAX_ON_CLUSTER = 1000
 
 
@@ -56,6 +59,16 @@ async def _code_of(future: Any) -> int | None:
     except Exception as error:  # noqa: BLE001  dask raises what it likes when a worker dies
         log.warning("the worker of a pack was lost: %s", error)
         return None
+
+
+def _ends_soon(entry: Entry) -> bool:
+    """Whether a run that runs has trained, or is about to."""
+    status = read_status(entry.folder)
+    if status.attempt_id != entry.attempt:
+        return False
+    eta_s = status.progress.get("eta_s")
+    has_trained = RunState.TRAINING.value in status.finished_stages
+    return has_trained or (isinstance(eta_s, int | float) and eta_s < AHEAD_S)
 
 
 class Dispatcher:
@@ -106,8 +119,52 @@ class Dispatcher:
         ready = [e for e in ready if not e.options.drives]
         self._start_on_clusters(e for e in ready if e.options.cluster is not None)
         here = [e for e in ready if e.options.cluster is None]
+        await self._get_next_ready(here)
         if here and (not self.waits or now - self._looked_at >= LOOK_AGAIN_S):
             await self._start_here(here)
+
+    async def _get_next_ready(self, ready: list[Entry]) -> None:
+        """Have workers whose run ends soon start the process of the run that comes next."""
+        waiting = [e for e in ready if e.options.ahead and e.options.runner == RUN_RUNNER]
+        for entry in self._ledger.running() if waiting and self._pool is not None else []:
+            known = self._ledger.get(entry.next_run)
+            still_next = known is not None and known.ahead is not None and not known.running
+            if entry.device is None or still_next or not _ends_soon(entry):
+                continue
+            following = next((e for e in waiting if self._may_follow(e, entry)), None)
+            if following is None:
+                continue
+            needed = self._wish(following).memory_mb(entry.device.kind)
+            device = (await asyncio.to_thread(refreshed, [entry.device]))[0]
+            if entry.device.kind == "cpu" and device.free_mb < 2 * needed:
+                continue
+            attempt = new_attempt()
+            following.ahead = self._task(following, entry.device, attempt=attempt, ending=1)
+            entry.next_run = following.run
+            put_json(self._followed_by(entry.attempt), asdict(following.ahead))
+
+    def _may_follow(self, following: Entry, entry: Entry) -> bool:
+        device = entry.device
+        return (
+            device is not None
+            and following.options == entry.options
+            and following.ahead is None
+            and not following.running
+            and not self._may_pack(following, device.kind)
+        )
+
+    def _ready_one(self, first: Entry, entries: list[Entry], device: Device) -> Entry:
+        """Return the run of the same launch that is ready on a device, else the one whose turn it
+        is."""
+        for entry in entries:
+            alike = entry.batch == first.batch and entry.priority == first.priority
+            on_device = entry.ahead is not None and entry.ahead.device == device.key
+            if alike and on_device and not entry.running:
+                return entry
+        return first
+
+    def _followed_by(self, attempt: str) -> Path:
+        return self._home.ahead / f"{attempt}.json"
 
     def _start_drivers(self, ready: list[Entry]) -> None:
         """Start the drivers that nothing waits before: a population fills the devices by itself."""
@@ -154,6 +211,7 @@ class Dispatcher:
             entry = self._ledger.get(wish.run)
             if entry is None:
                 continue
+            entry = entry if entry.running else self._ready_one(entry, entries, device)
             if entry.running:  # it went with one that was before it, and its device is free again
                 self.look_soon()
                 continue
@@ -191,15 +249,19 @@ class Dispatcher:
         allowed = [
             d for d in self._pool.devices if options.gpu_list is None or d.index in options.gpu_list
         ]
+        needed = first.memory_mb
+        if not options.gpu_memory_required:
+            needed = self._memory.needed_in_pack_mb(first.run, device.kind)
         n = n_members(
             options.pack,
             1 + len(alike),
             n_devices=len(allowed),
-            needed_mb=first.memory_mb,
+            needed_mb=needed,
             free_mb=free_mb,
             kind=device.kind,
         )
-        first.memory_mb += (n - 1) * max(0.0, first.memory_mb - BASE_MB[device.kind])
+        if n > 1:
+            first.memory_mb = needed + (n - 1) * max(0.0, needed - BASE_MB[device.kind])
         return [first, *alike[: n - 1]]
 
     def _may_pack(self, entry: Entry, kind: str) -> bool:
@@ -278,30 +340,48 @@ class Dispatcher:
     def _submit(
         self, entry: Entry, pool: LocalPool | ForeignPool | DriverPool, device: Device | None
     ) -> None:
-        options = entry.options
         if not is_worked_on(entry.folder):
             forget_stop(entry.folder)
         self._ledger.start(entry)
-        entry.attempt = new_attempt()
+        ahead, entry.ahead, entry.next_run = entry.ahead, None, ""
+        task = self._task(entry, device, attempt=new_attempt())
+        if ahead is not None:
+            # If it is to be executed as was said then, it begins in the process that waits for it.
+            own = {n: getattr(ahead, n) for n in ("attempt", "threads", "followed_by")}
+            as_told = replace(task, **own)
+            task = as_told if as_told == ahead else task
+        entry.attempt = task.attempt
         entry.device, entry.started = device, self._clock()
-        task = RunTask(
-            folder=entry.run,
-            device=device.key if device else "cpu" if options.drives else "",
-            threads=self._threads(entry) if device else int(options.drives),
-            mode=options.mode,
-            template=options.template,
-            python=options.python,
-            runner=options.runner,
-            environment=options.environment,
-            memory_mb=options.gpu_memory_required or 0.0,
-            attempt=entry.attempt,
-        )
         entry.tries += 1
         key = f"run-{entry.number}-{entry.tries}-{time.time_ns()}"
         future = pool.submit(task, key=key, priority=entry.priority)
         follower = asyncio.create_task(self._follow(entry, future))
         self._followers.add(follower)
         follower.add_done_callback(self._followers.discard)
+
+    def _task(
+        self, entry: Entry, device: Device | None, *, attempt: str, ending: int = 0
+    ) -> RunTask:
+        """Say how a run is to be executed.
+
+        Parameters
+        ----------
+        ending : how many of the runs that run now will have ended when this one starts.
+        """
+        options = entry.options
+        return RunTask(
+            folder=entry.run,
+            device=device.key if device else "cpu" if options.drives else "",
+            threads=self._threads(entry, ending) if device else int(options.drives),
+            mode=options.mode,
+            template=options.template,
+            python=options.python,
+            runner=options.runner,
+            environment=options.environment,
+            memory_mb=options.gpu_memory_required or 0.0,
+            attempt=attempt,
+            followed_by=str(self._followed_by(attempt)) if device and options.ahead else "",
+        )
 
     def _submit_pack(self, entries: list[Entry], pool: LocalPool, device: Device) -> None:
         """Start the common training of some runs; each goes on by itself after that."""
@@ -331,14 +411,14 @@ class Dispatcher:
         self._followers.add(follower)
         follower.add_done_callback(self._followers.discard)
 
-    def _threads(self, entry: Entry) -> int:
+    def _threads(self, entry: Entry, ending: int = 0) -> int:
         """Share the cores among the runs that will run at once."""
         assert self._pool is not None, "runs start on a pool"
         devices = self._pool.devices
         alone = devices[0].kind == "gpu" and entry.options.one_task_per_gpu
         places = len(devices) if alone else sum(device.slots for device in devices)
         running = [e for e in self._ledger.running() if not e.options.drives]
-        wanted = self._ledger.n_waiting + len(running)
+        wanted = self._ledger.n_waiting + len(running) - ending
         at_once = min(places, entry.options.max_tasks_simultaneously or places, wanted)
         return max(1, usable_cores() // max(1, at_once))
 
@@ -363,7 +443,7 @@ class Dispatcher:
 
     async def _follow_pack(self, entries: list[Entry], future: Any, folder: Path) -> None:
         """Wait for the end of each member's part in a pack and see to what comes next."""
-        program = asyncio.ensure_future(_code_of(future))
+        program, device = asyncio.ensure_future(_code_of(future)), entries[0].device
         left, begun = list(entries), set[str]()
         while left:
             await asyncio.wait({program}, timeout=PACK_LOOK_S)
@@ -382,6 +462,8 @@ class Dispatcher:
         code = await program
         future.release()
         if code == 0:
+            if device is not None and (took := read_pack_memory(folder)) is not None:
+                self._memory.learn_pack(entries[0].run, device.kind, *took)
             shutil.rmtree(folder, ignore_errors=True)
         else:
             log.warning("a pack of %d runs ended early, see %s/lfads.out", len(entries), folder)

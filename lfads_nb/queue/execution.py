@@ -7,13 +7,12 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from lfads_nb.atomic_files import write_text
-from lfads_nb.queue.kernel import make_kernel_manager
+from lfads_nb.queue.kernel import RunKernel
 from lfads_nb.queue.output_limits import shorten_text
 
 if TYPE_CHECKING:
@@ -79,6 +78,7 @@ class NotebookExecution:
     path : where it is saved after every cell, and every few seconds within one.
     output : gets everything that the notebook prints.
     may_write : asked before each save.
+    kernel : one that was started ahead; by default one is started.
     """
 
     def __init__(
@@ -88,21 +88,20 @@ class NotebookExecution:
         output: TextIO,
         *,
         may_write: Callable[[], bool] = lambda: True,
+        kernel: RunKernel | None = None,
     ) -> None:
         self.notebook, self._path, self._output = notebook, path, output
         self._may_write = may_write
-        self._manager, self._place = make_kernel_manager()
+        self._kernel = kernel or RunKernel()
 
     @property
     def kernel_pid(self) -> int | None:
         """The kernel's process, once it is started."""
-        provisioner = self._manager.provisioner
-        return getattr(provisioner, "pid", None) if provisioner else None
+        return self._kernel.pid
 
     @property
     def kernel_exit_code(self) -> int | None:
-        process = getattr(self._manager.provisioner, "process", None)
-        return process.poll() if process is not None else None
+        return self._kernel.exit_code
 
     def run(self) -> Failure | None:
         """Execute every cell; return why it ended early, or None."""
@@ -141,7 +140,7 @@ class NotebookExecution:
                 autosave_cell_every=10,
                 kernel_name="python3",
                 language="python",
-                km=self._manager,
+                km=self._kernel.manager,
                 iopub_timeout=600,
                 raise_on_iopub_timeout=False,
             )
@@ -159,12 +158,7 @@ class NotebookExecution:
 
     def close(self) -> None:
         """End the kernel and remove its sockets."""
-        from jupyter_core.utils import run_sync
-
-        if self._manager.has_kernel:
-            with suppress(RuntimeError, OSError):
-                run_sync(self._manager.shutdown_kernel)(now=self.kernel_exit_code is not None)
-        self._place.close()
+        self._kernel.close()
 
 
 def _describe(error: Any) -> Failure:

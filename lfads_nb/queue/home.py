@@ -55,6 +55,7 @@ class QueueHome:
                 self.credentials,
                 self.scratch,
                 self.boards,
+                self.ahead,
             ):
                 _refuse_foreign_links(folder)
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -87,6 +88,11 @@ class QueueHome:
     def packs(self) -> Path:
         """A folder for each program that trains several runs, with its log."""
         return self.path / "packs"
+
+    @property
+    def ahead(self) -> Path:
+        """What the server tells workers of the runs that come next."""
+        return self.path / "ahead"
 
     @property
     def boards(self) -> Path:

@@ -11,6 +11,8 @@ import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,69 @@ if TYPE_CHECKING:
     from jupyter_client.manager import AsyncKernelManager
 
 _PR_SET_PDEATHSIG = 1
+_ANSWERS_WITHIN_S = 120.0
+
+
+class RunKernel:
+    """The kernel of one run, with the private folder of its sockets.
+
+    It is started by whoever executes its notebook, or ahead of that by `start`.
+    """
+
+    def __init__(self) -> None:
+        self.manager, self._place = make_kernel_manager()
+
+    def start(self, cwd: Path) -> None:
+        """Start it now, as nbclient would.
+
+        Raises
+        ------
+        RuntimeError, OSError
+            It cannot be started.
+        """
+        from jupyter_core.utils import run_sync
+
+        run_sync(self.manager.start_kernel)(
+            cwd=str(cwd), extra_arguments=["--HistoryManager.hist_file=:memory:"]
+        )
+
+    def ask(self, code: str) -> None:
+        """Have it run some code before its notebook, of which no cell will know.
+
+        Raises
+        ------
+        RuntimeError
+            It does not answer.
+        """
+        from jupyter_core.utils import run_sync
+
+        client = self.manager.client()
+        client.start_channels()
+        try:
+            run_sync(client.wait_for_ready)(timeout=_ANSWERS_WITHIN_S)
+            client.execute(code, silent=True, store_history=False)
+        finally:
+            client.stop_channels()
+
+    @property
+    def pid(self) -> int | None:
+        """Its process, once it is started."""
+        return getattr(self.manager.provisioner, "pid", None)
+
+    @property
+    def exit_code(self) -> int | None:
+        """How its process ended, if it has."""
+        process = getattr(self.manager.provisioner, "process", None)
+        return process.poll() if process is not None else None
+
+    def close(self) -> None:
+        """End it and remove its sockets."""
+        from jupyter_core.utils import run_sync
+
+        if self.manager.has_kernel:
+            with suppress(RuntimeError, OSError):
+                run_sync(self.manager.shutdown_kernel)(now=self.exit_code is not None)
+        self._place.close()
 
 
 def make_kernel_manager() -> tuple[AsyncKernelManager, PrivateFolder]:

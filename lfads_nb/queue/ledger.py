@@ -14,6 +14,7 @@ from pathlib import Path
 from lfads_nb.queue.batches import Batch, LaunchOptions
 from lfads_nb.queue.devices import Device
 from lfads_nb.queue.status import RunState
+from lfads_nb.queue.task import RunTask
 from lfads_nb.sweep.folders import RunFolder
 
 
@@ -26,7 +27,8 @@ class Entry:
     `not_before` (on the server's clock) delays another try. `relaunch` is a launch that came while
     it ran or was just ending. `taken` is whether another process worked on it when it was tried
     last, `alone` whether it shall not train in a pack any more. The rest says where it runs,
-    `attempt` what its processes are marked with.
+    `attempt` what its processes are marked with. `ahead` is how a worker was told to get it ready
+    before its turn, `next_run` for which run this was said to the worker of this one.
     """
 
     run: str
@@ -49,6 +51,8 @@ class Entry:
     memory_mb: float = 0.0
     started: float = 0.0
     alone: bool = False
+    ahead: RunTask | None = None
+    next_run: str = ""
 
     @property
     def folder(self) -> RunFolder:

@@ -117,18 +117,40 @@ class MemoryBook:
 
     def needed_mb(self, run_dir: str, kind: str) -> float:
         """Return what a run is expected to need, in MiB."""
-        if run_dir not in self._shapes:
-            self._shapes[run_dir] = read_shape(RunFolder(Path(run_dir)))
-        shape = self._shapes[run_dir]
+        shape = self._shape_of(run_dir)
         learned = self._learned.get(f"{kind}-{shape.key}") if shape else None
         return learned * _SAFETY if learned else estimate_mb(shape, kind)
+
+    def needed_in_pack_mb(self, run_dir: str, kind: str) -> float:
+        """Return what a program of several runs takes with one of them, in MiB.
+
+        Each further one takes as much again, but for the base.
+        """
+        alone = self.needed_mb(run_dir, kind)
+        shape = self._shape_of(run_dir)
+        learned = self._learned.get(f"pack-{kind}-{shape.key}") if shape else None
+        return learned * _SAFETY if learned else alone
+
+    def learn_pack(self, run_dir: str, kind: str, peak_mb: float, n_members: int) -> None:
+        """Remember what a program of several runs took; the latest of a shape counts."""
+        shape = self._shape_of(run_dir)
+        if shape is not None and peak_mb > 0 and n_members > 0:
+            base = min(BASE_MB[kind], peak_mb)
+            self._remember(f"pack-{kind}-{shape.key}", base + (peak_mb - base) / n_members)
 
     def learn(self, run_dir: str, kind: str, peak_mb: float | None) -> None:
         """Remember what a finished run took; the latest of a shape counts."""
         shape = self._shapes.pop(run_dir, None)
         if shape is None or not peak_mb:
             return
-        key = f"{kind}-{shape.key}"
+        self._remember(f"{kind}-{shape.key}", peak_mb)
+
+    def _shape_of(self, run_dir: str) -> RunShape | None:
+        if run_dir not in self._shapes:
+            self._shapes[run_dir] = read_shape(RunFolder(Path(run_dir)))
+        return self._shapes[run_dir]
+
+    def _remember(self, key: str, peak_mb: float) -> None:
         if abs(self._learned.get(key, 0.0) - peak_mb) > 0.02 * peak_mb:
             self._learned[key] = peak_mb
             put_json(self._path, self._learned)

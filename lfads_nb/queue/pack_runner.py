@@ -26,7 +26,7 @@ from typing import TextIO
 from lfads_nb.errors import LfadsError
 from lfads_nb.queue.ends import write_end
 from lfads_nb.queue.live import LiveDisplay
-from lfads_nb.queue.packing import RUNNER, read_pack_folder
+from lfads_nb.queue.packing import RUNNER, keep_pack_memory, read_pack_folder
 from lfads_nb.queue.processes import own_attempt
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
 from lfads_nb.queue.runner import (
@@ -47,6 +47,7 @@ from lfads_nb.queue.status import (
     reserve_path,
 )
 from lfads_nb.queue.stopping import asked_to_stop, forget_stop
+from lfads_nb.queue.watching import own_peak_memory_mb
 from lfads_nb.regular_files import open_regular
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.progress import TrainSummary
@@ -295,7 +296,10 @@ def main(
         # Others may use the card too; by default JAX takes three quarters of it at once.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-        return execute_pack(runs, options, train=train)
+        code = execute_pack(runs, options, train=train)
+        if code == 0:
+            keep_pack_memory(folder.path, own_peak_memory_mb(), len(runs))
+        return code
     except (LfadsError, OSError):
         with suppress(OSError):
             sys.stderr.write(traceback.format_exc())

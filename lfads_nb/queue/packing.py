@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from lfads_nb.errors import LfadsError, QueueError
-from lfads_nb.queue.home import put_json
+from lfads_nb.queue.home import put_json, read_json_file
 from lfads_nb.queue.memory import BASE_MB
 from lfads_nb.queue.retraining import is_due, read_retraining
 from lfads_nb.queue.status import RunState, read_status
@@ -31,6 +31,7 @@ MOST_IN_AUTO = 40
 
 RUNNER = "lfads_nb.queue.pack_runner"
 _RUNS = "pack.json"
+_MEMORY = "memory.json"
 _CUDA_PLUGINS = ("jax_cuda12_plugin", "jax_cuda13_plugin")
 
 
@@ -126,6 +127,20 @@ def make_pack_folder(path: Path, runs: Sequence[str]) -> None:
     """Make the folder from which a pack's process learns whose training it is to do."""
     path.mkdir(parents=True, mode=0o700)
     put_json(path / _RUNS, {"runs": list(runs)})
+
+
+def keep_pack_memory(path: Path, peak_mb: float, n_members: int) -> None:
+    """Write down in a pack's folder what its process took, in MiB, and with how many runs."""
+    put_json(path / _MEMORY, {"peak_mb": peak_mb, "members": n_members})
+
+
+def read_pack_memory(path: Path) -> tuple[float, int] | None:
+    """Return the memory of a pack's process and its members; None if it was not written."""
+    found = read_json_file(path / _MEMORY)
+    peak, members = found.get("peak_mb"), found.get("members")
+    if not isinstance(peak, int | float) or not isinstance(members, int):
+        return None
+    return float(peak), members
 
 
 def read_pack_folder(path: Path) -> list[RunFolder]:

@@ -18,21 +18,30 @@ from lfads_nb.version import __version__
 _PACKAGES = ("keras", "tensorflow", "jax", "numpy", "scipy", "h5py")
 
 
-def gather_provenance(folder: RunFolder, record: RunRecord, device: str) -> dict[str, Any]:
+_NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
+
+
+def gather_provenance(
+    folder: RunFolder, record: RunRecord, device: str, *, pack: int = 0
+) -> dict[str, Any]:
     """Return what is to be kept of a run's making.
 
     Parameters
     ----------
     folder, record : the run.
     device : what the status calls the place where it runs.
+    pack : how many runs train as one program with it.
     """
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    together = f", {pack} in one program" if pack > 1 else ""
     return {
         "began": local_now().isoformat(timespec="seconds"),
+        "by": f"{_NAMES.get(backend, backend)} on {device}{together}",
         "versions": {
             "lfads_nb": __version__,
             "Python": platform.python_version(),
             **{name: found for name in _PACKAGES if (found := _version(name))},
-            "Keras backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
+            "Keras backend": backend,
         },
         "machine": f"{platform.node()}, {platform.platform()}",
         "device": _device(device),

@@ -24,6 +24,7 @@ from lfads_nb.plain_text import plain_text
 from lfads_nb.python_commands import module_command
 from lfads_nb.queue.devices import find_device, run_environment
 from lfads_nb.queue.execution import Failure, NotebookExecution, skip_slow_imports
+from lfads_nb.queue.kernel import RunKernel
 from lfads_nb.queue.notebook import default_template, optional_parts, render, set_banner
 from lfads_nb.queue.outputs import finished_stages, is_trained, unusable_outputs
 from lfads_nb.queue.processes import (
@@ -35,6 +36,7 @@ from lfads_nb.queue.processes import (
     run_marks,
 )
 from lfads_nb.queue.provenance import gather_provenance
+from lfads_nb.queue.ready import wait_for_turn
 from lfads_nb.queue.retraining import (
     Kind,
     ask_to_retrain,
@@ -93,10 +95,18 @@ class RunnerOptions:
     more_epochs: int = 0
     template: Path | None = None
     parent: int | None = None
+    ahead: bool = False
 
 
-def execute_run(folder: RunFolder, options: RunnerOptions) -> RunState:
+def execute_run(
+    folder: RunFolder, options: RunnerOptions, kernel: RunKernel | None = None
+) -> RunState:
     """Execute a run from its first unfinished stage to its end.
+
+    Parameters
+    ----------
+    folder, options : the run, and how.
+    kernel : one that was started ahead.
 
     Raises
     ------
@@ -119,7 +129,7 @@ def execute_run(folder: RunFolder, options: RunnerOptions) -> RunState:
             parts=optional_parts(record),
         )
         execution = NotebookExecution(
-            notebook, folder.notebook, sys.stdout, may_write=lambda: not lock.lost()
+            notebook, folder.notebook, sys.stdout, may_write=lambda: not lock.lost(), kernel=kernel
         )
         watch.execution = execution
         try:
@@ -190,7 +200,7 @@ def begin_run(
     if first is RunState.TRAINING:
         # A disk that is full, or a driver that answers nothing, must not keep a run from training.
         with suppress(OSError):
-            write_provenance(folder, gather_provenance(folder, record, options.device))
+            write_provenance(folder, gather_provenance(folder, record, options.device, pack=pack))
 
 
 def print_header(record: RunRecord, status: RunStatus, options: RunnerOptions) -> None:
@@ -372,6 +382,9 @@ def parse_arguments(arguments: list[str]) -> tuple[RunFolder, RunnerOptions]:
         help="go on for so many epochs with a run that is done",
     )
     parser.add_argument("--template", type=Path, help="another notebook to render")
+    parser.add_argument(
+        "--ahead", action="store_true", help="get ready, and begin when standard input says so"
+    )
     parser.add_argument("--parent", type=int, help="stop when this process is no longer parent")
     known = vars(parser.parse_args(arguments))
     return RunFolder(known.pop("run_dir").resolve()), RunnerOptions(**known)
@@ -388,7 +401,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise RunFolderError(f"{folder.path} is no folder")
         options = replace(options, device=prepare_process(folder, options))
         skip_slow_imports()
-        return EXIT_CODES[execute_run(folder, options)]
+        return _execute_ahead(folder, options) if options.ahead else _execute(folder, options)
     except RunIsTakenError as error:
         return terminal.refuse(error)
     except (LfadsError, OSError) as error:
@@ -399,6 +412,22 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(traceback.format_exc())
         record_failure(folder, "an error inside lfads_nb; its traceback is in lfads.out")
         return EXIT_CODES[RunState.FAILED]
+
+
+def _execute(folder: RunFolder, options: RunnerOptions, kernel: RunKernel | None = None) -> int:
+    return EXIT_CODES[execute_run(folder, options, kernel)]
+
+
+def _execute_ahead(folder: RunFolder, options: RunnerOptions) -> int:
+    """Execute a run when its turn comes, in a kernel that is ready by then."""
+    turn = wait_for_turn(folder, builds=os.environ.get("CUDA_VISIBLE_DEVICES") == "-1")
+    if not turn.has_come:
+        return 0
+    try:
+        return _execute(folder, options, turn.kernel)
+    finally:
+        if turn.kernel is not None:
+            turn.kernel.close()
 
 
 def record_failure(folder: RunFolder, reason: str) -> None:

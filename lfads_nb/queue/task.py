@@ -9,12 +9,16 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lfads_nb.cores import usable_cores
 from lfads_nb.python_commands import module_command
+from lfads_nb.queue.ahead import ahead_processes
 from lfads_nb.queue.devices import find_device, list_gpus, run_environment
+from lfads_nb.queue.home import read_json_file
 from lfads_nb.queue.processes import end_processes_of, run_marks
 from lfads_nb.queue.status import RunState, read_status
 from lfads_nb.queue.stopping import asked_to_stop
@@ -46,6 +50,48 @@ class RunTask:
     environment: dict[str, str]
     memory_mb: float = 0.0
     attempt: str = ""
+    followed_by: str = ""
+    """Where the server says, if it does, which run comes next on this device."""
+
+    @classmethod
+    def from_json(cls, content: Any) -> RunTask | None:
+        """Make the task that a file of the server's holds; None if it holds none."""
+        try:
+            return cls(**content)
+        except TypeError:
+            return None
+
+
+class _NextRun:
+    """Starts the process of the run that comes next, as soon as the server names it."""
+
+    def __init__(self, task: RunTask) -> None:
+        self._path = Path(task.followed_by) if task.followed_by else None
+        self._attempt = ""
+
+    def look(self) -> None:
+        """See whether another run is named than before."""
+        if self._path is None or not self._path.exists():
+            return
+        following = RunTask.from_json(read_json_file(self._path))
+        self._path.unlink(missing_ok=True)
+        ahead_processes().end(self._attempt)
+        if following is None:
+            return
+        self._attempt = following.attempt
+        ahead_processes().start(
+            following.attempt,
+            [*runner_command(following), "--ahead"],
+            environment=_environment(following),
+            cwd=following.folder,
+        )
+
+    def end(self) -> None:
+        """Keep what was started for as long as its turn may come."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+        if self._attempt:
+            ahead_processes().end_soon(self._attempt)
 
 
 def execute_task(task: RunTask) -> int:
@@ -63,10 +109,11 @@ def execute_task(task: RunTask) -> int:
         return _STOPPED_BEFORE_START  # from another host, which knows no queue that holds it
     if not task.device:
         _wait_for_memory(task.memory_mb)
-    process = _start(task)
+    process, following = _start(task), _NextRun(task)
     try:
-        return _wait(process, task)
+        return _wait(process, task, following.look)
     finally:
+        following.end()
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
             _wait_at_most(process, _PATIENCE_S)
@@ -75,28 +122,34 @@ def execute_task(task: RunTask) -> int:
 
 
 def _start(task: RunTask) -> subprocess.Popen[bytes] | WarmRun:
-    marks, arguments = run_marks(Path(task.folder), task.attempt), _arguments(task)
     if task.runner in STAYS_WARM:
         device = find_device(task.device)
         return warm_processes().start(
             task.runner,
-            arguments,
+            _arguments(task),
             python=task.python,
             environment=task.environment,
             own=run_environment(device, threads=task.threads or _share_of_cores()),
-            marks=marks,
+            marks=run_marks(Path(task.folder), task.attempt),
             log=RunFolder(Path(task.folder)).log,
         )
     warm_processes().end_idle()
+    ready = ahead_processes().take(task.attempt)
+    if ready is not None:
+        return ready
     return subprocess.Popen(
         runner_command(task),
-        env={**os.environ, **task.environment, **marks},
+        env=_environment(task),
         cwd=task.folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def _environment(task: RunTask) -> dict[str, str]:
+    return {**os.environ, **task.environment, **run_marks(Path(task.folder), task.attempt)}
 
 
 def runner_command(task: RunTask) -> list[str]:
@@ -125,13 +178,16 @@ def _share_of_cores() -> int:
     return max(1, usable_cores() // runs)
 
 
-def _wait(process: subprocess.Popen[bytes] | WarmRun, task: RunTask) -> int:
+def _wait(
+    process: subprocess.Popen[bytes] | WarmRun, task: RunTask, look: Callable[[], None]
+) -> int:
     folder = RunFolder(Path(task.folder))
     asked_at: float | None = None
     while True:
         code = _wait_at_most(process, _POLL_S if asked_at is None else 0.02)
         if code is not None:
             return code
+        look()
         if asked_at is None and asked_to_stop(folder, attempt=task.attempt) is not None:
             asked_at = time.monotonic()
         elif asked_at is not None and time.monotonic() - asked_at > _PATIENCE_S:

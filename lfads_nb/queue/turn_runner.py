@@ -6,15 +6,12 @@ again. What is to be done stands in `turn.json`, what came of it in `turn_result
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
-
-import psutil
 
 from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.queue.processes import ProcessId, own_attempt
@@ -29,7 +26,7 @@ from lfads_nb.queue.runner import (
 )
 from lfads_nb.queue.status import RunState, local_now, move_status, read_status, write_status
 from lfads_nb.queue.stopping import forget_stop
-from lfads_nb.queue.watching import RunWatch, gpu_memory_mb
+from lfads_nb.queue.watching import RunWatch, own_peak_memory_mb
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.progress import TrainProgress
 from lfads_nb.sweep.turns import TurnRequest, TurnResult
@@ -96,7 +93,9 @@ def execute_turn(
             return RunState.INTERRUPTED
         sys.stdout.write(f"{state.value} {reason}\n{detail}")
         sys.stdout.flush()
-        move_status(folder, state, reason=reason, detail=detail, peak_memory_mb=_peak_memory_mb())
+        move_status(
+            folder, state, reason=reason, detail=detail, peak_memory_mb=own_peak_memory_mb()
+        )
         forget_stop(folder)
         return state
 
@@ -119,17 +118,6 @@ def _begin(folder: RunFolder, request: TurnRequest, device: str) -> None:
         f"{own.host}\n"
     )
     sys.stdout.flush()
-
-
-def _peak_memory_mb() -> float:
-    if sys.platform == "win32":
-        resident = psutil.Process().memory_info().peak_wset / 2**20
-    else:
-        import resource
-
-        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        resident = used / (1024 * 1024 if sys.platform == "darwin" else 1024)
-    return round(gpu_memory_mb({os.getpid()}) or resident, 1)
 
 
 def main(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -185,3 +186,15 @@ def gpu_memory_mb(pids: set[int]) -> float:
         return 0.0
     finally:
         pynvml.nvmlShutdown()
+
+
+def own_peak_memory_mb() -> float:
+    """Return what this process holds on GPUs, or else the most that it has taken, in MiB."""
+    if sys.platform == "win32":
+        resident = psutil.Process().memory_info().peak_wset / MIB
+    else:
+        import resource
+
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        resident = used / (1024 * 1024 if sys.platform == "darwin" else 1024)
+    return round(gpu_memory_mb({os.getpid()}) or resident, 1)

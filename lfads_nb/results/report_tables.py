@@ -22,6 +22,7 @@ from lfads_nb.results.run_view import RunView
 from lfads_nb.results.session_files import SPLITS, SessionFiles
 from lfads_nb.sweep.param_info import ParamInfo
 from lfads_nb.sweep.params import format_value
+from lfads_nb.sweep.provenance import TRAINED_BY, read_provenance
 from lfads_nb.vocabulary import FIGURES
 
 
@@ -131,6 +132,8 @@ def numbers_table(run: Any) -> Table:
     """
     numbers, sessions = run_numbers(run), tuple(numbers_of_sessions(run))
     rows = [(label, text) for label, say in _TRAINING if (text := say(numbers))]
+    if by := read_provenance(RunView.of(run).folder).get(TRAINED_BY):
+        rows.append((TRAINED_BY.lower(), by))
     return Table(
         "Training",
         ("", "value"),

@@ -19,6 +19,9 @@ from lfads_nb.regular_files import open_regular, read_json
 from lfads_nb.sweep.folders import RunFolder
 
 SCHEMA = 1
+TRAINED_BY = "Trained by"
+"""Name of what says which backend trained on which device, and with how many others."""
+
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _REF = re.compile(r"ref: (refs/[\w./-]+)")
 
@@ -44,6 +47,7 @@ def read_provenance(folder: RunFolder) -> dict[str, str]:
         return {}
     found = {
         "Trained": _words(content.get("began")),
+        TRAINED_BY: _words(content.get("by")),
         "Versions": _pairs(content.get("versions")),
         "Machine": _words(content.get("machine")),
         "Device": _words(content.get("device")),

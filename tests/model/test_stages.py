@@ -113,6 +113,25 @@ def test_resuming_gives_what_an_uninterrupted_training_gives(tmp_path):
     assert other.fit_log.read_text().splitlines()[0] != log.splitlines()[0]
 
 
+@pytest.mark.parametrize("co_dim", [0, 2])
+def test_a_training_that_was_made_ready_before_is_the_same(tmp_path, co_dim):
+    changes = {"co_dim": co_dim, "coordinated_dropout_rate": 0.3, "seed": 3}
+    plain, ready = write_inputs(tmp_path / "plain"), write_inputs(tmp_path / "ready")
+    train(plain, **changes)
+    before = sorted(ready.path.rglob("*"))
+    stages.get_ready(ready, small_params(**changes), ("one",))
+    assert sorted(ready.path.rglob("*")) == before
+    train(ready, **changes)
+    assert ready.fit_log.read_text() == plain.fit_log.read_text()
+    expected, found = weights_of(plain, **changes), weights_of(ready, **changes)
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+    # What was made ready is used once, and is not in the way of another setting.
+    other = write_inputs(tmp_path / "other")
+    stages.get_ready(other, small_params(**changes), ("one",))
+    train(other, **{**changes, "gen_dim": 6})
+    assert len(fit_log(other)) == 2
+
+
 def test_a_training_that_has_ended_does_not_start_again(tmp_path):
     run = write_inputs(tmp_path)
     train(run)

@@ -53,3 +53,16 @@ def test_what_a_run_took_is_remembered_for_its_shape_and_kind_of_device(folder, 
     again = MemoryBook(home_in(tmp_path))
     assert 4000.0 < again.needed_mb(run, "gpu") < 5000.0
     assert again.needed_mb(run, "cpu") < before
+
+
+def test_what_a_program_of_several_runs_took_tells_what_the_next_takes(folder, tmp_path):
+    write_input(folder)
+    home, run = home_in(tmp_path), str(folder.path)
+    book = MemoryBook(home)
+    assert book.needed_in_pack_mb(run, "gpu") == book.needed_mb(run, "gpu")
+    book.learn_pack(run, "gpu", BASE_MB["gpu"] + 4 * 100.0, 4)
+    again = MemoryBook(home)
+    assert (
+        BASE_MB["gpu"] + 100.0 < again.needed_in_pack_mb(run, "gpu") < BASE_MB["gpu"] * 1.15 + 120
+    )
+    assert again.needed_mb(run, "gpu") == estimate_mb(read_shape(folder), "gpu")

@@ -14,16 +14,26 @@ from lfads_nb.version import __version__
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-def test_a_run_says_a_year_later_what_it_was_trained_with(tmp_path):
+def test_a_run_says_which_backend_trained_it_and_with_how_many_others(tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path)
+    record = RunRecord("c", "all", RunParams(), ())
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    write_provenance(folder, gather_provenance(folder, record, "GPU 0", pack=12))
+    assert read_provenance(folder)["Trained by"] == "JAX on GPU 0, 12 in one program"
+
+
+def test_a_run_says_a_year_later_what_it_was_trained_with(tmp_path, monkeypatch):
     folder = RunFolder(tmp_path)
     folder.input.mkdir()
     folder.input_file("one").write_bytes(b"spikes")
     record = RunRecord("c", "all", RunParams(), ("one", "lost"))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
     write_provenance(folder, gather_provenance(folder, record, "cpu0"))
     said = read_provenance(folder)
     assert f"lfads_nb {__version__}" in said["Versions"]
     assert "numpy" in said["Versions"]
     assert said["Device"] == "cpu0"
+    assert said["Trained by"] == "TensorFlow on cpu0"
     digest = hashlib.sha256(b"spikes").hexdigest()
     assert said["SHA-256 of the inputs"] == f"lfads_one.h5 {digest}"
 

@@ -74,7 +74,10 @@ class QueuePanel(Panel):
         )  # fmt: skip
         self.pause = button("Pause", tip="Hold them back; running ones stop and go on later")
         self.resume = button("Resume", tip="Let held runs start again")
-        self.cancel = button("Cancel", tip="Stop running ones, take waiting ones out")
+        self.cancel = button(
+            "Cancel",
+            tip="Stop running ones (in one program: after the epoch), take waiting ones out",
+        )
         self.retry = button("Retry", tip="Go on from the last checkpoint")
         self.go_on = button("Go on", tip="Train what was stopped early to its own end")
         self.sample = button(

@@ -14,7 +14,7 @@ from lfads_nb.queue.retraining import has_earlier_output
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.regular_files import read_tail
 from lfads_nb.sweep import Run
-from lfads_nb.sweep.provenance import read_provenance
+from lfads_nb.sweep.provenance import TRAINED_BY, read_provenance
 from lfads_nb.sweep.verdict import Verdict, read_verdict
 from lfads_nb.vocabulary import CURVES, FIGURES
 from lfads_nb.widgets.background import Progress, TaskBar
@@ -231,6 +231,10 @@ def _making_html(run: Run) -> str:
 
 def _facts_html(run: Run, status: RunStatus) -> str:
     facts = [("Folder", str(run.folder.path)), ("Setting", run.params.differences_text())]
+    if by := read_provenance(run.folder).get(TRAINED_BY):
+        facts.append((TRAINED_BY, by))
+    if status.pack > 1 and status.state.is_running:
+        facts.append(("Cancel", "acts at the end of an epoch: it trains with others"))
     if status.training_end:
         facts.append(("Training ended", status.training_end))
     if status.state is RunState.DONE and status.reason:
