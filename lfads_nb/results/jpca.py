@@ -2,7 +2,7 @@
 
 Churchland et al. (2012), "Neural population dynamics during reaching", Nature 487, in the closed
 form of its least squares. Rotations turn up in data without any dynamics too (Elsayed and
-Cunningham, 2017, Nature Neuroscience 20): compare with shuffled conditions before believing them.
+Cunningham, 2017, Nature Neuroscience 20): compare with `shuffled_r2` before believing them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import numpy as np
 from scipy.linalg import solve_sylvester
 
 from lfads_nb.errors import DataError
+
+_FEWEST_SHUFFLED = 4
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,44 @@ def jpca(averages: np.ndarray, *, n_components: int = 6, bin_ms: float = np.nan)
         mean, centre, axes, speeds / (2 * np.pi) * 1000 / bin_ms,
         _r2(change, before @ rotation), _r2(change, before @ free), of_axes.reshape(-1, 2).sum(1),
     )  # fmt: skip
+
+
+def shuffled_r2(
+    averages: np.ndarray, *, n_components: int = 6, n_shuffles: int = 50, seed: int = 0
+) -> np.ndarray:
+    """Return what rotations explain where no rotation is shared: `r2_skew` of shuffled averages.
+
+    In each shuffle every dimension has its conditions in an order of its own. Each keeps its time
+    courses and their smoothness; how the dimensions go together is lost.
+
+    Parameters
+    ----------
+    averages, n_components : as for `jpca`.
+    n_shuffles : how often.
+    seed : of the shuffles.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_shuffles,)
+
+    Raises
+    ------
+    DataError
+        As `jpca`, or there are fewer than four conditions, which have too few orders.
+    """
+    known = averages[np.isfinite(averages).any(axis=(1, 2))]
+    if len(known) < _FEWEST_SHUFFLED:
+        raise DataError(
+            f"a shuffled control needs {_FEWEST_SHUFFLED} conditions or more: these are "
+            f"{len(known)}"
+        )
+    rng = np.random.default_rng(seed)
+    found = np.empty(n_shuffles)
+    for i in range(n_shuffles):
+        orders = [known[rng.permutation(len(known)), :, dim] for dim in range(known.shape[-1])]
+        found[i] = jpca(np.stack(orders, axis=-1), n_components=n_components).r2_skew
+    return found
 
 
 def _mean_of_known(values: np.ndarray) -> np.ndarray:

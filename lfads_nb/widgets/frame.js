@@ -82,24 +82,9 @@ function onKey(event, root) {
   return true;
 }
 
-// Sliders' handles have no name of their own, which a screen reader would read out.
-let naming = 0;
-function nameSliders() {
-  naming = 0;
-  for (const handle of document.querySelectorAll(".lfads .noUi-handle:not([aria-label])")) {
-    const widget = handle.closest(".jupyter-widgets");
-    const name = widget?.querySelector(".widget-label")?.textContent || "slider";
-    const end = handle.classList.contains("noUi-handle-upper") ? "to" : "from";
-    const isRange = handle.closest(".noUi-base").querySelectorAll(".noUi-handle").length > 1;
-    handle.setAttribute("aria-label", isRange ? `${name}, ${end}` : name);
-  }
-}
-
 function render({ model, el }) {
   el.style.display = "none";
-  // viewers are made long after the frame: whatever is added to the page is looked at, at leisure
-  const added = new MutationObserver(() => { naming ||= setTimeout(nameSliders, 300); });
-  added.observe(document.body, { childList: true, subtree: true });
+  const stopNaming = keepNaming(); // viewers are made long after the frame
   // JupyterLab looks at the attribute while it handles the same event, after this.
   const guard = (event) => {
     const root = el.closest(ROOTS);
@@ -139,7 +124,7 @@ function render({ model, el }) {
     window.removeEventListener("keydown", submit);
     model.off("comm_live_update", look);
     watch.disconnect();
-    added.disconnect();
+    stopNaming();
   };
 }
 export default { render };

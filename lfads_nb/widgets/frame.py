@@ -21,5 +21,9 @@ from lfads_nb.widgets.theme import CSS
 class Frame(anywidget.AnyWidget):
     """Invisible; put it first into a panel."""
 
-    _esm = Path(__file__).with_name("frame.js")
+    # anywidget takes one module, so what it is made of is joined.
+    _esm = "\n".join(
+        Path(__file__).with_name(name).read_text(encoding="utf-8")
+        for name in ("control_names.js", "frame.js")
+    )
     _css = CSS

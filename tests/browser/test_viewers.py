@@ -327,3 +327,29 @@ def test_events_are_marked_on_screen(lab, make_run):  # noqa: F811
         "document.querySelector('.lfads-raster canvas').dataset.dots === '84'"
     )
     assert "reaction_ms" in lab.page.locator(".lfads-key").all_inner_texts()
+
+
+AXE = """async () => {
+  const found = await axe.run(".lfads-viewer", { resultTypes: ["violations"] });
+  return found.violations.filter((each) => ["serious", "critical"].includes(each.impact))
+    .map((each) => `${each.help}: ${each.nodes.map((node) => node.html.slice(0, 200)).join(", ")}`);
+}"""
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_axe_finds_no_serious_fault_in_the_viewers(lab, make_run, theme):  # noqa: F811
+    axe = pytest.importorskip("axe_playwright_python")
+    columns = {"reaction_ms": np.linspace(-50.0, 50.0, 80)}
+    made = make_run(PARAMS, posterior_sd=True, n_trials=80, behavior=True, columns=columns)
+    write_weights(made)
+    change = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
+    lab.page.evaluate(change, theme)
+    try:
+        show(lab, made, "v = Viewers(RunView.of(pm.run_folder)); v")
+        lab.page.evaluate((Path(axe.__file__).parent / "axe.min.js").read_text())
+        for name in lab.kernel_answers("list(v.tabs.titles)"):
+            lab.kernel_answers(f"v.show({name!r}) is None")
+            lab.page.wait_for_timeout(700)  # names of sliders come at leisure
+            assert lab.page.evaluate(AXE) == [], name
+    finally:
+        lab.page.evaluate(change, "JupyterLab Light")

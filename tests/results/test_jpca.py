@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lfads_nb.errors import DataError
-from lfads_nb.results.jpca import jpca
+from lfads_nb.results.jpca import jpca, shuffled_r2
 
 OMEGA = 0.1  # radians a bin
 
@@ -65,3 +65,23 @@ def test_missing_bins_are_left_out():
 def test_what_cannot_rotate_is_said(states):
     with pytest.raises(DataError, match="jPCA needs"):
         jpca(states)
+
+
+def test_rotations_that_are_shared_explain_more_than_shuffled_ones():
+    states = rotations(n_conditions=12)
+    control = shuffled_r2(states, n_components=2, n_shuffles=30)
+    assert control.shape == (30,)
+    assert jpca(states, n_components=2).r2_skew > control.max()
+    np.testing.assert_array_equal(control, shuffled_r2(states, n_components=2, n_shuffles=30))
+
+
+def test_smooth_noise_is_no_better_than_its_shuffles():
+    rng = np.random.default_rng(4)
+    noise = np.cumsum(rng.normal(size=(10, 60, 4)), axis=1)
+    control = shuffled_r2(noise, n_components=4, n_shuffles=40)
+    assert np.percentile(control, 1) < jpca(noise, n_components=4).r2_skew < control.max() + 0.1
+
+
+def test_few_conditions_have_no_control():
+    with pytest.raises(DataError, match="needs 4 conditions"):
+        shuffled_r2(rotations(n_conditions=3))

@@ -72,7 +72,10 @@ class FactorsViewer(Viewer):
             description="lay over", options=[_NO_REFERENCE, *self._runs],
             style={"description_width": "initial"}, layout={"width": "auto", "max_width": "330px"},
         )  # fmt: skip
-        self.plane = w.Dropdown(options=_PLANES, layout={"width": "auto"})
+        self.plane = w.Dropdown(
+            description="plane", options=_PLANES, layout={"width": "auto"},
+            style={"description_width": "initial"},
+        )  # fmt: skip
         self.all_sessions = toggle("all sessions", value=True)
         for control in (self.reference, self.plane, self.all_sessions):
             control.observe(self.redraw, "value")

@@ -44,8 +44,9 @@ class FitViewer(LinkedView):
         self.start()
 
     def build(self) -> Sequence[w.Widget]:
-        self.figure = w.Dropdown(options=list(COSTS), layout={"width": "auto"})
-        self.by_step = w.Dropdown(options=["epochs", "steps"], layout={"width": "auto"})
+        narrow = {"layout": {"width": "auto"}, "style": {"description_width": "initial"}}
+        self.figure = w.Dropdown(description="show", options=list(COSTS), **narrow)
+        self.by_step = w.Dropdown(description="over", options=["epochs", "steps"], **narrow)
         self.show_train = toggle("training trials", value=True)
         self.show_valid = toggle("validation trials", value=True)
         self.log_scale = toggle("logarithmic", value=False)

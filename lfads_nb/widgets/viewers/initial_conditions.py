@@ -38,7 +38,10 @@ class InitialConditionsViewer(Viewer):
     )  # fmt: skip
 
     def build(self) -> Sequence[w.Widget]:
-        self.plane = w.Dropdown(options=_PLANES, layout={"width": "auto"})
+        self.plane = w.Dropdown(
+            description="plane", options=_PLANES, layout={"width": "auto"},
+            style={"description_width": "initial"},
+        )  # fmt: skip
         self.plane.observe(self.redraw, "value")
         self.select = w.ToggleButton(
             description="select", tooltip="drag a rectangle to pick trials",

@@ -62,6 +62,7 @@ function render({ model, el }) {
   model.on("change:labels change:colours change:sizes change:title", build);
   model.on("change:shown", update);
   build();
+  return keepNaming(); // viewers are shown without the bench too
 }
 
 export default { render };

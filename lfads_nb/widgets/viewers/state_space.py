@@ -10,8 +10,9 @@ import ipywidgets as w
 import numpy as np
 
 from lfads_nb.datasets.behavior import Signal
+from lfads_nb.errors import DataError
 from lfads_nb.results import PosteriorMeans
-from lfads_nb.results.jpca import jpca
+from lfads_nb.results.jpca import jpca, shuffled_r2
 from lfads_nb.widgets.viewers.event_dots import median_times
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.projections import principal_axes, readout_axes
@@ -67,12 +68,14 @@ class StateSpaceViewer(Viewer):
     def build(self) -> Sequence[w.Widget]:
         pm = self.viewed.source.pm
         fields = {label: key for label, key in FIELDS.items() if pm.has(key)}
-        self.field = w.Dropdown(options=fields, layout={"width": "auto"})
+        self.field = w.Dropdown(description="show", options=fields, **_NARROW)
         self.basis = w.Dropdown(
+            description="in", style=_NARROW["style"],
             options=[_COMPONENTS, _ROTATIONS, *(_READOUT + name for name in pm.behavior), _SINGLE],
             layout={"width": "auto", "max_width": "220px"},
         )  # fmt: skip
         self.dims = [w.Dropdown(description=name, **_NARROW) for name in ("x", "y", "z")]
+        self._shuffled: tuple[Any, np.ndarray] | None = None
         self.references = References(self.viewed, self._runs)
         sessions = [_SESSIONS] if len(self.viewed.sources) > 1 else []
         self.over = w.Dropdown(
@@ -258,9 +261,25 @@ class StateSpaceViewer(Viewer):
             f"The mean over conditions is taken off. Rotations explain {100 * found.r2_skew:.0f}% "
             f"of the changes, any linear dynamics {100 * found.r2_best:.0f}%; the planes turn at "
             f"{speeds} Hz, the first holds {100 * found.captured[0]:.0f}% of the variance. "
-            "Shuffled data rotate too: compare before you believe it."
         )
-        return found.project, words
+        return found.project, words + self._control(averages, found.r2_skew)
+
+    def _control(self, averages: np.ndarray, r2: float) -> str:
+        """Say what rotations explain of shuffled data; kept until the averages change."""
+        key = (averages.shape, averages.tobytes())
+        if self._shuffled is None or self._shuffled[0] != key:
+            try:
+                control = shuffled_r2(averages, n_components=_MOST_COMPONENTS)
+            except DataError as error:
+                return f"Shuffled data rotate too; {html.escape(str(error))}."
+            self._shuffled = (key, control)
+        control = self._shuffled[1]
+        low, high = (100 * edge for edge in np.percentile(control, [5, 95]))
+        as_high = int((control >= r2).sum())
+        return (
+            f"With each dimension's conditions shuffled they explain {low:.0f}% to {high:.0f}%; "
+            f"{as_high} of {len(control)} shuffles are as high as the data."
+        )
 
 
 _NARROW: Mapping[str, Any] = {

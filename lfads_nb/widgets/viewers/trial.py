@@ -54,7 +54,7 @@ class TrialViewer(Viewer):
     def build(self) -> Sequence[w.Widget]:
         self.trial = Stepper(label="trial")
         self.trial.observe(self._step, "index")
-        self.slider = w.IntSlider(readout=False, layout={"width": "260px"})
+        self.slider = w.IntSlider(readout=False, tooltip="trial", layout={"width": "260px"})
         self.slider.observe(self._step_by_slider, "value")
         self.play = w.Play(interval=_MS_A_TRIAL, show_repeat=False, tooltip="go through the trials")
         self.play.observe(self._step_by_slider, "value")

@@ -130,7 +130,8 @@ def test_planes_of_rotation_are_shown_with_what_they_explain(open_run):
     view.basis.value = "jPCA planes"
     assert view.space.axes == ["jPC 1", "jPC 2", "jPC 3"]
     assert "Rotations explain" in view.note.value
-    assert "Shuffled data rotate too" in view.note.value
+    assert "With each dimension's conditions shuffled they explain" in view.note.value
+    assert "of 50 shuffles are as high as the data" in view.note.value
     plane = view.space.drawn("averages")[..., :2].astype(float)
     plane -= plane.mean(axis=(0, 1))
     cross = plane[:, :-1, 0] * np.diff(plane[..., 1]) - plane[:, :-1, 1] * np.diff(plane[..., 0])
