@@ -18,6 +18,7 @@ from lfads_nb.errors import CollectionError, DataError, LfadsError
 from lfads_nb.hdf5_files import writing_hdf5
 from lfads_nb.results.output_fields import FIELDS
 from lfads_nb.results.posterior_means import PosteriorMeans
+from lfads_nb.sweep.provenance import read_provenance
 
 if TYPE_CHECKING:
     from pynwb import NWBFile
@@ -75,6 +76,7 @@ def write_nwb(
         source_script="lfads_nb",
         source_script_file_name="lfads_nb.results.nwb_export",
         keywords=["LFADS", pm.params.param_name, pm.kind],
+        notes=_making(pm),
     )
     _add_trials(file, pm, events, trials)
     _add_series(file, pm, events, trials, fields)
@@ -82,6 +84,12 @@ def write_nwb(
     with writing_hdf5(path) as hdf5, NWBHDF5IO(file=hdf5, mode="w") as io:
         io.write(file)
     return path
+
+
+def _making(pm: PosteriorMeans) -> str | None:
+    """Return with what the run was trained, a line for each fact; None where it is not known."""
+    facts = read_provenance(pm.run_folder)
+    return "\n".join(f"{name}: {text}" for name, text in facts.items()) or None
 
 
 def _event_times(pm: PosteriorMeans, given: Any) -> np.ndarray:

@@ -49,8 +49,14 @@ def settings_table(run: Any) -> Table:
         [_setting(info[name], values[name]) for name in changed],
         strong=frozenset(range(len(changed))),
         notes=() if changed else ("Every parameter has its default value.",),
-        folded=(usual,),
+        folded=(usual, *_making(view)),
     )
+
+
+def _making(view: RunView) -> tuple[Table, ...]:
+    """Return with what the run was trained, if that was written down."""
+    facts = read_provenance(view.folder)
+    return (Table("With what it was trained", ("", "what"), list(facts.items())),) if facts else ()
 
 
 def _setting(info: ParamInfo, value: Any, *, with_default: bool = True) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import pytest
 from lfads_nb.errors import CollectionError, DataError
 from lfads_nb.results.nwb_export import write_nwb
 from lfads_nb.results.posterior_means import PosteriorMeans
+from lfads_nb.sweep.provenance import write_provenance
 
 pynwb = pytest.importorskip("pynwb")
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
@@ -39,6 +40,19 @@ def test_rates_are_on_the_session_s_clock(make_run, tmp_path):
         np.testing.assert_array_equal(rates.data[:][within], pm.rates[row["lfads_trial"]])
         assert row["condition"] == pm.condition_ids[row["lfads_trial"]]
         assert row["split"] == pm.splits[row["lfads_trial"]]
+
+
+def test_it_says_with_what_the_run_was_trained(make_run, tmp_path):
+    run = make_run()
+    made = {"versions": {"lfads_nb": "0.1.0"}, "device": "GPU 0", "inputs": {"a.h5": "12ab"}}
+    write_provenance(run.folder, made)
+    times = np.arange(60.0)
+    path = write_nwb(_open(run), tmp_path / "out.nwb", session_start=START, event_times=times)
+    with pynwb.NWBHDF5IO(str(path), "r") as io:
+        notes = io.read().notes
+    assert notes.splitlines() == [
+        "Versions: lfads_nb 0.1.0", "Device: GPU 0", "SHA-256 of the inputs: a.h5 12ab",
+    ]  # fmt: skip
 
 
 def test_trials_without_outputs_are_left_out(make_run, tmp_path):

@@ -14,6 +14,7 @@ from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.results.report_tables import settings_table
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
+from lfads_nb.sweep.provenance import write_provenance
 
 
 def _all_axes(figure):
@@ -268,3 +269,13 @@ def test_a_run_that_was_only_prepared_has_numbers_to_show(make_run):
 def test_a_folder_that_is_no_run_is_refused_in_words(tmp_path):
     with pytest.raises(RunFolderError, match=r"run.json is missing"):
         settings_table(RunFolder(tmp_path))
+
+
+def test_the_report_says_with_what_the_run_was_trained(make_run):
+    run = make_run()
+    assert "With what it was trained" not in report.settings_table(run.folder)._repr_html_()
+    write_provenance(run.folder, {"device": "GPU <0>", "commit": {"/home/me": "abc"}})
+    shown = report.settings_table(run.folder)._repr_html_()
+    assert "With what it was trained" in shown
+    assert "GPU &lt;0&gt;" in shown
+    assert "/home/me abc" in shown

@@ -27,6 +27,6 @@ from lfads_nb.widgets.viewers.weights import WeightsViewer
 __all__ = [
     "AlignmentViewer", "FactorsViewer", "FitViewer", "InitialConditionsViewer", "InputsViewer",
     "NeuronsViewer", "PeristimulusViewer", "PopulationViewer", "PriorViewer", "RatesViewer",
-    "Selection", "StateSpaceViewer", "SweepViewer", "TrialViewer", "TrialsTable", "Viewers",
-    "WeightsViewer",
+    "Selection",
+    "StateSpaceViewer", "SweepViewer", "TrialViewer", "TrialsTable", "Viewers", "WeightsViewer",
 ]  # fmt: skip
