@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lfads_nb.errors import LfadsError
+from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.queue.population_driver import PopulationDriver
 from lfads_nb.queue.retraining import read_retraining
 from lfads_nb.queue.status import RunState, RunStatus, read_status, write_status
 from lfads_nb.results import population_report
 from lfads_nb.results.population import PopulationResults
+from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.more_epochs import MoreEpochs
 from lfads_nb.sweep.population_history import read_history
 from lfads_nb.sweep.population_record import PopulationRecord
@@ -89,3 +90,18 @@ def test_what_else_lies_in_a_run_may_be_anything(population, data):
     path, (content, read) = data.draw(st.sampled_from(sorted(files.items())))
     with written(path, data.draw(changes(content))), contextlib.suppress(LfadsError):
         read()
+
+
+@pytest.mark.parametrize("where", ["../../elsewhere", "/etc", "..", "../link", "../../pbt_x/../.."])
+def test_a_turn_copies_from_nowhere_outside_of_its_population(tmp_path, where):
+    member = RunFolder(tmp_path / "pbt_x" / "000")
+    member.path.mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "pbt_x" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "pbt_x" / "001").mkdir()
+    TurnRequest(member.path, 1, {}, 2, 2, tmp_path / "pbt_x" / "001", 1).save()
+    assert TurnRequest.load(member.path).copy_from == tmp_path / "pbt_x" / "001"
+    content = json.loads(member.turn_json.read_text())
+    member.turn_json.write_text(json.dumps({**content, "copy_from": where}))
+    with pytest.raises(RunFolderError, match="outside of its population's folder"):
+        TurnRequest.load(member.path)

@@ -27,6 +27,7 @@ from lfads_nb.queue.dispatch import Dispatcher
 from lfads_nb.queue.folder_hold import FolderHold
 from lfads_nb.queue.home import QueueHome, put_json, read_json_file
 from lfads_nb.queue.ledger import Entry, Ledger
+from lfads_nb.queue.output_limits import shorten_log
 from lfads_nb.queue.processes import ProcessId
 from lfads_nb.queue.requests import VERBS
 from lfads_nb.queue.status import RunState, local_now, read_status
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 TICK_S = 0.25
 IDLE_S = 300.0
 NEWS_EVERY_S = 1.0
+LOG_EVERY_S = 10.0
+MAX_LOG = 4 * 10**6
+"""Bytes that the server's own log may have, trouble that repeats for weeks included."""
 TROUBLE_S = 5.0
 TAKES_OVER_WITHIN_S = 40.0
 
@@ -73,7 +77,7 @@ class QueueServer:
         self._wake = asyncio.Event()
         self._stopping = False
         self._busy_at = self._clock()
-        self._news_at = float("-inf")
+        self._news_at = self._log_at = float("-inf")
         self._news: dict[str, Any] = {}
         self._problem = ""
 
@@ -93,6 +97,7 @@ class QueueServer:
                 await asyncio.sleep(TROUBLE_S)
             with suppress(LfadsError):
                 self._tell_news()
+            self._keep_log_short()
             if self._has_been_idle() and self._close_for_good():
                 break
             with suppress(asyncio.TimeoutError):
@@ -207,6 +212,11 @@ class QueueServer:
         """Write down what is paused, for the next server."""
         self._held = {entry.run for entry in self.ledger.chosen(None) if entry.held}
         put_json(self.home.held_json, {"paused": self.paused, "runs": sorted(self._held)})
+
+    def _keep_log_short(self) -> None:
+        if self._clock() - self._log_at >= LOG_EVERY_S:
+            self._log_at = self._clock()
+            shorten_log(self.home.log, most=MAX_LOG)
 
     def _tell_news(self) -> None:
         """Write down what no run folder tells, when it has changed."""

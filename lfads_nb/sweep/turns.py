@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from lfads_nb.atomic_files import write_json
 from lfads_nb.desks import stored_path
 from lfads_nb.errors import ParamsError, RunFolderError
+from lfads_nb.plain_text import plain_text
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
 from lfads_nb.sweep.run_record import read_json
@@ -130,7 +131,8 @@ class TurnRequest:
         Raises
         ------
         RunFolderError
-            It is missing, unreadable, or of an unknown schema.
+            It is missing, unreadable, of an unknown schema, or copies from outside of the
+            population's folder.
         """
         path = RunFolder(folder).turn_json
         content = _read(path, "it is no member of a population whose turn it is")
@@ -138,6 +140,12 @@ class TurnRequest:
         if source is not None and (not isinstance(source, str) or "\0" in source):
             raise RunFolderError(f"{path} cannot be used: it copies from no folder")
         copy_from = None if source is None else Path(os.path.normpath(folder / source))
+        if copy_from is not None and not _is_below(copy_from, folder.parent):
+            raise RunFolderError(
+                f"{path} cannot be used: it copies from {plain_text(source)[:200]}, which is "
+                "outside of its population's folder; launch the population again, which asks for "
+                "the turn anew"
+            )
         return _made(cls, {**content, "folder": folder, "copy_from": copy_from}, path)
 
 
@@ -202,6 +210,13 @@ class TurnResult:
 def smoothed_score(past: float | None, new: float) -> float:
     """Smooth a validation cost as AutoLFADS does: 0.3 of the past, 0.7 of the new epoch."""
     return new if past is None else 0.3 * past + 0.7 * new
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    """Whether a path leads into a folder, by its name and past all links."""
+    there = Path(os.path.normpath(folder))
+    is_named = path.is_relative_to(there) and path != there
+    return is_named and path.resolve().is_relative_to(there.resolve())
 
 
 def _made(cls: type[_Made], content: dict[str, Any], path: Path) -> _Made:
