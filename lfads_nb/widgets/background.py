@@ -15,6 +15,7 @@ import ipywidgets as w
 
 from lfads_nb.widgets.guard import Notice
 from lfads_nb.widgets.theme import button, html, row, stack
+from lfads_nb.widgets.threads import start_thread
 
 Result = TypeVar("Result")
 
@@ -117,7 +118,7 @@ class TaskBar(w.VBox):
                     if not self._busy:  # on_end may have started the next work
                         self._idle.set()
 
-        threading.Thread(target=run, name=f"lfads_nb: {what}", daemon=True).start()
+        start_thread(run, name=f"lfads_nb: {what}", stop=progress.cancel)
         return True
 
     def join(self, timeout: float | None = None) -> None:

@@ -13,6 +13,7 @@ from lfads_nb.sweep import Run
 from lfads_nb.sweep.verdict import Verdict, read_verdict
 from lfads_nb.vocabulary import Figure
 from lfads_nb.widgets.live_table import Cell, Tone, cell
+from lfads_nb.widgets.threads import start_thread
 
 _SIGNS: dict[str, tuple[str, Tone]] = {
     "good": ("✓", "good"), "warning": ("!", "warn"), "bad": ("✗", "bad"),
@@ -44,7 +45,7 @@ class RunVerdicts:
     def __init__(self) -> None:
         self._known: dict[Path, tuple[Any, Verdict | None]] = {}
         self._tried: set[tuple[Path, Any]] = set()
-        self._thread: threading.Thread | None = None
+        self._busy, self._stopped = threading.Event(), threading.Event()
 
     def read(self, runs: Sequence[Run], statuses: Mapping[str, RunStatus]) -> dict[str, Verdict]:
         """Return the verdict on each run that has one, by the run's name."""
@@ -71,26 +72,32 @@ class RunVerdicts:
         return verdict
 
     def _make(self, runs: Sequence[Run]) -> None:
-        if self._thread is not None and self._thread.is_alive():
+        if self._busy.is_set():
             return
         wanted = [run for run in runs if self._key(run) not in self._tried]
         if not wanted:
             return
         self._tried |= {self._key(run) for run in wanted}
-        self._thread = threading.Thread(target=_judge_all, args=(wanted,), daemon=True)
-        self._thread.start()
+        self._busy.set()
+        start_thread(
+            lambda: self._judge_all(wanted), name="lfads_nb verdicts", stop=self._stopped.set
+        )
+
+    def _judge_all(self, runs: Sequence[Run]) -> None:
+        # It takes a while to load, and most collections need it not at all.
+        from lfads_nb.results.verdict_report import run_verdict
+
+        try:
+            for run in runs:
+                if self._stopped.is_set():
+                    return
+                run_verdict(run)
+        finally:
+            self._busy.clear()
 
     @staticmethod
     def _key(run: Run) -> tuple[Path, Any]:
         return run.folder.path, _mark(run.folder.fit_log)
-
-
-def _judge_all(runs: Sequence[Run]) -> None:
-    # It takes a while to load, and most collections need it not at all.
-    from lfads_nb.results.verdict_report import run_verdict
-
-    for run in runs:
-        run_verdict(run)
 
 
 def _mark(path: Path) -> tuple[int, int] | None:

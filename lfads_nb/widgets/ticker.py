@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from lfads_nb.widgets.threads import start_thread
+
 log = logging.getLogger(__name__)
 
 
@@ -20,13 +22,13 @@ class Ticker:
     def __init__(self, tick: Callable[[], float]) -> None:
         self._tick = tick
         self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._has_begun = False
 
     def start(self) -> None:
         """Begin, unless it has begun."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="lfads_nb ticker", daemon=True)
-            self._thread.start()
+        if not self._has_begun:
+            self._has_begun = True
+            start_thread(self._run, name="lfads_nb ticker", stop=self.stop)
 
     def stop(self) -> None:
         """End after the call that is going on."""
