@@ -149,7 +149,7 @@ def test_a_turn_that_was_killed_gives_the_same_when_it_is_taken_again(
     assert outcome(again) == outcome(expected)
     assert same(newest(killed), newest(through))
     assert killed.fit_log.read_text() == through.fit_log.read_text()
-    assert len(list(killed.output.glob("*.h5"))) == 2
+    assert len(list(killed.output.glob("*.weights.h5"))) == 2
 
 
 def _save_then_die_at(step, die):
