@@ -4,8 +4,8 @@ import pytest
 from lfads_nb.queue.status import RunState, RunStatus, write_status
 from lfads_nb.sweep.live_preview import write_preview
 from lfads_nb.widgets.panels.run_details import RunDetails
-from tests.widgets.panels.test_live_preview import preview
 from tests.widgets.panels.test_queue import write_log
+from tests.widgets.test_live_preview import preview
 
 
 @pytest.fixture
