@@ -23,7 +23,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,13 +85,26 @@ class Rows:
             self.path.write_text(json.dumps(self.found, indent=1))
 
 
-def search(population: PopulationRun) -> tuple[RunFolder, Run, list[float]]:
-    """Train a population to its end; return its winner and the best score of each generation."""
+def searched(
+    population: PopulationRun, epochs: int, measure: Callable[[Run, RunFolder], Row]
+) -> Row:
+    """Train a population to its end; return its winner's figures and what it took.
+
+    Parameters
+    ----------
+    epochs : of each member at most.
+    measure : gets the winner and its folder.
+    """
+    began = time.process_time()
     PopulationDriver(population.folder, TurnsHere(), sleep=lambda _: None).run()
     best, winner = make_best(population.folder, population.record), population.winner
     assert winner is not None
-    scores = [round(float(np.nanmin(g.scores)), 2) for g in population.history()]
-    return best, winner, scores
+    return {
+        **measure(winner, best), "epochs": epochs * population.record.population.members,
+        "cpu_min": (time.process_time() - began) / 60,
+        "best_score": [round(float(np.nanmin(g.scores)), 2) for g in population.history()],
+        "setting": winner.params.differences_text(),
+    }  # fmt: skip
 
 
 def epochs_trained(folder: RunFolder) -> int:
@@ -125,18 +138,18 @@ def lorenz(folder: Path, options: argparse.Namespace, seed: int, rows: Rows) -> 
         kl_ic_weight=TOO_HIGH * good.kl_ic_weight, kl_co_weight=TOO_HIGH * good.kl_co_weight
     )
     dry = good.copy(keep_prob=1.0, coordinated_dropout_rate=0.0)
-    searched = Population(
+    space = Population(
         kl.copy(keep_prob=1.0), members=options.members, epochs=options.epochs,
         generations=options.generations, seed=seed, patience=max(options.generations, 2),
         least_improvement=0.0,
     )  # fmt: skip
-    of_each = searched.epochs_at_most(ramp_epochs(kl, n_train))
+    of_each = space.epochs_at_most(ramp_epochs(kl, n_train))
     collection = RunCollection(folder / f"lorenz{seed}", "proof", datasets)
     collection.add_run_spec(spec)
     hand = {"set by hand": good, "base, KL x 100": kl, "base, no dropout": dry}
     collection.add_params([params.copy(max_epochs=of_each) for params in hand.values()])
-    random = replace(searched, epochs=searched.epochs * options.generations, generations=1)
-    collection.add_population([searched, random])
+    random = replace(space, epochs=space.epochs * options.generations, generations=1)
+    collection.add_population([space, random])
     collection.prepare()
     names = spec.dataset_names
     by_params = {run.params.param_hash: run for run in collection.runs}
@@ -153,14 +166,10 @@ def lorenz(folder: Path, options: argparse.Namespace, seed: int, rows: Rows) -> 
     for what, population in zip(
         ("population", "random search"), collection.population_runs, strict=True
     ):
-        began = time.process_time()
-        best, winner, scores = search(population)
         rows.add(
             {
                 "part": "lorenz", "seed": seed, "what": f"{what}, {options.members} members",
-                **true_rates(best, names, winner.params), "epochs": of_each * options.members,
-                "cpu_min": (time.process_time() - began) / 60, "best_score": scores,
-                "setting": winner.params.differences_text(),
+                **searched(population, of_each, lambda run, at: true_rates(at, names, run.params)),
             }
         )  # fmt: skip
 
@@ -187,13 +196,13 @@ def reaching(folder: Path, options: argparse.Namespace, seed: int, rows: Rows) -
     datasets = DatasetCollection(folder / "reaching")
     dataset = datasets.add(file.name)
     base, _ = starting_point([dataset.info], spike_bin_ms=20, seed=seed)
-    searched = Population(
+    space = Population(
         base, members=options.members, epochs=options.reaching_epochs,
         generations=options.generations, seed=seed, patience=max(options.generations, 2),
         least_improvement=0.0,
     )  # fmt: skip
     n_train = dataset.info.n_trials * base.train_to_test_ratio // (base.train_to_test_ratio + 1)
-    of_each = searched.epochs_at_most(ramp_epochs(base, [n_train]))
+    of_each = space.epochs_at_most(ramp_epochs(base, [n_train]))
     collection = RunCollection(folder / f"reaching_runs{seed}", "proof", datasets)
     collection.add_run_spec(RunSpec("one", datasets, [dataset]))
     hand = [
@@ -204,20 +213,16 @@ def reaching(folder: Path, options: argparse.Namespace, seed: int, rows: Rows) -
         for keep in (0.95, 0.7) for kl in (1.0, 0.3, 0.1) for hidden in (0.0, 0.5)
     ]  # fmt: skip
     collection.add_params(hand)
-    collection.add_population(searched)
+    collection.add_population(space)
     collection.prepare()
     (population,) = collection.population_runs
-    began = time.process_time()
-    best, winner, scores = search(population)
+    tried_by_hand = list(collection.runs)  # before the population's winner is among them
     rows.add(
         {
             "part": "reaching", "seed": seed, "what": f"population, {options.members} members",
-            **decoded(winner, best), "epochs": of_each * options.members,
-            "cpu_min": (time.process_time() - began) / 60, "best_score": scores,
-            "setting": winner.params.differences_text(),
+            **searched(population, of_each, decoded),
         }
     )  # fmt: skip
-    tried_by_hand = [run for run in collection.runs if run.folder.path != best.path]
     for number, run in enumerate(tried_by_hand, start=1):
         began, p = time.process_time(), run.params
         stages.train(run.folder, p, run.spec.dataset_names)
