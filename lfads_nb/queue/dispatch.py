@@ -8,7 +8,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,10 @@ from lfads_nb.desks import KILL
 from lfads_nb.errors import LfadsError
 from lfads_nb.queue.devices import Device, list_devices, refreshed
 from lfads_nb.queue.ends import RESUMES, record_end
-from lfads_nb.queue.home import QueueHome, put_json
+from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.ledger import Entry, Ledger
 from lfads_nb.queue.memory import BASE_MB, MemoryBook
+from lfads_nb.queue.next_runs import NextRuns
 from lfads_nb.queue.packing import make_pack_folder, may_pack, n_members, pack_key, read_pack_memory
 from lfads_nb.queue.plan import LOOK_AHEAD, Occupant, Wish, make_plan
 from lfads_nb.queue.pool import DriverPool, ForeignPool, LocalPool
@@ -47,8 +47,6 @@ MAX_RESUMES = 3
 # A pack whose process died is tried again so often; then its members train alone.
 RESUMES_IN_PACKS = 2
 PACK_LOOK_S = 1.0
-# To start a process and compile takes ten seconds on a quiet processor.
-AHEAD_S = 30.0
 MAX_ON_CLUSTER = 1000
 
 
@@ -59,16 +57,6 @@ async def _code_of(future: Any) -> int | None:
     except Exception as error:  # noqa: BLE001  dask raises what it likes when a worker dies
         log.warning("the worker of a pack was lost: %s", error)
         return None
-
-
-def _ends_soon(entry: Entry) -> bool:
-    """Whether a run that runs has trained, or is about to."""
-    status = read_status(entry.folder)
-    if status.attempt_id != entry.attempt:
-        return False
-    eta_s = status.progress.get("eta_s")
-    has_trained = RunState.TRAINING.value in status.finished_stages
-    return has_trained or (isinstance(eta_s, int | float) and eta_s < AHEAD_S)
 
 
 class Dispatcher:
@@ -97,6 +85,13 @@ class Dispatcher:
         self._home, self._ledger, self._clock = home, ledger, clock
         self._on_end, self._on_room, self._read_launches = on_end, on_room, read_launches
         self._memory = MemoryBook(home)
+        self._next = NextRuns(
+            home,
+            ledger,
+            task=lambda e, device, attempt: self._task(e, device, attempt=attempt, ending=1),
+            wish=self._wish,
+            may_pack=self._may_pack,
+        )
         self._pool: LocalPool | None = None
         self._clusters: dict[str, ForeignPool] = {}
         self._drivers = DriverPool()
@@ -119,52 +114,10 @@ class Dispatcher:
         ready = [e for e in ready if not e.options.drives]
         self._start_on_clusters(e for e in ready if e.options.cluster is not None)
         here = [e for e in ready if e.options.cluster is None]
-        await self._get_next_ready(here)
+        if self._pool is not None:
+            await self._next.get_ready(here)
         if here and (not self.waits or now - self._looked_at >= LOOK_AGAIN_S):
             await self._start_here(here)
-
-    async def _get_next_ready(self, ready: list[Entry]) -> None:
-        """Have workers whose run ends soon start the process of the run that comes next."""
-        waiting = [e for e in ready if e.options.ahead and e.options.runner == RUN_RUNNER]
-        for entry in self._ledger.running() if waiting and self._pool is not None else []:
-            known = self._ledger.get(entry.next_run)
-            still_next = known is not None and known.ahead is not None and not known.running
-            if entry.device is None or still_next or not _ends_soon(entry):
-                continue
-            following = next((e for e in waiting if self._may_follow(e, entry)), None)
-            if following is None:
-                continue
-            needed = self._wish(following).memory_mb(entry.device.kind)
-            device = (await asyncio.to_thread(refreshed, [entry.device]))[0]
-            if entry.device.kind == "cpu" and device.free_mb < 2 * needed:
-                continue
-            attempt = new_attempt()
-            following.ahead = self._task(following, entry.device, attempt=attempt, ending=1)
-            entry.next_run = following.run
-            put_json(self._followed_by(entry.attempt), asdict(following.ahead))
-
-    def _may_follow(self, following: Entry, entry: Entry) -> bool:
-        device = entry.device
-        return (
-            device is not None
-            and following.options == entry.options
-            and following.ahead is None
-            and not following.running
-            and not self._may_pack(following, device.kind)
-        )
-
-    def _ready_one(self, first: Entry, entries: list[Entry], device: Device) -> Entry:
-        """Return the run of the same launch that is ready on a device, else the one whose turn it
-        is."""
-        for entry in entries:
-            alike = entry.batch == first.batch and entry.priority == first.priority
-            on_device = entry.ahead is not None and entry.ahead.device == device.key
-            if alike and on_device and not entry.running:
-                return entry
-        return first
-
-    def _followed_by(self, attempt: str) -> Path:
-        return self._home.ahead / f"{attempt}.json"
 
     def _start_drivers(self, ready: list[Entry]) -> None:
         """Start the drivers that nothing waits before: a population fills the devices by itself."""
@@ -211,11 +164,12 @@ class Dispatcher:
             entry = self._ledger.get(wish.run)
             if entry is None:
                 continue
-            entry = entry if entry.running else self._ready_one(entry, entries, device)
+            if not entry.running:
+                entry = self._next.ready_one(entry, entries, device, free_mb=free[device.pool])
             if entry.running:  # it went with one that was before it, and its device is free again
                 self.look_soon()
                 continue
-            entry.memory_mb = wish.memory_mb(device.kind)
+            entry.memory_mb = self._wish(entry).memory_mb(device.kind)
             members = self._members(entry, entries, device, free_mb=free[device.pool])
             if len(members) > 1:
                 self._submit_pack(members, self._pool, device)
@@ -343,13 +297,7 @@ class Dispatcher:
         if not is_worked_on(entry.folder):
             forget_stop(entry.folder)
         self._ledger.start(entry)
-        ahead, entry.ahead, entry.next_run = entry.ahead, None, ""
-        task = self._task(entry, device, attempt=new_attempt())
-        if ahead is not None:
-            # If it is to be executed as was said then, it begins in the process that waits for it.
-            own = {n: getattr(ahead, n) for n in ("attempt", "threads", "followed_by")}
-            as_told = replace(task, **own)
-            task = as_told if as_told == ahead else task
+        task = self._next.begun(entry, self._task(entry, device, attempt=new_attempt()))
         entry.attempt = task.attempt
         entry.device, entry.started = device, self._clock()
         entry.tries += 1
@@ -380,7 +328,7 @@ class Dispatcher:
             environment=options.environment,
             memory_mb=options.gpu_memory_required or 0.0,
             attempt=attempt,
-            followed_by=str(self._followed_by(attempt)) if device and options.ahead else "",
+            followed_by=str(self._next.path(attempt)) if device and options.ahead else "",
         )
 
     def _submit_pack(self, entries: list[Entry], pool: LocalPool, device: Device) -> None:
