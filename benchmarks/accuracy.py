@@ -25,7 +25,7 @@ from lfads_nb.datasets import Counts, DatasetCollection, write_counts
 from lfads_nb.datasets.lorenz import STEP, DemoRecipe, make_demo_session
 from lfads_nb.datasets.lorenz import _velocity as velocity
 from lfads_nb.demo import PUBLISHED
-from lfads_nb.queue.api import run_here
+from lfads_nb.queue.foreground import run_here
 from lfads_nb.results.metrics import bits_per_spike, r2
 from lfads_nb.sweep import Run, RunCollection, RunSpec
 

@@ -10,8 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lfads_nb.queue.api import Queue, launch, run_here
+    from lfads_nb.queue.api import Queue, launch
     from lfads_nb.queue.devices import list_devices
+    from lfads_nb.queue.foreground import run_here
     from lfads_nb.queue.reading import current_status
     from lfads_nb.queue.slurm.settings import Slurm
     from lfads_nb.queue.status import RunState, RunStatus
@@ -27,7 +28,7 @@ _HOMES = {
     "launch": "api",
     "launch_tensorboard": "tensorboard",
     "list_devices": "devices",
-    "run_here": "api",
+    "run_here": "foreground",
     "status_table": "table",
 }
 

@@ -1,4 +1,4 @@
-"""Launching runs, and `Queue`: a view of them that every process can open at any time.
+"""`launch`, and `Queue`: a view of runs that every process can open at any time.
 
 Views ask; the server and the runs do. Nothing here keeps state that matters: the runs go on when
 this process ends.
@@ -6,58 +6,27 @@ this process ends.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from lfads_nb.errors import LfadsError, QueueError
-from lfads_nb.plain_text import plain_text
-from lfads_nb.python_commands import module_command
-from lfads_nb.queue.batches import Batch, LaunchOptions, passed_on
-from lfads_nb.queue.clusters import (
-    check_dask_settings,
-    describe_cluster,
-    probe_folders,
-    refuse_unencrypted,
-)
-from lfads_nb.queue.devices import Device, find_device, list_devices
+from lfads_nb.errors import QueueError
+from lfads_nb.queue.devices import Device, list_devices
 from lfads_nb.queue.ends import cancel_without_server
-from lfads_nb.queue.halving_orders import order_halving
 from lfads_nb.queue.home import QueueHome
-from lfads_nb.queue.marking import (
-    is_wanted,
-    let_stop,
-    mark_queued,
-    refuse_untrained,
-    refuse_what_cannot_go_on,
-    run_name,
-    take_back,
-)
-from lfads_nb.queue.memory import MemoryBook
-from lfads_nb.queue.packing import usable_pack
-from lfads_nb.queue.plan import Wish, never_fits
-from lfads_nb.queue.population_launch import driver_options, is_population
-from lfads_nb.queue.processes import new_attempt, run_marks
+from lfads_nb.queue.launching import launch_folders, submit_folders
+from lfads_nb.queue.marking import run_name
 from lfads_nb.queue.progress_view import show_progress
 from lfads_nb.queue.reading import StatusReader, current_status
 from lfads_nb.queue.retraining import bring_back, has_earlier_output
-from lfads_nb.queue.run_lock import RunIsTakenError, read_holder
-from lfads_nb.queue.runner import EXIT_TAKEN
 from lfads_nb.queue.slurm.cancelling import cancel_submitted
 from lfads_nb.queue.slurm.settings import Slurm
-from lfads_nb.queue.slurm.submitting import Submitted, submit
-from lfads_nb.queue.starting import ServerKeeper, ensure_server
+from lfads_nb.queue.slurm.submitting import Submitted
+from lfads_nb.queue.starting import ServerKeeper
 from lfads_nb.queue.status import STOPPED, RunState, RunStatus, read_status
-from lfads_nb.queue.stopping import forget_stop
 from lfads_nb.queue.table import make_table
-from lfads_nb.sweep.folders import PopulationFolder, RunFolder
-from lfads_nb.sweep.run_record import RunRecord
-from lfads_nb.sweep.stored_params import check_own_code
+from lfads_nb.sweep.folders import RunFolder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,25 +111,9 @@ class Queue:
         **options: Any,
     ) -> None:
         """Queue the runs that are not done; see `launch`."""
-        unknown = set(options) - set(LaunchOptions.__dataclass_fields__)
-        if unknown:
-            raise QueueError(
-                f"unknown option {', '.join(sorted(unknown))}; the options of a launch are: "
-                f"run_idx, cluster, {', '.join(LaunchOptions.__dataclass_fields__)}"
-            )
-        if "gpu_list" in options and options["gpu_list"] is not None:
-            options["gpu_list"] = tuple(int(index) for index in options["gpu_list"])
-        if slurm is not None:
-            if cluster is not None:
-                raise QueueError("give either cluster= or slurm=, not both")
-            self.submit(slurm, **options)
-            return
-        check_dask_settings()
-        described = describe_cluster(cluster, self.home)
-        if not insecure:
-            refuse_unencrypted(described)
-        chosen = LaunchOptions(**{"environment": passed_on(), "cluster": described, **options})
-        self.launch_with(chosen, share_gpus="one_task_per_gpu" not in options)
+        launch_folders(
+            self.folders, self.home, cluster=cluster, slurm=slurm, insecure=insecure, **options
+        )
 
     def submit(self, slurm: Slurm, *, dry_run: bool = False, **options: Any) -> Submitted:
         """Submit what is neither done nor queued to SLURM; see `lfads_nb.queue.slurm.submitting`.
@@ -170,67 +123,7 @@ class Queue:
         QueueError
             SLURM cannot be asked, or refuses: then nothing is queued.
         """
-        chosen = LaunchOptions(**{"environment": passed_on(), **options})
-        if chosen.mode == "posterior_mean_only":
-            refuse_untrained(self.folders)
-        if not dry_run:
-            let_stop(self.folders)
-            order_halving(self.folders, [f for f in self.folders if is_wanted(f, chosen)], chosen)
-        return submit(self.folders, slurm, chosen, dry_run=dry_run)
-
-    def launch_with(self, chosen: LaunchOptions, *, share_gpus: bool = False) -> None:
-        """Queue the runs that are not done.
-
-        Parameters
-        ----------
-        chosen : complete options.
-        share_gpus : put several members of a population on one GPU, whatever the options say.
-        """
-        wanted = [f for f in self.folders if is_wanted(f, chosen)]
-        chosen = replace(chosen, pack=usable_pack(chosen.pack))
-        if chosen.more_epochs:
-            refuse_what_cannot_go_on(wanted)
-        if chosen.mode == "posterior_mean_only":
-            refuse_untrained(wanted)
-        if chosen.cluster is None:
-            self._refuse_what_never_fits(wanted, chosen)
-        else:
-            probe_folders(chosen.cluster, wanted)
-        let_stop(wanted)
-        with self.home.exclusive("launch"):
-            order_halving(self.folders, wanted, chosen)
-            queued: list[RunFolder] = []
-            before = [read_status(folder) for folder in wanted]
-            try:
-                queued += (folder for folder in wanted if mark_queued(folder, chosen))
-                self._save(queued, chosen, share_gpus=share_gpus)
-            except LfadsError:
-                take_back(wanted, before)
-                raise
-            if queued or any(s.state.is_active for s in self._reader.read()):
-                ensure_server(self.home)
-
-    def _save(self, queued: list[RunFolder], chosen: LaunchOptions, *, share_gpus: bool) -> None:
-        populations = [f.path for f in queued if is_population(f)]
-        if runs := [f.path for f in queued if f.path not in populations]:
-            Batch.new(runs, chosen).save(self.home)
-        if populations:
-            driving = driver_options(chosen, self.home, share_gpus=share_gpus)
-            Batch.new(populations, driving).save(self.home)
-
-    def _refuse_what_never_fits(self, folders: list[RunFolder], options: LaunchOptions) -> None:
-        devices, book = list_devices(), MemoryBook(self.home)
-        for folder in folders:
-            first = PopulationFolder(folder.path).member(0) if is_population(folder) else folder
-            run = str(first.path)
-
-            def needed_mb(kind: str, run: str = run) -> float:
-                return options.gpu_memory_required or book.needed_mb(run, kind)
-
-            wish = Wish(run, "", needed_mb, options.gpu_list)
-            problem = never_fits(wish, devices)
-            if problem:
-                raise QueueError(f"{run_name(folder)} can never start here: {problem}")
+        return submit_folders(self.folders, slurm, dry_run=dry_run, **options)
 
     # ---------------------------------------------------------------------------------- looking
 
@@ -412,64 +305,6 @@ class Queue:
             counts[status.state.value] = counts.get(status.state.value, 0) + 1
         text = ", ".join(f"{n} {state}" for state, n in counts.items())
         return f"<Queue of {len(self.folders)} runs: {text}>"
-
-
-# ------------------------------------------------------------------------------------- one by one
-
-
-def run_here(run_dir: str | Path, *, device: str | None = None) -> int:
-    """Execute one run now, without the queue's server, and wait for its end.
-
-    Parameters
-    ----------
-    run_dir : the run's folder.
-    device : "cpu", or a GPU by number or UUID; by default what the environment offers.
-
-    Returns
-    -------
-    0 if it is done, else another exit code; `lfads.out` and the status tell why.
-
-    Raises
-    ------
-    RunIsTakenError
-        If another process works on it.
-    QueueError
-        If there is no such device.
-    """
-    folder = RunFolder(Path(run_dir).resolve())
-    check_own_code(RunRecord.load(folder).params)
-    find_device(device or "")
-    _refuse_taken(folder)
-    forget_stop(folder)
-    command = [*module_command("lfads_nb.queue.runner"), str(folder.path)]
-    # A scheduler that ends this process, however hard, means the run.
-    command += [f"--parent={os.getpid()}"]
-    command += [f"--device={device}"] if device else []
-    environment = {**os.environ, **passed_on(), **run_marks(folder.path, new_attempt())}
-    with subprocess.Popen(
-        command, env=environment, start_new_session=True, stderr=subprocess.PIPE
-    ) as process:
-        try:
-            with show_progress([run_name(folder)]) as view:
-                while process.poll() is None:
-                    view.update([current_status(folder)], [""])
-                    time.sleep(0.5)
-                view.update([current_status(folder)], [""])
-        except KeyboardInterrupt:
-            process.send_signal(2)
-            process.wait()
-        # What comes before its output goes to the log: that it cannot start at all.
-        said = process.stderr.read().decode(errors="replace") if process.stderr else ""
-    if process.returncode == EXIT_TAKEN:
-        raise RunIsTakenError(read_holder(folder))
-    sys.stderr.write(plain_text(said))
-    return process.returncode
-
-
-def _refuse_taken(folder: RunFolder) -> None:
-    holder = read_holder(folder)
-    if holder is not None and holder.may_be_alive:
-        raise RunIsTakenError(holder)
 
 
 def _paths(folders: Iterable[RunFolder]) -> list[str]:

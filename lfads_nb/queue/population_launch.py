@@ -7,14 +7,10 @@ the population (pause, cancel, priority) reaches them too.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 
 from lfads_nb.queue.batches import LaunchOptions
 from lfads_nb.queue.home import HOME_VARIABLE, QueueHome
-from lfads_nb.queue.reading import current_status
-from lfads_nb.queue.status import RunStatus
 from lfads_nb.sweep.folders import PopulationFolder, RunFolder
 
 DRIVER = "lfads_nb.queue.population_runner"
@@ -44,49 +40,3 @@ def driver_options(options: LaunchOptions, home: QueueHome, *, share_gpus: bool)
         options, runner=DRIVER, drives=True, cluster=None,
         environment={**options.environment, **told},
     )  # fmt: skip
-
-
-class QueuedTurns:
-    """Gives turns to the queue.
-
-    Parameters
-    ----------
-    population : its folder.
-    options : of each launch.
-    """
-
-    def __init__(self, population: PopulationFolder, options: LaunchOptions) -> None:
-        self._options = replace(options, driver=str(population.path), template=None)
-        self._template = options.template
-
-    @classmethod
-    def from_environment(
-        cls, population: PopulationFolder, environment: Mapping[str, str] = os.environ
-    ) -> QueuedTurns:
-        """Launch as the population's launch asked for."""
-        told = json.loads(environment.get(MEMBERS_VARIABLE, "{}"))
-        options = (
-            LaunchOptions.from_json(told)
-            if told
-            else member_options(LaunchOptions(), share_gpus=True)
-        )
-        return cls(population, options)
-
-    def start(self, members: Sequence[RunFolder]) -> None:
-        """Queue the members; each takes the turn that its folder asks for."""
-        self._launch(members, self._options)
-
-    def start_run(self, run: RunFolder) -> None:
-        """Queue the winner as an ordinary run."""
-        self._launch(
-            [run], replace(self._options, runner=LaunchOptions.runner, template=self._template)
-        )
-
-    def _launch(self, folders: Sequence[RunFolder], options: LaunchOptions) -> None:
-        from lfads_nb.queue.api import Queue
-
-        Queue(folders, names=[folder.path.name for folder in folders]).launch_with(options)
-
-    def state(self, member: RunFolder) -> RunStatus:
-        """Return where a member is."""
-        return current_status(member)

@@ -23,8 +23,9 @@ from lfads_nb.queue.population_driver import (
     make_best,
     wait_for_best,
 )
-from lfads_nb.queue.population_launch import DRIVER, QueuedTurns
+from lfads_nb.queue.population_launch import DRIVER
 from lfads_nb.queue.processes import ProcessId, own_attempt
+from lfads_nb.queue.queued_turns import QueuedTurns
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
 from lfads_nb.queue.runner import (
     EXIT_CODES,
