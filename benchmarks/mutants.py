@@ -2,7 +2,8 @@
 
 Each mutant is the module with one change (a comparison, an operator, a number, a word, a condition,
 a return value), in a copy of the tree. A mutant that no test fails for survives, and is printed.
-Docstrings, annotations and texts of messages are left alone: words are the tests' and readers' own.
+Docstrings, types (annotations, `Literal`, what only type checkers import) and texts of messages are
+left alone: words are the tests' and readers' own. A mutant that hangs is found, and counted apart.
 
 What a mutant's process would import again and again is imported once, and the process forked:
 `--preload keras` for the model's room.
@@ -93,9 +94,9 @@ def _is_bare(parent: ast.AST) -> bool:
 def mutants(source: str) -> Iterator[tuple[int, str, str, str]]:
     """Yield line, what stood there, what stands there now, and the whole source."""
     tree = ast.parse(source)
-    inside_raise = {id(n) for r in ast.walk(tree) if isinstance(r, ast.Raise) for n in ast.walk(r)}
+    left_alone = {id(n) for r in ast.walk(tree) if _says_or_types(r) for n in ast.walk(r)}
     for parent, field, i in list(places(tree)):
-        if id(parent) in inside_raise:
+        if id(parent) in left_alone:
             continue
         held = getattr(parent, field)
         child = held if i is None else held[i]
@@ -107,6 +108,15 @@ def mutants(source: str) -> Iterator[tuple[int, str, str, str]]:
             yield getattr(child, "lineno", getattr(parent, "lineno", 0)), was, now, written
 
 
+def _says_or_types(node: ast.AST) -> bool:
+    """Whether it is the text of an error, or concerns type checkers alone."""
+    if isinstance(node, ast.If):
+        return "TYPE_CHECKING" in ast.unparse(node.test)
+    if isinstance(node, ast.Subscript):
+        return isinstance(node.value, ast.Name) and node.value.id == "Literal"
+    return isinstance(node, ast.Raise)
+
+
 def _put(parent: ast.AST, field: str, i: int | None, node: ast.AST) -> None:
     if i is None:
         setattr(parent, field, node)
@@ -114,8 +124,8 @@ def _put(parent: ast.AST, field: str, i: int | None, node: ast.AST) -> None:
         getattr(parent, field)[i] = node
 
 
-def is_found(tests: list[str], limit_s: float) -> bool:
-    """Whether the tests fail, in a process of their own."""
+def found_by(tests: list[str], limit_s: float) -> str:
+    """Run the tests in a process of their own: "failure", "hang", or "" if they pass."""
     pid = os.fork()
     if pid == 0:
         os.setsid()
@@ -129,11 +139,11 @@ def is_found(tests: list[str], limit_s: float) -> bool:
     while time.monotonic() < until:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            return status != 0
+            return "failure" if status else ""
         time.sleep(0.02)
-    os.killpg(pid, signal.SIGKILL)  # a mutant that hangs is found
+    os.killpg(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    return True
+    return "hang"
 
 
 def main() -> None:
@@ -157,16 +167,19 @@ def main() -> None:
         assert not loaded, f"mutants of {loaded} would not be seen"
         path = folder / asked.module
         source = path.read_text(encoding="utf-8")
-        if is_found(asked.tests, 10 * asked.limit):
+        if found_by(asked.tests, 10 * asked.limit):
             sys.exit("the tests fail without any change")
-        n = survived = 0
+        n = survived = hung = 0
         for line, was, now, written in mutants(source):
             path.write_text(written, encoding="utf-8")
             n += 1
-            if not is_found(asked.tests, asked.limit):
+            found = found_by(asked.tests, asked.limit)
+            hung += found == "hang"
+            if not found:
                 survived += 1
                 print(f"{asked.module}:{line}: {was}  ->  {now}", flush=True)
-        print(f"{asked.module}: {n - survived} of {n} found, {100 * (n - survived) / n:.0f} %")
+        share = 100 * (n - survived) / n
+        print(f"{asked.module}: {n - survived} of {n} found, {share:.0f} % ({hung} by hanging)")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
