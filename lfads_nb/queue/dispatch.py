@@ -1,66 +1,44 @@
-"""From the ledger to the devices and back: starts runs on workers and sees to their ends."""
+"""From the ledger to the devices: which runs start now, on which workers."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import shutil
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import islice
-from pathlib import Path
-from typing import Any
 
 from lfads_nb.cores import usable_cores
-from lfads_nb.desks import KILL
-from lfads_nb.errors import LfadsError
 from lfads_nb.queue.devices import Device, list_devices, refreshed
-from lfads_nb.queue.ends import RESUMES, record_end
+from lfads_nb.queue.ends import record_end
+from lfads_nb.queue.following import NOTICE_S, Ends
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.ledger import Entry, Ledger
 from lfads_nb.queue.memory import BASE_MB, MemoryBook
 from lfads_nb.queue.next_runs import NextRuns
-from lfads_nb.queue.packing import make_pack_folder, may_pack, n_members, pack_key, read_pack_memory
+from lfads_nb.queue.packing import make_pack_folder, may_pack, n_members, pack_key
 from lfads_nb.queue.plan import LOOK_AHEAD, Occupant, Wish, make_plan
 from lfads_nb.queue.pool import DriverPool, ForeignPool, LocalPool
 from lfads_nb.queue.processes import new_attempt
-from lfads_nb.queue.run_lock import is_worked_on, read_holder
-from lfads_nb.queue.runner import EXIT_TAKEN
+from lfads_nb.queue.run_lock import is_worked_on
 from lfads_nb.queue.runner import MODULE as RUN_RUNNER
-from lfads_nb.queue.status import RunState, RunStatus, move_status, read_status
+from lfads_nb.queue.status import RunState, read_status
 from lfads_nb.queue.stopping import ask_to_stop, forget_stop
 from lfads_nb.queue.task import RunTask
-
-log = logging.getLogger(__name__)
 
 # Memory that was free is looked at again so often while a run waits for it.
 LOOK_AGAIN_S = 2.0
 # A run that started less than this ago may not have taken its memory yet.
 CLAIM_S = 60.0
-# A worker that died leaves its runs this long to notice.
-NOTICE_S = 12.0
-TAKEN_AGAIN_S = 10.0
 CONNECT_AGAIN_S = 1.0
 DRIVE_AGAIN_S = 1.0
-MAX_RESUMES = 3
 # A pack whose process died is tried again so often; then its members train alone.
 RESUMES_IN_PACKS = 2
-PACK_LOOK_S = 1.0
 MAX_ON_CLUSTER = 1000
 
 
-async def _code_of(future: Any) -> int | None:
-    """Wait for a pack's process; None if its worker was lost."""
-    try:
-        return int(await future)
-    except Exception as error:  # noqa: BLE001  dask raises what it likes when a worker dies
-        log.warning("the worker of a pack was lost: %s", error)
-        return None
-
-
 class Dispatcher:
-    """Gives waiting runs to workers while there is room, and decides what follows their end.
+    """Gives waiting runs to workers while there is room; what follows their end is for `Ends`.
 
     Parameters
     ----------
@@ -83,8 +61,18 @@ class Dispatcher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._home, self._ledger, self._clock = home, ledger, clock
-        self._on_end, self._on_room, self._read_launches = on_end, on_room, read_launches
+        self._on_end = on_end
         self._memory = MemoryBook(home)
+        self._ends = Ends(
+            home,
+            ledger,
+            self._memory,
+            on_end=on_end,
+            on_room=self._room_is_free,
+            read_launches=read_launches,
+            clock=clock,
+        )
+        self._told_of_room = on_room
         self._next = NextRuns(
             home,
             ledger,
@@ -97,7 +85,6 @@ class Dispatcher:
         self._drivers = DriverPool()
         self._followers: set[asyncio.Task[None]] = set()
         self._looked_at = float("-inf")
-        self._closing = False
         self.waits: dict[str, str] = {}
 
     # --------------------------------------------------------------------------------- starting
@@ -145,6 +132,10 @@ class Dispatcher:
     def look_soon(self) -> None:
         """Look at the devices at the next turn, though runs wait for them."""
         self._looked_at = float("-inf")
+
+    def _room_is_free(self) -> None:
+        self.look_soon()
+        self._told_of_room()
 
     async def _start_here(self, entries: list[Entry]) -> None:
         self._looked_at = self._clock()
@@ -286,9 +277,7 @@ class Dispatcher:
         if name not in self._clusters or self._clusters[name].is_closed:
             pool = ForeignPool(cluster["address"], cluster["security"], entry.options.resources)
             self._clusters[name] = pool
-            connecting = asyncio.create_task(pool.start())
-            self._followers.add(connecting)
-            connecting.add_done_callback(self._followers.discard)
+            self._keep(asyncio.create_task(pool.start()))
         return name, self._clusters[name]
 
     def _submit(
@@ -303,9 +292,7 @@ class Dispatcher:
         entry.tries += 1
         key = f"run-{entry.number}-{entry.tries}-{time.time_ns()}"
         future = pool.submit(task, key=key, priority=entry.priority)
-        follower = asyncio.create_task(self._follow(entry, future))
-        self._followers.add(follower)
-        follower.add_done_callback(self._followers.discard)
+        self._keep(asyncio.create_task(self._ends.follow(entry, future)))
 
     def _task(
         self, entry: Entry, device: Device | None, *, attempt: str, ending: int = 0
@@ -355,9 +342,7 @@ class Dispatcher:
             attempt=attempt,
         )
         future = pool.submit(task, key=f"pack-{attempt}", priority=first.priority)
-        follower = asyncio.create_task(self._follow_pack(entries, future, folder))
-        self._followers.add(follower)
-        follower.add_done_callback(self._followers.discard)
+        self._keep(asyncio.create_task(self._ends.follow_pack(entries, future, folder)))
 
     def _threads(self, entry: Entry, ending: int = 0) -> int:
         """Share the cores among the runs that will run at once."""
@@ -372,148 +357,13 @@ class Dispatcher:
 
     # ----------------------------------------------------------------------------------- ending
 
-    async def _follow(self, entry: Entry, future: Any) -> None:
-        """Wait for a run's end and see to what comes next."""
-        try:
-            code = await future
-        except Exception as error:  # noqa: BLE001  dask raises what it likes when a worker dies
-            log.warning("the worker of %s was lost: %s", entry.run, error)
-            code = None
-        future.release()
-        if code != EXIT_TAKEN:
-            await self._wait_until_free(entry)
-        if code == EXIT_TAKEN or is_worked_on(entry.folder, but_by=entry.attempt):
-            self._leave_to_other(entry)
-        else:
-            self._settle(entry, await self._status_at_end(entry), worker_died=code is None)
-        self.look_soon()
-        self._on_room()
-
-    async def _follow_pack(self, entries: list[Entry], future: Any, folder: Path) -> None:
-        """Wait for the end of each member's part in a pack and see to what comes next."""
-        program, device = asyncio.ensure_future(_code_of(future)), entries[0].device
-        left, begun = list(entries), set[str]()
-        while left:
-            await asyncio.wait({program}, timeout=PACK_LOOK_S)
-            is_over = program.done()
-            for entry in list(left):
-                holder = read_holder(entry.folder)
-                holds = holder is not None and holder.attempt == entry.attempt
-                if holds:
-                    begun.add(entry.run)
-                if is_over:
-                    await self._wait_until_free(entry)
-                elif holds or entry.run not in begun:
-                    continue
-                left.remove(entry)
-                await self._end_of_member(entry)
-        code = await program
-        future.release()
-        if code == 0:
-            if device is not None and (took := read_pack_memory(folder)) is not None:
-                self._memory.learn_pack(entries[0].run, device.kind, *took)
-            shutil.rmtree(folder, ignore_errors=True)
-        else:
-            log.warning("a pack of %d runs ended early, see %s/lfads.out", len(entries), folder)
-
-    async def _end_of_member(self, entry: Entry) -> None:
-        """See to what comes after a run's training in a pack."""
-        if is_worked_on(entry.folder, but_by=entry.attempt):
-            self._leave_to_other(entry)
-        else:
-            status = await self._status_at_end(entry)
-            if status.state is not RunState.QUEUED or entry.stop is RunState.CANCELLED:
-                self._settle(entry, status, worker_died=not status.state.is_ended)
-            elif entry.relaunch or self._closing:
-                self._on_end(entry)
-            else:
-                # What has not trained in the pack does so by itself.
-                entry.alone = RunState.TRAINING.value not in status.finished_stages
-                self._ledger.put_back(entry, not_before=self._clock())
-        self.look_soon()
-        self._on_room()
-
-    def _leave_to_other(self, entry: Entry) -> None:
-        """Look again later at a run that a process of somebody else works on."""
-        holder = read_holder(entry.folder)
-        who = f"process {holder.pid} on {holder.host}" if holder else "another process"
-        entry.taken = True
-        if self._closing or entry.stop is RunState.CANCELLED:
-            self._on_end(entry)
-            return
-        self._ledger.put_back(
-            entry, not_before=self._clock() + TAKEN_AGAIN_S, why=f"{who} works on it"
-        )
-
-    async def _wait_until_free(self, entry: Entry) -> None:
-        """Wait for a run whose worker died to notice it and to end; then end it by force."""
-        deadline = self._clock() + NOTICE_S
-        while True:
-            holder = read_holder(entry.folder)
-            if holder is None or holder.attempt != entry.attempt or not holder.may_be_alive:
-                return
-            if self._clock() > deadline:
-                if holder.is_here:
-                    holder.send(KILL)
-                return
-            await asyncio.sleep(0.1)
-
-    async def _status_at_end(self, entry: Entry) -> RunStatus:
-        """Read how a run ended.
-
-        A run that was launched again right after its end is queued; the launch is saved only after
-        that, under the home's lock, and is taken in before anything is concluded.
-        """
-        status = read_status(entry.folder)
-        if status.state is RunState.QUEUED and entry.relaunch is None:
-            await asyncio.to_thread(self._home.wait_for_launches)
-            self._read_launches()
-        return status
-
-    def _settle(self, entry: Entry, status: RunStatus, *, worker_died: bool) -> None:
-        """Write down how a run ended if it could not, and start it again if it should be."""
-        if status.state is RunState.QUEUED and entry.relaunch and not worker_died:
-            self._on_end(entry)  # launched again right after its end
-            return
-        if status.state in (RunState.NEW, RunState.PREPARED):
-            log.warning("%s was deleted or renamed while it was worked on: forgotten", entry.run)
-            self._on_end(entry)
-            return
-        if not status.state.is_ended:
-            reason = "it was cancelled" if entry.stop is RunState.CANCELLED else ""
-            reason = reason or f"its process died during {status.stage or 'its start'}; {RESUMES}"
-            status = record_end(
-                entry.folder, entry.stop or RunState.INTERRUPTED, reason, attempt=entry.attempt
-            )
-        if entry.device is not None:
-            self._memory.learn(entry.run, entry.device.kind, status.peak_memory_mb)
-        if self._closing or entry.stop is RunState.CANCELLED:
-            self._on_end(entry)
-        elif entry.held:
-            self._again(entry, why="paused")
-        elif status.state is RunState.FAILED and entry.failures < entry.options.retries:
-            entry.failures += 1
-            self._again(entry, why=f"tried again after: {status.reason}")
-        elif (
-            status.state is RunState.INTERRUPTED
-            # A driver that died has lost nothing, and its members go on.
-            and (worker_died or entry.options.drives)
-            and entry.resumes < MAX_RESUMES
-        ):
-            entry.resumes += 1
-            self._again(entry, why="its worker died")
-        else:
-            self._on_end(entry)
-
-    def _again(self, entry: Entry, *, why: str) -> None:
-        with suppress(LfadsError):
-            if read_status(entry.folder).state.is_ended:
-                move_status(entry.folder, RunState.QUEUED, progress={})
-        self._ledger.put_back(entry, not_before=self._clock(), why=why)
+    def _keep(self, follower: asyncio.Task[None]) -> None:
+        self._followers.add(follower)
+        follower.add_done_callback(self._followers.discard)
 
     async def close(self) -> None:
         """Interrupt what runs, wait for it, and end the workers."""
-        self._closing = True
+        self._ends.is_closing = True
         for entry in self._ledger.running():
             entry.stop = RunState.INTERRUPTED
             ask_to_stop(entry.folder, RunState.INTERRUPTED, attempt=entry.attempt)
