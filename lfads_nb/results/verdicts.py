@@ -10,7 +10,8 @@ from typing import Any
 from lfads_nb.results.run_figures import RunFigures
 from lfads_nb.results.run_view import RunView
 from lfads_nb.results.session_files import KINDS, SessionFiles
-from lfads_nb.results.verdict_checks import CHECKS, bits_text
+from lfads_nb.results.verdict_checks import CHECKS
+from lfads_nb.results.verdict_checks.words import bits_text
 from lfads_nb.sweep.verdict import Verdict, read_verdict, stamps_of
 
 log = logging.getLogger(__name__)

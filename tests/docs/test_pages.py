@@ -98,8 +98,9 @@ def test_troubleshooting_knows_every_error_with_cause_and_remedy():
 
 
 def test_troubleshooting_knows_every_verdict_with_cause_and_remedy():
-    tree = ast.parse(Path(verdict_checks.__file__).read_text(encoding="utf-8"))
-    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    files = Path(verdict_checks.__file__).parent.glob("*.py")
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    calls = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Call)]
     findings = [n for n in calls if isinstance(n.func, ast.Name) and n.func.id == "Finding"]
     assert len(findings) == len(verdict_checks.CHECKS)
     titles = {ast.literal_eval(f.args[2]) for f in findings if isinstance(f.args[2], ast.Constant)}
