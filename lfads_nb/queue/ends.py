@@ -9,9 +9,11 @@ from contextlib import suppress
 from dataclasses import replace
 
 from lfads_nb.errors import LfadsError
-from lfads_nb.queue.processes import ProcessId, end_processes_of
+from lfads_nb.queue.live import duration_text
+from lfads_nb.queue.processes import ProcessId, end_processes_of, this_host
 from lfads_nb.queue.retraining import put_back
-from lfads_nb.queue.run_lock import is_worked_on
+from lfads_nb.queue.run_lock import is_worked_on, lock_path
+from lfads_nb.queue.signs_of_life import SILENT_S, shared_signs
 from lfads_nb.queue.status import RunState, RunStatus, local_now, read_status, write_status
 from lfads_nb.queue.stopping import ask_to_stop, asked_to_stop, forget_stop
 from lfads_nb.sweep.folders import RunFolder
@@ -29,7 +31,9 @@ def find_dead(folder: RunFolder, status: RunStatus) -> RunStatus:
     if not status.state.is_running or status.pid is None or status.pid_started is None:
         return status
     runner = ProcessId(status.pid, status.pid_started, status.host)
-    if not runner.is_here or runner.is_alive:
+    if not runner.is_here:
+        return _find_silent(folder, status)
+    if runner.is_alive:
         return status
     again = read_status(folder)
     if not again.state.is_running or again.pid != status.pid:
@@ -40,10 +44,25 @@ def find_dead(folder: RunFolder, status: RunStatus) -> RunStatus:
     return again.moved(RunState.INTERRUPTED, now=local_now(), reason=reason)
 
 
+def _find_silent(folder: RunFolder, status: RunStatus) -> RunStatus:
+    """Return a run's status, corrected if its host has given no sign of life for long."""
+    silent_s = shared_signs.silence_s(lock_path(folder))
+    if silent_s < SILENT_S:
+        return status
+    again = read_status(folder)
+    if not again.state.is_running or (again.pid, again.host) != (status.pid, status.host):
+        return again
+    reason = f"no sign of life from {status.host} for {duration_text(silent_s)}; {RESUMES}"
+    return again.moved(RunState.INTERRUPTED, now=local_now(), reason=reason)
+
+
 def record_dead(folder: RunFolder) -> None:
-    """Write down that a run's process is gone; only for when no server sees to it."""
+    """Write down that a run's process is gone; only for when no server sees to it.
+
+    Of a process on another host that cannot be known for certain, and nothing is written.
+    """
     found = find_dead(folder, read_status(folder))
-    if found.state.is_ended and _is_same(read_status(folder), found):
+    if found.host == this_host() and found.state.is_ended and _is_same(read_status(folder), found):
         end_processes_of(folder.path, found.attempt_id)
         if _is_same(read_status(folder), found):  # and has not been launched again meanwhile
             with suppress(LfadsError, OSError):

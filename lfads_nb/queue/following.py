@@ -17,6 +17,7 @@ from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.ledger import Entry, Ledger
 from lfads_nb.queue.memory import MemoryBook
 from lfads_nb.queue.packing import read_pack_memory
+from lfads_nb.queue.processes import this_host
 from lfads_nb.queue.run_lock import is_worked_on, read_holder
 from lfads_nb.queue.runner import EXIT_TAKEN
 from lfads_nb.queue.status import RunState, RunStatus, move_status, read_status
@@ -202,5 +203,5 @@ class Ends:
     def _again(self, entry: Entry, *, why: str) -> None:
         with suppress(LfadsError):
             if read_status(entry.folder).state.is_ended:
-                move_status(entry.folder, RunState.QUEUED, progress={})
+                move_status(entry.folder, RunState.QUEUED, progress={}, host=this_host())
         self._ledger.put_back(entry, not_before=self._clock(), why=why)

@@ -10,6 +10,7 @@ from lfads_nb.errors import LfadsError, QueueError
 from lfads_nb.queue.batches import LaunchOptions
 from lfads_nb.queue.outputs import has_checkpoint, is_trained, unusable_outputs
 from lfads_nb.queue.population_launch import is_population
+from lfads_nb.queue.processes import this_host
 from lfads_nb.queue.reading import current_status
 from lfads_nb.queue.retraining import Kind, ask_to_retrain, read_retraining, withdraw
 from lfads_nb.queue.run_lock import is_worked_on
@@ -109,14 +110,14 @@ def mark_queued(folder: RunFolder, options: LaunchOptions, *, submission: str = 
         ask_to_retrain(folder, kind, more_epochs=options.more_epochs)
     elif options.mode != "all":
         withdraw(folder)
-    if status.state is not RunState.QUEUED or submission:
+    if status.state is not RunState.QUEUED or submission or status.host != this_host():
         if status.state.is_running:
             status = RunStatus(RunState.INTERRUPTED, finished_stages=status.finished_stages)
         write_status(
             folder,
             status.moved(
                 RunState.QUEUED, now=local_now(), progress={}, stage="", reason="", detail="",
-                mode=options.mode, submission=submission, job="",
+                mode=options.mode, submission=submission, job="", host=this_host(),
             ),
         )  # fmt: skip
     return True

@@ -174,7 +174,7 @@ class Member:
         else:
             ended = replace(
                 status, state=RunState.QUEUED, stage="", pid=None, pid_started=None, pack=0,
-                device="", heartbeat=time.time(),
+                host="", device="", heartbeat=time.time(),
             )  # fmt: skip
         with self._log() as file:
             file.write(f"{local_now().isoformat(timespec='seconds')}  {_said(ended)}\n")

@@ -10,6 +10,7 @@ from lfads_nb.queue.batches import Batch
 from lfads_nb.queue.ends import find_dead, record_dead
 from lfads_nb.queue.home import QueueHome, read_json_file
 from lfads_nb.queue.outputs import told_if_lost
+from lfads_nb.queue.processes import this_host
 from lfads_nb.queue.slurm.scheduler import Jobs, shared_jobs
 from lfads_nb.queue.slurm.states import joined
 from lfads_nb.queue.status import RunState, RunStatus, read_status
@@ -24,7 +25,9 @@ SAVED_WITHIN_S = 60.0
 
 
 def current_status(folder: RunFolder, *, jobs: Jobs | None = None) -> RunStatus:
-    """Return where a run is now; one whose process on this host is gone is told as interrupted.
+    """Return where a run is now; one whose process is gone is told as interrupted.
+
+    A process on another host is gone if that has given no sign of life for a minute.
 
     Parameters
     ----------
@@ -68,7 +71,7 @@ class StatusReader:
         """Return every run's status, in the order of the folders.
 
         A run whose process on this host is gone is told as interrupted, and written down as that
-        unless there is a server, which does it itself.
+        unless there is a server, which does it itself. So is told one whose host is silent.
         """
         for index, path in enumerate(self._paths):
             stamp = _stamp(path)
@@ -109,14 +112,14 @@ class StatusReader:
         """Return for every run why it waits; "" for one that does not, as far as was last read."""
         home = self._home
         if not any(self._is_queued(status) for status in self._read):
-            return [self._job_waits.get(index, "") for index in range(len(self._read))]
+            return [self._wait_elsewhere(index) for index in range(len(self._read))]
         news = read_json_file(home.news_json) if home else {}
         has_server = home is not None and home.server_process() is not None
         self._has_server = has_server
         return [
             self._wait(folder, stamp, news, has_server=has_server)
             if self._is_queued(status)
-            else self._job_waits.get(index, "")
+            else self._wait_elsewhere(index)
             for index, (folder, stamp, status) in enumerate(
                 zip(self.folders, self._stamps, self._read, strict=True)
             )
@@ -124,8 +127,15 @@ class StatusReader:
 
     @staticmethod
     def _is_queued(status: RunStatus) -> bool:
-        """Whether it waits in this machine's queue, and not in a cluster's."""
-        return status.state is RunState.QUEUED and not status.submission
+        """Whether it waits in this machine's queue, and not in a cluster's or another host's."""
+        is_here = status.host in ("", this_host())
+        return status.state is RunState.QUEUED and not status.submission and is_here
+
+    def _wait_elsewhere(self, index: int) -> str:
+        status = self._read[index]
+        if status.submission or status.state is not RunState.QUEUED:
+            return self._job_waits.get(index, "")
+        return f"waits in the queue of {status.host}: ask there, or cancel it and launch it here"
 
     @property
     def is_stalled(self) -> bool:

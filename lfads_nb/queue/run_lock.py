@@ -21,8 +21,11 @@ import psutil
 from lfads_nb.errors import QueueError
 from lfads_nb.queue.folder_hold import FolderHold
 from lfads_nb.queue.processes import ProcessId, carries_marks, own_attempt, run_marks, this_host
+from lfads_nb.queue.signs_of_life import SILENT_S, shared_signs, touched_at_ns
 from lfads_nb.regular_files import read_json
 from lfads_nb.sweep.folders import RunFolder
+
+_SEE_A_BEAT_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,10 @@ class Holder(ProcessId):
 
     @property
     def may_be_alive(self) -> bool:
-        """Whether it lives, or is on another host, where nobody can tell."""
-        return self.host != this_host() or self.is_alive
+        """Whether it lives, or is on another host that gave a sign of life of late."""
+        if self.host == this_host():
+            return self.is_alive
+        return shared_signs.silence_s(lock_path(RunFolder(Path(self.run)))) < SILENT_S
 
     def _may_be_signalled(self) -> bool:
         try:
@@ -115,15 +120,15 @@ class RunLock:
     ----------
     folder : the run.
     beat : touches the lock's file, so that other hosts see it alive; call it now and then.
-    watch_s : how long a lock of another host must stand still before it counts as left behind.
-        It is measured on this machine's own clock: clocks of two hosts are never compared.
+    watch_s : how long a lock of another host must stand still before it counts as left behind, by
+        `signs_of_life` and as seen from here.
     """
 
     def __init__(
         self,
         folder: RunFolder,
         *,
-        watch_s: float = 60.0,
+        watch_s: float = SILENT_S,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._folder, self._watch_s, self._sleep = folder, watch_s, sleep
@@ -197,15 +202,12 @@ class RunLock:
     def _holds(self, holder: Holder) -> bool:
         if holder.is_here:
             return holder.is_alive
-        before = self._mtime()
-        self._sleep(self._watch_s)
-        return self._mtime() != before
-
-    def _mtime(self) -> int:
-        try:
-            return lock_path(self._folder).stat().st_mtime_ns
-        except FileNotFoundError:
-            return 0
+        path = lock_path(self._folder)
+        before, silent_s = touched_at_ns(path), shared_signs.silence_s(path)
+        # However old it looks, it is watched for more than one beat: file systems differ in whose
+        # clock they go by.
+        self._sleep(max(self._watch_s - silent_s, min(_SEE_A_BEAT_S, self._watch_s)))
+        return touched_at_ns(path) != before
 
     def _break(self, holder: Holder | None) -> None:
         """Take a dead holder's file away; of several that try, one finds it."""

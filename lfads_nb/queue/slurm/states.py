@@ -62,11 +62,40 @@ def _join(
         again = status if status.state.is_ended else replace(status, state=RunState.INTERRUPTED)
         return again.moved(RunState.QUEUED, now=local_now()), waits
     if job is not None and not job.is_over:
+        if status.state is RunState.INTERRUPTED:
+            return _silent(folder, status, job)
         return status, f"SLURM job {number} starts on {job.node}" if job.node else ""
     now = read_status(folder)
     if not status.state.is_active or (now.state, now.job) != (status.state, status.job):
         return now, ""
     return _ended(status, number, job, submission), ""
+
+
+def _silent(folder: RunFolder, status: RunStatus, job: Job) -> tuple[RunStatus, str]:
+    """Return the status of a run that gives no sign of life, while SLURM has its job running."""
+    if not read_status(folder).state.is_running:
+        return status, ""  # it has said itself how it ended: its job is about to end
+    why = status.reason.partition(";")[0]
+    reason = (
+        f"{why}; SLURM has not given up its job {job.id} on {job.node} yet, and queues it again "
+        "when it does"
+    )
+    return replace(status, reason=reason), ""
+
+
+def job_at_work(folder: RunFolder, status: RunStatus, jobs: Jobs) -> str:
+    """Return the job that SLURM still has for a run that has not said how it ended; "" for none.
+
+    Parameters
+    ----------
+    status : as the run's folder has it.
+    """
+    submission = Submission.of_mark(folder, status.submission) if status.state.is_active else None
+    taken = submission.job() if submission is not None else None
+    if taken is None or not jobs.answers:
+        return ""
+    job = jobs.find(f"{taken.job}_{read_mark(status.submission)}")
+    return job.id if job is not None and not job.is_over else ""
 
 
 def pending_text(job: Job, *, again: bool = False) -> str:

@@ -155,6 +155,8 @@ class Submission:
             *slurm.directives(),
             "",
             *exports,
+            # A warning that comes before Python can act on it must not end the job.
+            "trap '' USR1",
             # In the shell's place: SLURM's signals reach the process that can act on them.
             f"exec {shlex.join(command)}",
         ]

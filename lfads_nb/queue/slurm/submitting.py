@@ -21,6 +21,7 @@ from lfads_nb.queue.retraining import withdraw
 from lfads_nb.queue.rungs import is_stopped_early
 from lfads_nb.queue.slurm.scheduler import Jobs, run_program, shared_jobs, submit_script
 from lfads_nb.queue.slurm.settings import Slurm
+from lfads_nb.queue.slurm.states import job_at_work
 from lfads_nb.queue.slurm.submission import Submission, Work, jobs_folder, relative_runs
 from lfads_nb.queue.status import RunState, RunStatus, read_status, write_status
 from lfads_nb.sweep.folders import RunFolder
@@ -119,6 +120,8 @@ def _choose(
         status = current_status(folder, jobs=jobs)
         if status.state.is_active and not _is_lost(folder, status):
             left[folder.path] = f"is {status.state.value} already"
+        elif job := job_at_work(folder, read_status(folder), jobs):
+            left[folder.path] = f"is SLURM's: {status.reason or f'it has job {job}'}"
         elif not is_wanted(folder, options):
             left[folder.path] = "was stopped early" if is_stopped_early(folder) else "is done"
         else:

@@ -28,7 +28,6 @@ from lfads_nb.queue.stopping import asked_to_stop
 
 _POLL_S = 0.5
 _TELL_EVERY_S = 10.0
-_TIME_IS_OVER_S = 60.0
 
 
 class ArrayTask:
@@ -162,10 +161,12 @@ def _how_far(status: RunStatus) -> tuple[int, float]:
 def _time_is_over() -> bool:
     """Whether SLURM ends this job for its time, and not because somebody wanted it."""
     try:
-        left = run_program("squeue", "-h", "-j", os.environ["SLURM_JOB_ID"], "-o", "%L").strip()
+        job = os.environ["SLURM_JOB_ID"]
+        said = run_program("squeue", "-h", "-j", job, "-o", "%L|%r").strip()
     except (QueueError, KeyError):
         return False
-    if left.startswith(("-", "INVALID")):
+    left, _, reason = said.partition("|")
+    if reason == "TimeLimit" or left.startswith(("-", "INVALID")):
         return True
     parts = left.split(":")
     return len(parts) == 2 and all(p.isdecimal() for p in parts) and (
