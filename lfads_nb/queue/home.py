@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,9 @@ from lfads_nb.errors import QueueError
 from lfads_nb.queue.processes import ProcessId, this_host
 from lfads_nb.regular_files import read_json
 from lfads_nb.state_home import HOME_VARIABLE, state_home
+
+QUEUE_VARIABLE = "LFADS_NB_QUEUE"
+"""Environment variable that names a queue beside the machine's own, as a job of SLURM's has it."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,11 @@ class QueueHome:
             If it cannot be made private.
         """
         # Home folders are often shared by machines; each has a queue of its own.
-        home = cls(state_home(environment) / f"queue-{this_host()}")
+        name = f"queue-{this_host()}"
+        of_job = environment.get(QUEUE_VARIABLE, "")
+        if re.fullmatch(r"[A-Za-z0-9_-]+", of_job):
+            name += f"-{of_job}"
+        home = cls(state_home(environment) / name)
         home.make()
         return home
 

@@ -36,6 +36,7 @@ from lfads_nb.queue.runner import (
     save_notebook,
     start_marked,
 )
+from lfads_nb.queue.slurm.scheduler import own_job
 from lfads_nb.queue.status import RunState, RunStatus, local_now, read_status, write_status
 from lfads_nb.queue.stopping import asked_to_stop, forget_stop
 from lfads_nb.queue.watching import RunWatch
@@ -114,7 +115,7 @@ class _Account:
         status = status.moved(
             RunState.TRAINING, now=now, stage="training", pid=own.pid, pid_started=own.started,
             host=own.host, device="", reason="", detail="", attempt=status.attempt + 1,
-            attempt_id=own_attempt(), finished_stages=(), progress={},
+            attempt_id=own_attempt(), finished_stages=(), progress={}, job=own_job(),
         )  # fmt: skip
         started = {"started": now.isoformat(timespec="seconds")}
         self._write(replace(status, times={**status.times, **started}))

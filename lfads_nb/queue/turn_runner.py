@@ -24,6 +24,7 @@ from lfads_nb.queue.runner import (
     record_failure,
     start_marked,
 )
+from lfads_nb.queue.slurm.scheduler import own_job
 from lfads_nb.queue.status import RunState, local_now, move_status, read_status, write_status
 from lfads_nb.queue.stopping import forget_stop
 from lfads_nb.queue.watching import RunWatch, own_peak_memory_mb
@@ -109,6 +110,7 @@ def _begin(folder: RunFolder, request: TurnRequest, device: str) -> None:
         RunState.TRAINING, now=now, stage="training", progress={}, pid=own.pid,
         pid_started=own.started, host=own.host, device=device, reason="", detail="",
         attempt=status.attempt + 1, attempt_id=own_attempt(), finished_stages=(),
+        job=own_job(),
     )  # fmt: skip
     started = {"started": now.isoformat(timespec="seconds")}
     write_status(folder, replace(status, times={**status.times, **started}))

@@ -1,8 +1,8 @@
 """Stands in for the runner where a test is about the queue: the same states, without a notebook.
 
 It is watched over as a real run is. What it does is told by `behaviour.json` in the run's folder:
-`wait` for a file named `go`, `fail` that many times, or `linger` that many seconds when everything
-is done. Each start is a line in `starts.txt`.
+`wait` for a file named `go`, `fail` that many times, get an epoch further by each start (`epochs`),
+or `linger` that many seconds when everything is done. Each start is a line in `starts.txt`.
 """
 
 import json
@@ -31,6 +31,7 @@ def run(folder, watch):
     move_status(
         folder, RunState.TRAINING, stage="training", attempt=attempt,
         pid=own.pid, pid_started=own.started, host=own.host, attempt_id=own_attempt(),
+        progress={"epoch": attempt} if behaviour.get("epochs") else {},
     )  # fmt: skip
     with (folder.path / "starts.txt").open("a") as file:
         file.write(f"{time.time_ns()}\n")

@@ -42,6 +42,8 @@ def undisturbed(tmp_path_factory):
 class Rig:
     """A population whose members wait in the middle of its second generation."""
 
+    patience_s = 60.0
+
     def __init__(self, root, home):
         self.folder = make_population(root / "runs")
         self.members = [self.folder.member(m) for m in range(MEMBERS)]
@@ -59,9 +61,12 @@ class Rig:
 
     def wait_for_the_middle(self):
         """Wait until one member has ended its second turn and another is taking its own."""
-        first = wait_for(self.training_the_second, timeout=60)[0]
+        first = wait_for(self.training_the_second, timeout=self.patience_s)[0]
         (first.path / "go").touch()
-        wait_for(lambda: self.n_ended == MEMBERS + 1 and self.training_the_second(), timeout=60)
+        wait_for(
+            lambda: self.n_ended == MEMBERS + 1 and self.training_the_second(),
+            timeout=self.patience_s,
+        )
 
     def training_the_second(self):
         return [m for m in self.training() if "1" in _lines(m, "starts.txt")]
@@ -93,7 +98,7 @@ class Rig:
             (member.path / "go").touch()
         if not self.state.is_active:
             self.launch()
-        wait_for(lambda: not self.state.is_active, timeout=120)
+        wait_for(lambda: not self.state.is_active, timeout=2 * self.patience_s)
         status = self.queue.states()[0]
         assert status.state is RunState.DONE, status.reason
         assert tables_of(self.folder) == undisturbed

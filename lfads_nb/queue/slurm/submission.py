@@ -31,6 +31,7 @@ class Work:
     ----------
     runs : folders, relative to the collection's, in the order of the array.
     runner, template, mode, python, environment : see `LaunchOptions`.
+    members : how the turns of populations among them are launched, within their jobs.
     """
 
     runs: tuple[str, ...]
@@ -40,6 +41,7 @@ class Work:
     mode: str = "all"
     requeue: bool = True
     environment: dict[str, str] = field(default_factory=dict)
+    members: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

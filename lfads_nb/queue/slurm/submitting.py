@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from filelock import FileLock
@@ -15,7 +15,7 @@ from lfads_nb.errors import LfadsError, QueueError
 from lfads_nb.queue.batches import LaunchOptions
 from lfads_nb.queue.home import new_id
 from lfads_nb.queue.marking import is_wanted, mark_queued
-from lfads_nb.queue.population_launch import is_population
+from lfads_nb.queue.population_launch import is_population, member_options
 from lfads_nb.queue.reading import current_status
 from lfads_nb.queue.retraining import withdraw
 from lfads_nb.queue.rungs import is_stopped_early
@@ -53,6 +53,8 @@ def submit(
 ) -> Submitted:
     """Submit what is neither done nor queued, as one array for each thousand runs.
 
+    A population is one job, in which its members take their turns.
+
     Parameters
     ----------
     folders : prepared runs of one collection.
@@ -65,12 +67,6 @@ def submit(
     QueueError
         SLURM cannot be asked, or refuses: then nothing is queued.
     """
-    populations = [str(f.path) for f in folders if is_population(f)]
-    if populations:
-        raise QueueError(
-            f"a population cannot be submitted as a job array: {', '.join(populations)}. Choose "
-            "runs, or launch it with cluster="
-        )
     if not folders:
         return Submitted((), {}, (), ())
     collection = jobs_folder(folders[0])
@@ -147,9 +143,11 @@ def _adopt(collection: Path, jobs: Jobs) -> None:
 
 
 def _work(folders: Sequence[RunFolder], slurm: Slurm, options: LaunchOptions) -> Work:
+    has_population = any(map(is_population, folders))
+    members = asdict(member_options(options, share_gpus=True)) if has_population else {}
     return Work(
         relative_runs(folders), options.python, options.runner, options.template, options.mode,
-        slurm.requeue, dict(options.environment),
+        slurm.requeue, dict(options.environment), members,
     )  # fmt: skip
 
 

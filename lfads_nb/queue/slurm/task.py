@@ -19,12 +19,15 @@ from lfads_nb.errors import LfadsError, QueueError
 from lfads_nb.plain_text import plain_text
 from lfads_nb.python_commands import module_command
 from lfads_nb.queue.live import duration_text
+from lfads_nb.queue.population_launch import DRIVER, is_population
 from lfads_nb.queue.processes import new_attempt, run_marks
 from lfads_nb.queue.run_lock import lock_path, read_holder
+from lfads_nb.queue.slurm.job_queue import JobQueue
 from lfads_nb.queue.slurm.scheduler import run_program
 from lfads_nb.queue.slurm.submission import Submission, Work
 from lfads_nb.queue.status import RunState, RunStatus, local_now, move_status, read_status
 from lfads_nb.queue.stopping import asked_to_stop
+from lfads_nb.sweep.folders import PopulationFolder, RunFolder
 
 _POLL_S = 0.5
 _TELL_EVERY_S = 10.0
@@ -43,6 +46,12 @@ class ArrayTask:
     def __init__(self, submission: Submission, work: Work, index: int, job: str) -> None:
         self._mark, self._work, self._job = submission.mark(index), work, job
         self.folder = submission.run(work, index)
+        population = PopulationFolder(self.folder.path)
+        self._members = (
+            [*map(RunFolder, sorted(population.path.glob("member_*"))), population.best]
+            if is_population(self.folder)
+            else []
+        )
         self._process: subprocess.Popen[bytes] | None = None
         self._signal: int | None = None
         self._told = ("", -1.0)
@@ -62,10 +71,12 @@ class ArrayTask:
         """Execute the run to its end or to that of the job's time; return the exit code."""
         before = read_status(self.folder)
         attempt = f"slurm-{self._job}-{new_attempt()}"
-        self._drop_own_lock()
+        self._drop_own_locks()
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             signal.signal(signum, self._on_signal)
         environment = {**os.environ, **self._work.environment}
+        queue = JobQueue(self._job, self._work.members, environment) if self._members else None
+        environment = environment if queue is None else queue.environment
         with subprocess.Popen(
             self._command(), cwd=self.folder.path, stdin=subprocess.DEVNULL,
             env={**environment, **run_marks(self.folder.path, attempt)}, start_new_session=True,
@@ -75,6 +86,8 @@ class ArrayTask:
             while self._process.poll() is None:
                 time.sleep(_POLL_S)
                 self._tell(read_status(self.folder))
+        if queue is not None:
+            queue.close()
         after = read_status(self.folder)
         say(f"{after.state.value} {after.reason}")
         if self._is_to_go_on(after):
@@ -84,16 +97,22 @@ class ArrayTask:
     def _command(self) -> list[str]:
         work = self._work
         threads = os.environ.get("SLURM_CPUS_PER_TASK", "")
-        command = module_command(work.runner, python=work.python)
+        runner = DRIVER if self._members else work.runner
+        command = module_command(runner, python=work.python)
         command += [str(self.folder.path), f"--parent={os.getpid()}", f"--mode={work.mode}"]
         command += [f"--threads={threads if threads.isdecimal() else usable_cores()}"]
         return command + ([f"--template={work.template}"] if work.template else [])
 
-    def _drop_own_lock(self) -> None:
-        """Take the lock that this very job left on another node: SLURM has ended it there."""
-        holder = read_holder(self.folder)
-        if holder and not holder.is_here and holder.attempt.startswith(f"slurm-{self._job}-"):
-            lock_path(self.folder).unlink(missing_ok=True)
+    def _drop_own_locks(self) -> None:
+        """Take the locks that this very job left on another node: SLURM has ended it there."""
+        for folder in (self.folder, *self._members):
+            holder = read_holder(folder)
+            if holder is None or holder.is_here:
+                continue
+            if holder.attempt.startswith(f"slurm-{self._job}-") or (
+                read_status(folder).job == self._job
+            ):
+                lock_path(folder).unlink(missing_ok=True)
 
     def _on_signal(self, signum: int, _frame: FrameType | None) -> None:
         if self._signal is None:
@@ -109,10 +128,18 @@ class ArrayTask:
         """Print how far the run is, when that has changed and not too often."""
         progress, now = status.progress, time.monotonic()
         words = [status.state.value]
+        if not status.state.is_running:
+            progress = {}
+        if "members_done" in progress:
+            words += [
+                f"generation {progress.get('generation', 0) + 1} of {progress.get('generations')}",
+                f"{progress['members_done']} of {progress.get('members')} members",
+            ]
         if "epoch" in progress:
             words.append(f"epoch {progress['epoch']}")
         if "total_valid" in progress:
-            words.append(f"validation cost {progress['total_valid']:.2f}")
+            what = "best score" if "members_done" in progress else "validation cost"
+            words.append(f"{what} {progress['total_valid']:.2f}")
         if progress.get("eta_s"):
             words.append(f"about {duration_text(progress['eta_s'])} left")
         line, (last, at) = ", ".join(words), self._told
@@ -132,8 +159,9 @@ class ArrayTask:
     def _again(self, before: RunStatus, after: RunStatus) -> int:
         if _how_far(after) <= _how_far(before):
             reason = (
-                "the time of a job is too short: it was over before one more epoch was saved; ask "
-                "for more with --time"
+                "the time of a job is too short: it was over before one more "
+                f"{'turn was whole' if self._members else 'epoch was saved'}; ask for more with "
+                "--time"
             )
             move_status(self.folder, RunState.FAILED, reason=reason)
             say(reason)
@@ -153,9 +181,14 @@ class ArrayTask:
         return 0
 
 
-def _how_far(status: RunStatus) -> tuple[int, float]:
-    epoch = status.progress.get("epoch")
-    return len(status.finished_stages), epoch if isinstance(epoch, int | float) else -1.0
+def _how_far(status: RunStatus) -> tuple[int, float, float]:
+    """Return what grows as a run or a population gets further."""
+    epoch, members = status.progress.get("epoch"), status.progress.get("members_done")
+    return (
+        len(status.finished_stages),
+        epoch if isinstance(epoch, int | float) else -1.0,
+        members if isinstance(members, int | float) else -1.0,
+    )
 
 
 def _time_is_over() -> bool:

@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lfads_nb.queue.processes import carries_marks
+
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
 
 
@@ -49,10 +51,36 @@ class RealSlurm:
         self.run("slurmctld")
         for node in ("n1", "n2"):
             self.run("slurmd", "-N", node)
+        self.wait_until_idle()
+
+    def wait_until_idle(self):
+        """Wait until both nodes are there and have nothing to do."""
         deadline = time.monotonic() + 60
         while self.ask("sinfo", "-h", "-o", "%T", "-p", "main") != "idle":
             assert time.monotonic() < deadline, "SLURM does not start"
             time.sleep(0.2)
+
+    def end_jobs(self):
+        """Take all jobs away, and wait until their processes are gone."""
+        self.ask("scancel", "--user=root")
+        deadline = time.monotonic() + 60
+        while self.ask("squeue", "-h") and time.monotonic() < deadline:
+            time.sleep(0.2)
+
+    def cut_power(self, node):
+        """End a node and everything that it runs, without a word to anybody."""
+        slurmd = psutil.Process(int((self.folder / f"slurmd-{node}.pid").read_text()))
+        marks = {"SLURMD_NODENAME": node, "SLURM_CONF": str(self.conf)}
+        work = [p for p in psutil.process_iter() if carries_marks(p, marks)]
+        steps = {p.parent() for p in work} - {None}
+        steps = [step for step in steps if step.name().startswith("slurmstepd")]
+        for process in (slurmd, *steps, *work):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def power_on(self, node):
+        self.run("slurmd", "-N", node)
+        self.wait_until_idle()
 
     def run(self, *command):
         with (self.folder / "started.log").open("a") as log:
@@ -71,7 +99,7 @@ class RealSlurm:
         return {**os.environ, "SLURM_CONF": str(self.conf)}
 
     def stop(self):
-        self.ask("scancel", "--user=root")
+        self.end_jobs()
         processes = []
         for name in ("slurmd-n1.pid", "slurmd-n2.pid", "slurmctld.pid", "munge/pid"):
             path = self.folder / name

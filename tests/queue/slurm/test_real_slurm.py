@@ -1,11 +1,8 @@
-"""Runs on a real SLURM: arrays, cancelling, time that is over, two who submit at once."""
+"""Runs on a real SLURM: arrays, cancelling, preemption, nodes that fail, several who submit."""
 
-import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
@@ -13,71 +10,25 @@ import pytest
 
 from lfads_nb.errors import QueueError
 from lfads_nb.queue.api import Queue
-from lfads_nb.queue.home import QueueHome
-from lfads_nb.queue.slurm import scheduler
 from lfads_nb.queue.slurm.scheduler import shared_jobs
 from lfads_nb.queue.slurm.settings import Slurm
 from lfads_nb.queue.slurm.submission import jobs_folder
 from lfads_nb.queue.status import RunState, read_status
 from lfads_nb.sweep.preparing import _train_script
-from tests.queue.slurm.real_slurm import RealSlurm, skip_without_slurm
+from tests.queue.slurm.submitting import (
+    ODD,
+    RUNNER,
+    jobs_of,
+    make_queue,
+    start_now,
+    starts,
+    states,
+    submit,
+    wait_for,
+)
 from tests.queue.tiny_runs import make_run_folder
-from tests.queue.tiny_runs import wait_for as wait_some_time_for
 
-pytestmark = [pytest.mark.slurm, pytest.mark.processes]
-RUNNER = "tests.queue.quick_runner"
-ODD = 'it\'s a "lab" $(touch injected) & `id`; x'
-
-
-@pytest.fixture(scope="module")
-def slurm():
-    skip_without_slurm()
-    # munge wants a folder whose parents everybody may pass through: pytest's own are private.
-    folder = Path(tempfile.mkdtemp(prefix="real-slurm-"))
-    real = RealSlurm(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SLURM_CONF", str(real.conf))
-        patch.setattr(scheduler, "POLL_S", 0.5)
-        try:
-            real.start()
-            yield real
-        finally:
-            real.stop()
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def home(tmp_path):
-    return QueueHome.find({"LFADS_NB_HOME": str(tmp_path / "home")})
-
-
-def make_queue(root, home, n, **behaviour):
-    folders = [make_run_folder(root, name=f"run{i}") for i in range(n)]
-    for folder in folders:
-        (folder.path / "behaviour.json").write_text(json.dumps(behaviour))
-    return Queue(folders, home=home)
-
-
-def wait_for(condition, timeout=120.0):
-    # SLURM looks at its queue every few seconds, and a busy machine takes its time.
-    return wait_some_time_for(condition, timeout=timeout)
-
-
-def starts(folder):
-    path = folder.path / "starts.txt"
-    return len(path.read_text().splitlines()) if path.exists() else 0
-
-
-def states(queue):
-    return [status.state for status in queue.states()]
-
-
-def submit(queue, **asked):
-    return queue.submit(Slurm(cpus=1, mem="100M", **asked), runner=RUNNER)
-
-
-def jobs_of(real, job):
-    return real.ask("squeue", "-h", "-r", "-j", job, "-o", "%T").split()
+pytestmark = [pytest.mark.slurm, pytest.mark.processes, pytest.mark.xdist_group("real_slurm")]
 
 
 def test_an_array_of_four_runs_is_done_and_nothing_is_submitted_twice(slurm, tmp_path, home):
@@ -169,8 +120,47 @@ def test_a_preempted_run_goes_on_when_there_is_room_again(slurm, tmp_path, home)
         (folder.path / "go").touch()
     wait_for(lambda: states(high) == [RunState.DONE])
     # SLURM itself lets two minutes pass before it starts a preempted job again.
-    slurm.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+    start_now(slurm, job)
     wait_for(lambda: states(low) == [RunState.DONE] * 2)
+
+
+@pytest.mark.timeout(600)
+def test_a_run_whose_node_lost_its_power_goes_on_on_another(slurm, tmp_path, home):
+    queue = make_queue(tmp_path / "runs", home, 1, wait=True)
+    (job,) = submit(queue, time="60").jobs
+    wait_for(lambda: starts(queue.folders[0]) == 1)
+    node = slurm.ask("squeue", "-h", "-j", job, "-o", "%N")
+    slurm.cut_power(node)
+    try:
+        # SLURM itself needs a while to give a node up.
+        wait_for(lambda: states(queue) == [RunState.INTERRUPTED])
+        assert "SLURM has not given up its job" in queue.states()[0].reason
+        assert not submit(queue).jobs
+        wait_for(lambda: jobs_of(slurm, job) == ["PENDING"], timeout=200)
+        assert states(queue) == [RunState.QUEUED]
+        (queue.folders[0].path / "go").touch()
+        start_now(slurm, job)
+        wait_for(lambda: states(queue) == [RunState.DONE])
+        assert starts(queue.folders[0]) == 2
+    finally:
+        slurm.power_on(node)
+
+
+def test_a_run_that_may_not_be_queued_again_says_that_its_node_failed(slurm, tmp_path, home):
+    queue = make_queue(tmp_path / "runs", home, 1, wait=True)
+    (job,) = submit(queue, requeue=False).jobs
+    wait_for(lambda: starts(queue.folders[0]) == 1)
+    node = slurm.ask("squeue", "-h", "-j", job, "-o", "%N")
+    slurm.cut_power(node)
+    try:
+        wait_for(lambda: jobs_of(slurm, job) == ["NODE_FAIL"], timeout=200)
+        wait_for(lambda: states(queue) == [RunState.INTERRUPTED])
+        assert "its node failed (NODE_FAIL); submit it again" in queue.states()[0].reason
+        (queue.folders[0].path / "go").touch()
+        assert submit(queue).jobs
+        wait_for(lambda: states(queue) == [RunState.DONE])
+    finally:
+        slurm.power_on(node)
 
 
 def test_a_refused_submission_queues_nothing(slurm, tmp_path, home):
