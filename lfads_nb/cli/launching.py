@@ -257,6 +257,9 @@ def autolfads(
         bool, typer.Option("--dry-run", help="Say what would be searched, and do nothing.")
     ] = False,
     detach: Annotated[bool, typer.Option(help="Do not wait for the end.")] = False,
+    launch: Annotated[
+        bool, typer.Option(help="Launch it here, or leave that to the command slurm.")
+    ] = True,
 ) -> None:
     """Find the setting: train a population whose members learn from each other (AutoLFADS).
 
@@ -291,6 +294,12 @@ def autolfads(
     collection.add_population(population)
     collection.save()
     runs = [run for run in collection.population_runs if run.population.hash == population.hash]
+    if not launch:
+        console.print(
+            escape(f"{len(runs)} added; launch it with slurm or queue, or in the bench."),
+            soft_wrap=True,
+        )
+        return
     launched = collection.launch(runs)
     if detach:
         console.print(f"{len(runs)} queued; see `lfads-nb status {escape(str(collection_dir))}`.")

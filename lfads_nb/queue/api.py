@@ -20,7 +20,7 @@ from lfads_nb.queue.marking import run_name
 from lfads_nb.queue.progress_view import show_progress
 from lfads_nb.queue.reading import StatusReader, current_status
 from lfads_nb.queue.retraining import bring_back, has_earlier_output
-from lfads_nb.queue.slurm.cancelling import cancel_submitted
+from lfads_nb.queue.slurm.cancelling import cancel_submitted, is_submitted
 from lfads_nb.queue.slurm.settings import Slurm
 from lfads_nb.queue.slurm.submitting import Submitted
 from lfads_nb.queue.starting import ServerKeeper
@@ -180,7 +180,7 @@ class Queue:
         seconds.
         """
         folders = self._chosen(runs)
-        submitted = [f for f in folders if read_status(f).submission]
+        submitted = [f for f in folders if is_submitted(f)]
         here = [f for f in folders if f not in submitted]
         if self.is_served:
             self.home.post("cancel", runs=_paths(here))
@@ -278,7 +278,17 @@ class Queue:
             time.sleep(0.05)
 
     def _ask(self, verb: str, runs: Any, **content: Any) -> None:
-        self.home.post(verb, runs=_paths(self._chosen(runs)), **content)
+        chosen = self._chosen(runs)
+        names = dict(zip(self.folders, self.names, strict=True))
+        submitted = [f for f in chosen if is_submitted(f) and read_status(f).state.is_active]
+        if here := [folder for folder in chosen if folder not in submitted]:
+            self.home.post(verb, runs=_paths(here), **content)
+        if submitted:
+            raise QueueError(
+                f"these are SLURM's, which knows no {verb} of ours: "
+                f"{', '.join(names[folder] for folder in submitted)}. Cancel them (what is trained "
+                "is kept, and a new submission goes on from there), or ask scontrol"
+            )
 
     def _chosen(self, runs: Any) -> list[RunFolder]:
         """Return folders for runs given as names, positions, `Run`s or folders."""

@@ -156,6 +156,11 @@ def run_environment(device: Device | None, *, threads: int) -> dict[str, str]:
     return environment
 
 
+def default_label() -> str:
+    """Name what a process computes on that was told of no device: the first GPU that it may use."""
+    return next((gpu.label for gpu in list_gpus()), "cpu")
+
+
 def find_device(name: str) -> Device | None:
     """Find a device of this machine by its name.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lfads_nb.queue.devices import list_gpus
+from lfads_nb.queue.slurm.scheduler import own_job
 from lfads_nb.queue.status import local_now
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.provenance import checksums, commit_of
@@ -44,10 +45,16 @@ def gather_provenance(
             "Keras backend": backend,
         },
         "machine": f"{platform.node()}, {platform.platform()}",
+        "job": _job_in_words(),
         "device": _device(device),
         "commit": {**commit_of(folder.path), **commit_of(Path(__file__).resolve().parent)},
         "inputs": checksums([folder.input_file(name) for name in record.datasets]),
     }
+
+
+def _job_in_words() -> str:
+    job, node = own_job(), os.environ.get("SLURMD_NODENAME", "")
+    return f"{job} on {node}" if job and node else job
 
 
 def _version(package: str) -> str:

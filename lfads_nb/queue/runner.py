@@ -22,7 +22,7 @@ from lfads_nb.desks import HANGUP
 from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.plain_text import plain_text
 from lfads_nb.python_commands import module_command
-from lfads_nb.queue.devices import find_device, run_environment
+from lfads_nb.queue.devices import default_label, find_device, run_environment
 from lfads_nb.queue.execution import Failure, NotebookExecution, skip_slow_imports
 from lfads_nb.queue.kernel import RunKernel
 from lfads_nb.queue.notebook import default_template, optional_parts, render, set_banner
@@ -354,7 +354,7 @@ def prepare_process(folder: RunFolder, options: RunnerOptions) -> str:
         os.dup2(log.fileno(), 2)
     device = find_device(options.device)
     os.environ.update(run_environment(device, threads=options.threads or usable_cores()))
-    return device.label if device else "default"
+    return device.label if device else default_label()
 
 
 def start_marked(folder: RunFolder, module: str, arguments: list[str]) -> None:

@@ -51,6 +51,7 @@ def read_provenance(folder: RunFolder) -> dict[str, str]:
         "Versions": _pairs(content.get("versions")),
         "Machine": _words(content.get("machine")),
         "Device": _words(content.get("device")),
+        "SLURM job": _words(content.get("job")),
         "Commit": _pairs(content.get("commit")),
         "SHA-256 of the inputs": _pairs(content.get("inputs")),
     }

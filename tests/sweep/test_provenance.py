@@ -22,6 +22,16 @@ def test_a_run_says_which_backend_trained_it_and_with_how_many_others(tmp_path, 
     assert read_provenance(folder)["Trained by"] == "JAX on GPU 0, 12 in one program"
 
 
+def test_a_run_of_a_cluster_names_its_job_and_node(tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path)
+    record = RunRecord("c", "all", RunParams(), ())
+    for name, value in (("ARRAY_JOB_ID", "12"), ("ARRAY_TASK_ID", "3"), ("JOB_ID", "15")):
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.setenv("SLURMD_NODENAME", "gpu07")
+    write_provenance(folder, gather_provenance(folder, record, "GPU 0"))
+    assert read_provenance(folder)["SLURM job"] == "12_3 on gpu07"
+
+
 def test_a_run_says_a_year_later_what_it_was_trained_with(tmp_path, monkeypatch):
     folder = RunFolder(tmp_path)
     folder.input.mkdir()

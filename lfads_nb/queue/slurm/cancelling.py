@@ -12,6 +12,11 @@ from lfads_nb.queue.stopping import ask_to_stop
 from lfads_nb.sweep.folders import RunFolder
 
 
+def is_submitted(folder: RunFolder) -> bool:
+    """Whether a run waits for SLURM, runs there, or did so last."""
+    return bool(read_status(folder).submission)
+
+
 def cancel_submitted(folders: Sequence[RunFolder]) -> None:
     """Cancel runs wherever they are; a job that starts nevertheless finds the mark, and leaves.
 

@@ -32,6 +32,7 @@ class Work:
     runs : folders, relative to the collection's, in the order of the array.
     runner, template, mode, python, environment : see `LaunchOptions`.
     members : how the turns of populations among them are launched, within their jobs.
+    slurm : what each job asks for.
     """
 
     runs: tuple[str, ...]
@@ -42,6 +43,7 @@ class Work:
     requeue: bool = True
     environment: dict[str, str] = field(default_factory=dict)
     members: dict[str, Any] = field(default_factory=dict)
+    slurm: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,13 @@ class Submission:
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise QueueError(f"{self.work_json} cannot be read: {error}") from error
         return work
+
+    def read_slurm(self) -> Slurm | None:
+        """Return what its jobs asked for; None if that is not known."""
+        try:
+            return Slurm(**self.read_work().slurm)
+        except (QueueError, TypeError):
+            return None
 
     def save_job(self, job: str, submitted: float) -> None:
         write_json(

@@ -147,7 +147,7 @@ def _work(folders: Sequence[RunFolder], slurm: Slurm, options: LaunchOptions) ->
     members = asdict(member_options(options, share_gpus=True)) if has_population else {}
     return Work(
         relative_runs(folders), options.python, options.runner, options.template, options.mode,
-        slurm.requeue, dict(options.environment), members,
+        slurm.requeue, dict(options.environment), members, asdict(slurm),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The options of a launch, folded away: their defaults suit most."""
+"""The options of a launch: where to run, and the rest folded away, as its defaults suit most."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import Any
 import ipywidgets as w
 
 from lfads_nb.errors import QueueError
+from lfads_nb.queue.slurm.remembered import is_at_hand, remembered
 from lfads_nb.sweep.halving import SCORES, Halving
+from lfads_nb.widgets.panels.slurm_form import SlurmForm
 from lfads_nb.widgets.theme import row, stack, text_box
+
+HERE, SLURM = "here", "slurm"
 
 
 class LaunchOptions(w.VBox):
@@ -42,14 +46,26 @@ class LaunchOptions(w.VBox):
             layout=w.Layout(width="230px"), style={"description_width": "initial"},
         )  # fmt: skip
         self.go_on = _tick("go on with what was stopped early")
+        self.where = w.Dropdown(
+            options=[("this machine", HERE), ("SLURM, as a job array", SLURM)],
+            value=SLURM if is_at_hand() and remembered() else HERE, description="Run on",
+            layout=w.Layout(width="260px"), style={"description_width": "initial"},
+        )  # fmt: skip
+        self.slurm = SlurmForm()
         self._halving_row = row(self.factor, self.score, self.first_rung)
         self.halving.observe(lambda _change: self._show_halving(), "value")
         self._show_halving()
+        self._of_this_machine = (
+            row(self.gpu_list, self.at_once, self.memory, self.retries), row(self.pack),
+            self.shared,
+        )  # fmt: skip
+        self.where.layout.display = "" if is_at_hand() else "none"
+        self.where.observe(lambda _change: self._show_where(), "value")
+        self._show_where()
         fold = w.Accordion(
             [
                 stack(
-                    row(self.gpu_list, self.at_once, self.memory, self.retries),
-                    row(self.pack),
+                    *self._of_this_machine[:2],
                     row(self.shared, self.rerun, self.sample_only, self.more_epochs),
                     row(self.halving, self._halving_row, self.go_on),
                 )
@@ -57,7 +73,7 @@ class LaunchOptions(w.VBox):
             selected_index=None,
         )
         fold.set_title(0, "Launch options …")
-        super().__init__([fold])
+        super().__init__([self.where, self.slurm, fold])
 
     def on_change(self, callback: Callable[[], Any]) -> None:
         """Have a function called when an option changes what would be launched."""
@@ -74,6 +90,16 @@ class LaunchOptions(w.VBox):
         """Whether runs that were stopped early would be launched too."""
         return self.rerun.value or self.go_on.value
 
+    @property
+    def is_for_slurm(self) -> bool:
+        """Whether runs are to be submitted to SLURM."""
+        return self.where.value == SLURM
+
+    def _show_where(self) -> None:
+        self.slurm.layout.display = "" if self.is_for_slurm else "none"
+        for widget in self._of_this_machine:
+            widget.layout.display = "none" if self.is_for_slurm else ""
+
     def _show_halving(self) -> None:
         self._halving_row.layout.display = "" if self.halving.value else "none"
 
@@ -89,12 +115,15 @@ class LaunchOptions(w.VBox):
             "rerun": self.rerun.value,
             "more_epochs": self.more_epochs.value,
             "mode": "posterior_mean_only" if self.sample_only.value else "",
-            "retries": self.retries.value,
             "go_on": self.go_on.value,
         }
         if self.halving.value:
             first = int(_number(self.first_rung)) if self.first_rung.value.strip() else 0
             found["halving"] = Halving(self.factor.value, first, self.score.value)
+        if self.is_for_slurm:
+            found["slurm"] = self.slurm.value
+            return {name: value for name, value in found.items() if value}
+        found["retries"] = self.retries.value
         if self.gpu_list.value.strip():
             found["gpu_list"] = _whole_numbers(self.gpu_list)
         if self.at_once.value.strip():

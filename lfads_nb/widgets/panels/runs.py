@@ -15,6 +15,7 @@ from lfads_nb.errors import CollectionError, LfadsError
 from lfads_nb.queue.estimates import bytes_text, memory_mb, run_size, seconds_per_run
 from lfads_nb.queue.live import duration_text
 from lfads_nb.queue.plan import gigabytes
+from lfads_nb.queue.slurm.remembered import remember
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.sweep import Run, RunCollection, RunParams, check_params
 from lfads_nb.sweep.advice import Advice
@@ -294,12 +295,12 @@ class RunsPanel(Panel):
                 progress(done, len(populations), f"{done} of {len(populations)} populations")
                 population.prepare()
             progress(1, 1, "queueing")
-            collection.launch(populations, **options)
+            _launch(collection, populations, options)
             return len(populations)
 
         self._begin(
             "Preparing and launching AutoLFADS", work,
-            lambda n: f"{plural(n, 'population')} queued. They go on if you close this page.",
+            lambda n: f"{plural(n, 'population')} {_queued_text(options)}",
             after=self._on_launched,
         )  # fmt: skip
 
@@ -314,12 +315,12 @@ class RunsPanel(Panel):
             _prepare(runs, progress)
             progress(1, 1, "queueing")
             # A sweep is compared with what is done of it already; that is not launched again.
-            collection.launch(chosen if "halving" in options else runs, **options)
+            _launch(collection, chosen if "halving" in options else runs, options)
             return len(runs)
 
         self._begin(
             "Preparing and launching", work,
-            lambda n: f"{plural(n, 'run')} queued. They go on if you close this page: see Queue.",
+            lambda n: f"{plural(n, 'run')} {_queued_text(options)}",
             after=self._on_launched,
         )  # fmt: skip
 
@@ -374,6 +375,17 @@ class RunsPanel(Panel):
         finally:
             self.confirm.disabled = False
             self.refresh()
+
+
+def _launch(collection: RunCollection, runs: Sequence[Any], options: dict[str, Any]) -> None:
+    collection.launch(runs, **options)
+    if "slurm" in options:
+        remember(options["slurm"])
+
+
+def _queued_text(options: dict[str, Any]) -> str:
+    how = "submitted to SLURM" if "slurm" in options else "queued"
+    return f"{how}. They go on if you close this page: see Queue."
 
 
 def _has_outputs(status: RunStatus) -> bool:
