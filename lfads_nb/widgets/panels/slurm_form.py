@@ -37,9 +37,9 @@ class SlurmForm(w.VBox):
             row(self.gres, self.cpus, self.mem, self.time),
             row(self.at_once, self.requeue),
             html(
-                '<span class="lfads-dim">Of each run. One job array is submitted, and nothing goes '
-                "on running here; a run that its job's time is too short for goes on from its "
-                "checkpoint in the next one.</span>"
+                '<span class="lfads-dim">What the job of each run asks for. One job array is '
+                "submitted, and nothing runs on this machine; a run whose job is out of time goes "
+                "on from its checkpoint in the next.</span>"
             ),
         ])  # fmt: skip
         self.add_class("lfads-slurm")
