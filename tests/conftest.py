@@ -57,12 +57,13 @@ def nothing_handed_over():
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A disk of its own, of 1 MB."""
+def small_disk(request, tmp_path):
+    """A disk of its own, of 1 MB, or of so many as the test gives as a parameter."""
     disk = tmp_path / "disk"
     disk.mkdir()
+    size = f"size={getattr(request, 'param', 1)}m"
     made = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(disk)], capture_output=True
     )
     if made.returncode:
         pytest.skip("mounting a small disk needs root")

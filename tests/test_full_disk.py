@@ -1,6 +1,7 @@
 """A full disk ends nothing but the file that was being written, and is told in one sentence."""
 
 import re
+import shutil
 
 import h5py
 import numpy as np
@@ -11,6 +12,9 @@ from lfads_nb.atomic_files import make_room, write_text
 from lfads_nb.datasets import Counts, write_counts
 from lfads_nb.errors import DiskFullError
 from lfads_nb.hdf5_files import writing_hdf5
+from lfads_nb.queue.notebook import default_template
+from lfads_nb.queue.status import RunState, read_status
+from tests.queue.tiny_runs import start_runner, write_template
 
 
 def counts(n_trials=200):
@@ -94,3 +98,78 @@ def test_a_collection_on_a_full_disk(small_disk, leave_free, tmp_path):
     with pytest.raises(DiskFullError, match="no room"):
         collection.save()
     assert RunCollection.load(collection.path).runs[0].is_prepared
+
+
+FILL = """
+import os
+def fill(n_kilobytes):
+    disk = os.statvfs(run_dir)
+    room = disk.f_bavail * disk.f_bsize - 1024 * n_kilobytes
+    with open(os.path.join(run_dir, 'filler'), 'wb') as file:
+        file.write(bytes(max(0, room)))
+from lfads_nb.model import preview_writer, stages
+"""
+
+
+@pytest.fixture
+def real_run(small_disk, tmp_path):
+    """A prepared run of two sessions, tiny, on a disk of its own."""
+    for name in ("a", "b"):
+        write_counts(tmp_path / "data" / f"{name}.h5", counts(40))
+    datasets = DatasetCollection(tmp_path / "data")
+    sessions = [datasets.add(f"{name}.h5") for name in ("a", "b")]
+    collection = RunCollection(small_disk, "c", datasets)
+    params = RunParams(
+        spike_bin_ms=50, batch_size=8, co_dim=0, factors_dim=3, gen_dim=8, ic_dim=4, ic_enc_dim=4,
+        max_epochs=12, kl_increase_steps=4, l2_increase_steps=4, num_samples_posterior=4,
+        device="/cpu:0",
+    )  # fmt: skip
+    collection.add_params(params)
+    collection.add_run_spec(RunSpec("both", datasets, sessions))
+    collection.prepare()
+    return collection.runs[0]
+
+
+def epochs_trained(folder):
+    return [int(line.split(",")[1]) for line in folder.fit_log.read_text().splitlines()]
+
+
+@pytest.mark.processes
+@pytest.mark.training
+@pytest.mark.parametrize("small_disk", [6], indirect=True)
+@pytest.mark.parametrize("stage", ["training", "sampling", "exporting"])
+def test_a_training_is_not_lost_to_a_disk_that_fills_up(real_run, tmp_path, stage):
+    folder = real_run.folder
+    functions = {
+        "training": "train", "sampling": "sample_posterior", "exporting": "export_weights"
+    }  # fmt: skip
+    cells = {name: f"run_stage(run_dir, {name!r}, stages.{f})" for name, f in functions.items()}
+    if stage == "training":
+        # Room for some checkpoints; previews, which come with every epoch here, find none.
+        cells[stage] = (
+            f"{FILL}preview_writer.SECONDS_BETWEEN, preview_writer.COST_SHARE = 0.0, 1e9\n"
+            f"fill(400)\n{cells[stage]}"
+        )
+    else:
+        cells["training"] = f"{FILL}{cells['training']}"
+        cells[stage] = f"fill(12)\n{cells[stage]}"
+    filling = write_template(tmp_path / "filling.ipynb", **cells)
+    runner = start_runner(folder, filling)
+    assert runner.wait(timeout=300) == 1, folder.log.read_text()[-2000:]
+    status = read_status(folder)
+    assert status.state is RunState.FAILED
+    assert re.search(rf"{stage} failed: DiskFullError: {SENTENCE}", status.reason)
+    assert not [name for name in files_of(real_run.folder.path) if name.startswith(".writing")]
+    trained = folder.fit_log.read_bytes()
+    (folder.path / "filler").unlink()
+    if stage != "training":
+        assert "training" in status.finished_stages
+        assert epochs_trained(folder) == list(range(12))
+    shutil.copy(folder.fit_log, tmp_path)
+    assert start_runner(folder, default_template()).wait(timeout=300) == 0
+    assert folder.done.exists()
+    assert epochs_trained(folder) == list(range(12))
+    if stage != "training":
+        assert folder.fit_log.read_bytes() == trained
+        assert folder.log.read_text().count("Stopping optimization") == 1
+    assert real_run.posterior_means().sessions[1].rates.shape[0] == 40

@@ -20,7 +20,12 @@ class FoundFile(NamedTuple):
 
 
 def scan_folder(path: str | os.PathLike[str], pattern: str = "*") -> list[FoundFile]:
-    """List a folder's files with their format or problem; hidden files and folders are left out.
+    """List a folder's files with their format or problem, see `list_files` and `look_at`."""
+    return [look_at(file) for file in list_files(path, pattern)]
+
+
+def list_files(path: str | os.PathLike[str], pattern: str = "*") -> list[Path]:
+    """List a folder's files without opening any; hidden files and folders are left out.
 
     Parameters
     ----------
@@ -43,7 +48,7 @@ def scan_folder(path: str | os.PathLike[str], pattern: str = "*") -> list[FoundF
         files = [file for file in folder.glob(pattern) if _is_visible_file(file, folder)]
     except (OSError, ValueError, NotImplementedError) as error:
         raise CollectionError(f"the folder {folder} cannot be listed: {error}") from error
-    return [_look_at(file) for file in sorted(set(files), key=natural_order)]
+    return sorted(set(files), key=natural_order)
 
 
 def natural_order(path: Path) -> tuple[tuple[int, int, str], ...]:
@@ -59,7 +64,8 @@ def _is_visible_file(file: Path, folder: Path) -> bool:
     return not hidden and file.is_file()
 
 
-def _look_at(file: Path) -> FoundFile:
+def look_at(file: Path) -> FoundFile:
+    """Recognise a file's format, or say what is wrong with it."""
     try:
         return FoundFile(file, recognise_format(file), "")
     except DataError as error:

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import numpy as np
 
+from lfads_nb.errors import DiskFullError
 from lfads_nb.model.callbacks import EpochEnd, Logs
 from lfads_nb.model.fit_log import EpochFigures
 from lfads_nb.model.inputs import Session, Trials
@@ -48,6 +49,9 @@ class PreviewWriter(EpochEnd):
         started = clock()
         try:
             write_preview(self.training.run, self._preview(figures.epoch + 1))
+        except DiskFullError as error:
+            # Room may be made before the next is due.
+            log.warning("No preview now: %s.", error)
         except Exception:
             # Also what a framework raises where memory is short: the training has precedence.
             log.exception("No more previews of this training, which goes on.")

@@ -5,7 +5,9 @@ Written with TensorBoard's own writer, which needs no TensorFlow and so serves e
 
 from __future__ import annotations
 
+import logging
 import math
+from collections.abc import Callable
 
 from tensorboard.summary import Writer
 
@@ -14,20 +16,33 @@ from lfads_nb.model.fit_log import EpochFigures
 from lfads_nb.model.training import Training
 from lfads_nb.vocabulary import curve
 
+log = logging.getLogger(__name__)
+
 SECONDS_BETWEEN_FLUSHES = 20.0
 
 
 class TensorBoardLog(EpochEnd):
-    """Writes the figures of training and of validation as two series of curves."""
+    """Writes the figures of training and of validation as two series of curves.
+
+    A disk that is full for them ends them, and not the training.
+    """
 
     def __init__(self, training: Training) -> None:
         super().__init__(training)
-        folder = training.run.tensorboard
-        self._writers = {name: Writer(str(folder / name)) for name in ("train", "validation")}
+        self._writers: dict[str, Writer] = {}
         self._flushed = -math.inf
+        self._unless_it_fails(self._open)
+
+    def _open(self) -> None:
+        for name in ("train", "validation"):
+            self._writers[name] = Writer(str(self.training.run.tensorboard / name))
 
     def after_epoch(self, figures: EpochFigures, logs: Logs) -> None:
         """Write one point of every curve."""
+        if self._writers:
+            self._unless_it_fails(lambda: self._add(figures, logs))
+
+    def _add(self, figures: EpochFigures, logs: Logs) -> None:
         values = {**logs, "learning_rate": figures.learning_rate}
         for key, value in values.items():
             which = "validation" if key.startswith("val_") else "train"
@@ -41,5 +56,14 @@ class TensorBoardLog(EpochEnd):
 
     def close(self) -> None:
         """Write what is left and end the writers' threads."""
-        for writer in self._writers.values():
-            writer.close()
+        writers, self._writers = list(self._writers.values()), {}
+        for writer in writers:
+            self._unless_it_fails(writer.close)
+
+    def _unless_it_fails(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except Exception:
+            # Whatever a file system raises, in TensorBoard's own words.
+            log.exception("No more points for TensorBoard; the training goes on.")
+            self._writers = {}

@@ -17,8 +17,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from lfads_nb.atomic_files import replacing
 from lfads_nb.errors import DataError
+from lfads_nb.hdf5_files import writing_hdf5
 from lfads_nb.hdf5_reading import open_hdf5
 from lfads_nb.nlb.benchmark import NlbDataset, known_groups
 from lfads_nb.nlb.scores import psth_r2, speed_time_correlation, spikes_score, velocity_r2
@@ -58,7 +58,7 @@ def write_submission(
         groups.update(read_groups(path))
     groups.update(submission)
     check_submission(groups)
-    with replacing(path) as beside, h5py.File(beside, "w") as file:
+    with writing_hdf5(path) as file:
         for name, arrays in groups.items():
             for key, values in arrays.items():
                 file.create_dataset(
@@ -144,7 +144,7 @@ def write_targets(path: str | os.PathLike[str], targets: Mapping[str, Arrays]) -
         `eval_jitter`.
     """
     path = Path(path).expanduser()
-    with replacing(path) as beside, h5py.File(beside, "w") as file:
+    with writing_hdf5(path) as file:
         for name, arrays in targets.items():
             for key, values in arrays.items():
                 _write_target(file.require_group(name), key, values)

@@ -22,6 +22,8 @@ MAX_SHOWN = 100 * _MB
 """Characters that the pictures and tables of a cell may take in its notebook."""
 MAX_LOG = 32 * _MB
 """Bytes that a run's log may have."""
+MAX_SERVICE_LOG = 4 * _MB
+"""Bytes that the logs of what may run for weeks may have: the server, packs and TensorBoard."""
 
 
 class CellOutputs:

@@ -52,22 +52,15 @@ LOST = "its outputs were deleted; launch it again: what is missing is made anew"
 
 
 def told_if_lost(folder: RunFolder, status: RunStatus) -> RunStatus:
-    """Return the status of a run that is done with a reason if its outputs are gone.
-
-    By one look at its folder of outputs: whether there is a file of rates and one of weights.
-    """
-    if status.state is not RunState.DONE or status.reason or not folder.run_json.exists():
-        return status
-    try:
-        names = os.listdir(folder.output)
-    except FileNotFoundError:
-        names = []
-    except OSError:
-        return status  # nobody can tell
-    has_rates = any(name.startswith("model_runs_") and ".h5_" in name for name in names)
-    if has_rates and folder.model_params.name in names:
+    """Return the status of a run that is done with a reason if its outputs are gone."""
+    if status.state is not RunState.DONE or status.reason or not folder.lacks_outputs:
         return status
     return replace(status, reason=LOST)
+
+
+def is_lost(status: RunStatus) -> bool:
+    """Whether a run is done and was told to have lost its outputs."""
+    return status.state is RunState.DONE and status.reason == LOST
 
 
 def has_checkpoint(folder: RunFolder, *, newest: bool = False) -> bool:

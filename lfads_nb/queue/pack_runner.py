@@ -21,11 +21,13 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TextIO
 
 from lfads_nb.errors import LfadsError
 from lfads_nb.queue.ends import write_end
 from lfads_nb.queue.live import LiveDisplay
+from lfads_nb.queue.output_limits import MAX_SERVICE_LOG, shorten_log
 from lfads_nb.queue.packing import RUNNER, keep_pack_memory, read_pack_folder
 from lfads_nb.queue.processes import own_attempt
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
@@ -195,10 +197,15 @@ def _said(status: RunStatus) -> str:
 
 
 class _Watch:
-    """Looks after members while they train, and after the process that started this one."""
+    """Looks after members while they train, and after the process that started this one.
 
-    def __init__(self, members: Sequence[Member], parent: int | None) -> None:
-        self._members, self._parent = members, parent
+    Parameters
+    ----------
+    log : the pack's own, which is kept short.
+    """
+
+    def __init__(self, members: Sequence[Member], parent: int | None, log: Path | None) -> None:
+        self._members, self._parent, self._pack_log = members, parent, log
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -211,6 +218,14 @@ class _Watch:
     def __exit__(self, *_: object) -> None:
         self._closed.set()
         self._thread.join()
+        self._keep_logs_short()
+
+    def _keep_logs_short(self) -> None:
+        for member in self._members:
+            if not member.has_ended:
+                shorten_log(member.folder.log)
+        if self._pack_log is not None:
+            shorten_log(self._pack_log, most=MAX_SERVICE_LOG)
 
     def _stop_all(self, reason: str) -> None:
         for member in self._members:
@@ -227,6 +242,7 @@ class _Watch:
                 member.look()
             if now - beat > _BEAT_S:
                 beat = now
+                self._keep_logs_short()
                 for member in active:
                     member.beat()
             if not active or not all(member.should_stop() for member in active):
@@ -240,7 +256,13 @@ class _Watch:
                 os._exit(EXIT_CODES[RunState.INTERRUPTED])
 
 
-def execute_pack(runs: Sequence[RunFolder], options: RunnerOptions, *, train: TrainMembers) -> int:
+def execute_pack(
+    runs: Sequence[RunFolder],
+    options: RunnerOptions,
+    *,
+    train: TrainMembers,
+    pack_log: Path | None = None,
+) -> int:
     """Train runs as one program; return the process' exit code."""
     members: list[Member] = []
     try:
@@ -252,7 +274,7 @@ def execute_pack(runs: Sequence[RunFolder], options: RunnerOptions, *, train: Tr
             except (LfadsError, OSError) as error:
                 # Its own runner says so in its folder.
                 log.warning("%s is left out: %s", folder.path, error)
-        with _Watch(members, options.parent):
+        with _Watch(members, options.parent, pack_log):
             for member in members:
                 if member.is_trained:
                     member.end(None)
@@ -296,7 +318,7 @@ def main(
         # Others may use the card too; by default JAX takes three quarters of it at once.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-        code = execute_pack(runs, options, train=train)
+        code = execute_pack(runs, options, train=train, pack_log=folder.log)
         if code == 0:
             keep_pack_memory(folder.path, own_peak_memory_mb(), len(runs))
         return code

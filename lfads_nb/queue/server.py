@@ -27,7 +27,7 @@ from lfads_nb.queue.dispatch import Dispatcher
 from lfads_nb.queue.folder_hold import FolderHold
 from lfads_nb.queue.home import QueueHome, put_json, read_json_file
 from lfads_nb.queue.ledger import Entry, Ledger
-from lfads_nb.queue.output_limits import shorten_log
+from lfads_nb.queue.output_limits import MAX_SERVICE_LOG, shorten_log
 from lfads_nb.queue.processes import ProcessId
 from lfads_nb.queue.requests import VERBS
 from lfads_nb.queue.status import RunState, local_now, read_status
@@ -39,8 +39,6 @@ TICK_S = 0.25
 IDLE_S = 300.0
 NEWS_EVERY_S = 1.0
 LOG_EVERY_S = 10.0
-MAX_LOG = 4 * 10**6
-"""Bytes that the server's own log may have, trouble that repeats for weeks included."""
 TROUBLE_S = 5.0
 TAKES_OVER_WITHIN_S = 40.0
 
@@ -216,7 +214,7 @@ class QueueServer:
     def _keep_log_short(self) -> None:
         if self._clock() - self._log_at >= LOG_EVERY_S:
             self._log_at = self._clock()
-            shorten_log(self.home.log, most=MAX_LOG)
+            shorten_log(self.home.log, most=MAX_SERVICE_LOG)
 
     def _tell_news(self) -> None:
         """Write down what no run folder tells, when it has changed."""

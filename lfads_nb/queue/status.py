@@ -17,6 +17,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from lfads_nb.atomic_files import disk_full
 from lfads_nb.errors import QueueError, RunFolderError
 from lfads_nb.plain_text import plain_text
 from lfads_nb.queue.status_values import checked_values
@@ -211,9 +212,9 @@ def write_status(folder: RunFolder, status: RunStatus, *, use_reserve: bool = Tr
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         if is_full and use_reserve and _write_into_reserve(folder, content):
             return
-        raise RunFolderError(
-            f"{folder.status_json} cannot be written: {error.strerror or error}"
-        ) from error
+        full = disk_full(folder.status_json, error, len(content))
+        reason = full or f"{folder.status_json} cannot be written: {error.strerror or error}"
+        raise RunFolderError(str(reason)) from error
 
 
 def move_status(folder: RunFolder, state: RunState, **changes: Any) -> RunStatus:

@@ -28,7 +28,7 @@ from lfads_nb.sweep.folders import CollectionFolder, RunFolder
 if TYPE_CHECKING:
     from lfads_nb.sweep.run import Run
 
-_START_S = 60.0
+_START_S = 180.0
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def launch_tensorboard(
         running = _from_json(content)
         if running is None:
             path.unlink(missing_ok=True)
+            path.with_suffix(".log").unlink(missing_ok=True)
         elif wanted.items() <= content.items() and port in (None, running.port):
             return running
     return _start(wanted, port or 0, home)

@@ -11,12 +11,16 @@ import argparse
 import secrets
 import signal
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlparse
 
 from lfads_nb.queue.home import put_json, read_json_file
+from lfads_nb.queue.output_limits import MAX_SERVICE_LOG, shorten_log
 from lfads_nb.queue.processes import ProcessId
+
+LOG_EVERY_S = 10.0
 
 
 def main() -> None:
@@ -37,7 +41,10 @@ def main() -> None:
         put_json(options.request, answer)
     try:
         while True:
-            signal.pause()
+            time.sleep(LOG_EVERY_S)
+            if options.request is not None:
+                # TensorBoard says every event that it cannot read, again and again.
+                shorten_log(options.request.with_suffix(".log"), most=MAX_SERVICE_LOG)
     except KeyboardInterrupt:
         pass
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from lfads_nb.atomic_files import replacing, write_text
+from lfads_nb.atomic_files import write_bytes, write_text
 from lfads_nb.errors import DataError, LfadsError, RunFolderError
 from lfads_nb.regular_files import read_bytes
 from lfads_nb.results.alignment_report import alignment_figure
@@ -127,8 +128,9 @@ def save_figure(figure: Any, path: str | Path) -> Path:
     kind = path.suffix.removeprefix(".").lower()
     if kind not in FORMATS:
         raise DataError(f"figures are saved as {', '.join(FORMATS)}, not as {path.name!r}")
-    with replacing(path) as beside:
-        figure.savefig(beside, format=kind, dpi=_DPI)
+    picture = io.BytesIO()
+    figure.savefig(picture, format=kind, dpi=_DPI)
+    write_bytes(path, picture.getbuffer())
     return path
 
 

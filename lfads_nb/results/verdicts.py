@@ -77,5 +77,5 @@ def judge(run: Any, *, save: bool = True) -> Verdict:
         try:
             verdict.save(view.folder)
         except OSError as error:
-            log.info("the verdict on %s is not kept: %s", view.name, error)
+            log.warning("the verdict on %s is not kept: %s", view.name, error)
     return verdict

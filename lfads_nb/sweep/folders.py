@@ -6,6 +6,7 @@ so that their folders open here and ours open there.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -172,6 +173,23 @@ class RunFolder:
         self, dataset: str, split: Split, kind: PosteriorKind = "posterior_sample_and_average"
     ) -> Path:
         return self.output / f"model_runs_{dataset}.h5_{split}_{kind}"
+
+    @property
+    def lacks_outputs(self) -> bool:
+        """Whether a run of ours that is done has no file of rates, or none of weights.
+
+        By one look at its folder of outputs; False if nobody can tell.
+        """
+        if not self.run_json.exists():
+            return False
+        try:
+            names = os.listdir(self.output)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        has_rates = any(name.startswith("model_runs_") and ".h5_" in name for name in names)
+        return not (has_rates and self.model_params.name in names)
 
     @property
     def prior_samples(self) -> Path:

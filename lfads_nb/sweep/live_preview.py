@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import h5py
 import numpy as np
 
-from lfads_nb.atomic_files import replacing
+from lfads_nb.hdf5_files import writing_hdf5
 from lfads_nb.hdf5_reading import damage_as_os_error, open_hdf5
 from lfads_nb.sweep.folders import RunFolder
 
@@ -50,8 +50,14 @@ class LivePreview:
 
 
 def write_preview(run: RunFolder, preview: LivePreview) -> None:
-    """Write a run's preview, whole or not at all."""
-    with replacing(run.preview) as beside, h5py.File(beside, "w") as file:
+    """Write a run's preview, whole or not at all.
+
+    Raises
+    ------
+    DiskFullError
+        If there is no room for it.
+    """
+    with writing_hdf5(run.preview) as file:
         file.attrs["schema"] = SCHEMA
         for name in ("epoch", "bin_ms", "session"):
             file.attrs[name] = getattr(preview, name)

@@ -63,14 +63,17 @@ def params_text(params: RunParams) -> list[str]:
 def summary_html(collection: RunCollection) -> str:
     """Describe a collection as an HTML table."""
     done = {run.params.param_hash: 0 for run in collection.runs}
+    lost = dict(done)
     for run in collection.runs:
         done[run.params.param_hash] += run.is_done
+        lost[run.params.param_hash] += run.is_done and run.folder.lacks_outputs
     n_specs = len(collection.run_specs)
     rows = "".join(
         f"<tr><td>{i}</td><td><code>{escape(p.param_name)}</code></td>"
         f"<td><code>{escape(p.data_name)}</code></td>"
         f"<td style='text-align:left'>{escape(p.differences_text())}</td>"
-        f"<td>{done.get(p.param_hash, 0)} of {n_specs}</td></tr>"
+        f"<td>{done.get(p.param_hash, 0)} of {n_specs}"
+        f"{_without_outputs(lost.get(p.param_hash, 0))}</td></tr>"
         for i, p in enumerate(collection.params)
     )
     specs = "".join(
@@ -88,6 +91,10 @@ def summary_html(collection: RunCollection) -> str:
         f"</th><th>runs done</th></tr></thead><tbody>{rows}</tbody></table>"
         f"<ul>{specs}</ul></div>"
     )
+
+
+def _without_outputs(n: int) -> str:
+    return f" ({n} without outputs: launch again)" if n else ""
 
 
 def _count(n: int, what: str) -> str:

@@ -7,6 +7,7 @@ its own thread.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from html import escape
 from typing import Any, TypeVar
@@ -19,6 +20,9 @@ from lfads_nb.widgets.threads import start_thread
 
 Result = TypeVar("Result")
 
+_SECONDS_BETWEEN = 0.1
+"""Of what a bar shows: work of thousands of parts would keep the browser busy with it."""
+
 
 class Cancelled(Exception):  # noqa: N818 - the end that was asked for, not an error
     """Raised in the work, by its report of progress, once the user has asked to stop."""
@@ -29,10 +33,14 @@ class Progress:
 
     def __init__(self, show: Callable[[float, str], None]) -> None:
         self._show = show
-        self._stop = threading.Event()
+        self._stop, self._due = threading.Event(), 0.0
 
     def __call__(self, done: float, total: float, text: str = "") -> None:
         self.check()
+        now = time.monotonic()
+        if now < self._due and done < total:
+            return
+        self._due = now + _SECONDS_BETWEEN
         self._show(done / total if total else 1.0, text or f"{done:g} of {total:g}")
 
     def check(self) -> None:

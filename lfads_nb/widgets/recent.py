@@ -75,12 +75,14 @@ def collections_below(folder: Path) -> list[Path]:
 class FoundCollection:
     """A collection as a list shows it.
 
-    `n_runs` counts the runs that were prepared, `changed` is seconds since the epoch.
+    `n_runs` counts the runs that were prepared, `n_lost` those of `n_done` whose outputs were
+    deleted since; `changed` is seconds since the epoch.
     """
 
     path: Path
     n_runs: int
     n_done: int
+    n_lost: int
     changed: float
 
 
@@ -97,9 +99,9 @@ def found_collections(*folders: Path) -> list[FoundCollection]:
             runs = [RunFolder(each.parent) for each in path.glob("param_*/*/run.json")]
         except OSError:
             continue
-        found.append(
-            FoundCollection(path, len(runs), sum(run.done.exists() for run in runs), changed)
-        )
+        done = [run for run in runs if run.done.exists()]
+        lost = sum(run.lacks_outputs for run in done)
+        found.append(FoundCollection(path, len(runs), len(done), lost, changed))
     return sorted(found, key=lambda each: -each.changed)
 
 

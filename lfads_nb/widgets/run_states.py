@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.outputs import is_lost
 from lfads_nb.queue.reading import StatusReader
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.sweep import Run
@@ -39,11 +40,25 @@ def state_cell(state: RunState, *, title: str | None = None, sub: str = "") -> d
     return cell(state.value, icon=sign, tone=tone, sort=_ORDER[state], title=title, sub=sub)
 
 
-def counts_text(states: Iterable[RunState]) -> str:
-    """Count states in words: `3 done, 1 training, 20 new`."""
-    numbers = Counter(states)
+def run_cell(status: RunStatus) -> dict[str, Any]:
+    """Describe where a run is for a narrow column; one that lost its outputs is not all well."""
+    if is_lost(status):
+        return cell(
+            status.state.value, icon="!", tone="warn", sort=_ORDER[status.state],
+            title=status.reason, sub="outputs deleted",
+        )  # fmt: skip
+    return state_cell(status.state, title=status.reason or None)
+
+
+def counts_text(statuses: Iterable[RunStatus]) -> str:
+    """Count states in words: `3 done (1 without its outputs), 1 training, 20 new`."""
+    statuses = list(statuses)
+    numbers = Counter(status.state for status in statuses)
     order = sorted(numbers, key=lambda state: (-_ORDER[state], state.value))
-    return ", ".join(f"{numbers[state]} {state.value}" for state in order)
+    words = {state: f"{numbers[state]} {state.value}" for state in order}
+    if lost := sum(map(is_lost, statuses)):
+        words[RunState.DONE] += f" ({lost} without {'its' if lost == 1 else 'their'} outputs)"
+    return ", ".join(words.values())
 
 
 class RunStatuses:
@@ -76,8 +91,11 @@ class RunStatuses:
 
 
 def run_counts(statuses: Iterable[RunStatus]) -> tuple[int, int, int, int]:
-    """Count runs that are done, that were stopped early, that are active, and the rest."""
-    states = [status.state for status in statuses]
+    """Count runs that are done, that were stopped early, that are active, and the rest.
+
+    One that lost its outputs is to be done again.
+    """
+    states = [RunState.PREPARED if is_lost(status) else status.state for status in statuses]
     done = sum(state is RunState.DONE for state in states)
     early = sum(state is RunState.STOPPED_EARLY for state in states)
     active = sum(state.is_active for state in states)

@@ -8,7 +8,13 @@ from nbformat.v4 import new_output
 
 from lfads_nb.queue import server
 from lfads_nb.queue.home import QueueHome
-from lfads_nb.queue.output_limits import MAX_LOG, CellOutputs, shorten_log, shorten_text
+from lfads_nb.queue.output_limits import (
+    MAX_LOG,
+    MAX_SERVICE_LOG,
+    CellOutputs,
+    shorten_log,
+    shorten_text,
+)
 from lfads_nb.queue.status import RunState, read_status
 from tests.queue.tiny_runs import start_runner, write_template
 
@@ -114,12 +120,12 @@ def test_a_run_that_floods_its_report_and_its_log(folder, tmp_path):
 
 def test_the_log_of_a_server_in_trouble_for_weeks_stays_short(tmp_path):
     home = QueueHome.find({"LFADS_NB_HOME": str(tmp_path / "home")})
-    home.log.write_bytes(b"first\n" + b"trouble\n" * (3 * server.MAX_LOG // 8) + b"latest\n")
+    home.log.write_bytes(b"first\n" + b"trouble\n" * (3 * MAX_SERVICE_LOG // 8) + b"latest\n")
     clock = iter(range(100))
     one = server.QueueServer(home, clock=lambda: float(next(clock)))
     one._keep_log_short()
     content = home.log.read_bytes()
-    assert len(content) < server.MAX_LOG
+    assert len(content) < MAX_SERVICE_LOG
     assert content.startswith(b"first\n")
     assert content.endswith(b"latest\n")
     assert b"were left out here" in content

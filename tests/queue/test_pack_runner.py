@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from lfads_nb.errors import TrainingError
+from lfads_nb.queue import pack_runner
+from lfads_nb.queue.output_limits import MAX_SERVICE_LOG
 from lfads_nb.queue.pack_runner import EXIT_ALONE, STOPPED, execute_pack
 from lfads_nb.queue.processes import ATTEMPT_MARK
 from lfads_nb.queue.run_lock import RunLock, read_holder
@@ -80,6 +82,36 @@ def test_a_failure_and_a_cancel_leave_the_others_untouched(folders):
     assert read_status(folders[0]).reason == "training failed: the cost became nan"
     assert read_status(folders[1]).finished_stages == ()
     assert read_status(folders[2]).finished_stages == ("training",)
+
+
+def test_the_log_of_a_pack_that_says_too_much_stays_short(folders, tmp_path):
+    log = tmp_path / "lfads.out"
+
+    def train(members):
+        with log.open("ab") as file:
+            file.write(b"first\n" + b"a warning\n" * (MAX_SERVICE_LOG // 4) + b"latest\n")
+        for member in members:
+            trained(member)
+
+    assert execute_pack(folders, OPTIONS, train=train, pack_log=log) == 0
+    content = log.read_bytes()
+    assert len(content) < MAX_SERVICE_LOG
+    assert content.startswith(b"first\n")
+    assert content.endswith(b"latest\n")
+
+
+def test_the_log_of_a_pack_is_kept_short_while_it_trains(folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(pack_runner, "_TICK_S", 0.02)
+    monkeypatch.setattr(pack_runner, "_BEAT_S", 0.05)
+    log = tmp_path / "lfads.out"
+
+    def train(members):
+        log.write_bytes(b"a warning\n" * (MAX_SERVICE_LOG // 4))
+        wait_for(lambda: log.stat().st_size < MAX_SERVICE_LOG)
+        for member in members:
+            trained(member)
+
+    assert execute_pack(folders, OPTIONS, train=train, pack_log=log) == 0
 
 
 def test_a_pack_that_does_not_fit_into_memory_is_trained_one_by_one(folders):

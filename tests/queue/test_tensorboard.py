@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from lfads_nb.errors import QueueError
-from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.home import QueueHome, put_json
+from lfads_nb.queue.output_limits import MAX_SERVICE_LOG
 from lfads_nb.queue.tensorboard import free_port, launch_tensorboard, logdir_spec, write_script
 from lfads_nb.sweep.folders import CollectionFolder
 from lfads_nb.widgets.jupyter_place import proxied
@@ -90,6 +91,24 @@ def test_only_who_knows_the_secret_path_sees_the_runs(board):
         if c.status == "LISTEN"
     ]
     assert ports == [("127.0.0.1", board.port)]
+
+
+@pytest.mark.processes
+def test_the_log_of_a_tensorboard_that_complains_for_weeks_stays_short(home, collection, run):
+    gone = home.boards / "gone.json"
+    home.make()
+    put_json(gone, {"pid": 2**22 + 5, "started": 1.0, "host": "here"})
+    gone.with_suffix(".log").write_text("of one that has ended")
+    board = launch_tensorboard(collection, [run], home=home)
+    try:
+        (log,) = home.boards.glob("*.log")
+        with log.open("ab") as file:
+            file.write(b"it complains\n" * (MAX_SERVICE_LOG // 5))
+        wait_for(lambda: log.stat().st_size < MAX_SERVICE_LOG)
+        assert b"were left out here" in log.read_bytes()
+        assert board.is_alive
+    finally:
+        board.stop()
 
 
 @pytest.mark.processes

@@ -20,6 +20,20 @@ def test_work_reports_its_progress_and_its_result():
     assert not bar.is_busy
 
 
+def test_a_work_of_thousands_of_parts_does_not_keep_the_browser_busy():
+    bar, shown = TaskBar(), []
+    bar._text.observe(lambda change: shown.append(change.new), "value")
+
+    def work(progress):
+        for i in range(10_001):
+            progress(i, 10_000)
+
+    bar.start("Counting", work)
+    bar.join(60)
+    assert "10000 of 10000" in shown[-1]
+    assert len(shown) < 5000
+
+
 def test_a_second_work_waits_for_the_first():
     bar, go = TaskBar(), threading.Event()
     assert bar.start("First", lambda progress: go.wait(10))

@@ -10,6 +10,7 @@ from lfads_nb.datasets import DatasetCollection
 from lfads_nb.errors import RunFolderError
 from lfads_nb.sweep import RunCollection
 from lfads_nb.widgets.application import app
+from lfads_nb.widgets.panels.collection_bar import CollectionBar
 from lfads_nb.widgets.recent import collections_below, found_collections, open_any, remember
 
 
@@ -59,9 +60,30 @@ def test_what_is_found_is_listed_with_its_runs_the_latest_first(tmp_path, monkey
         (run / "run.json").write_text("{}")
         if is_done:
             (run / "lfads.done").touch()
+            (run / "lfadsOutput").mkdir()
+            (run / "lfadsOutput" / "model_params").touch()
+            (run / "lfadsOutput" / "model_runs_a.h5_train_x").touch()
     remember(lately.path)
     os.utime(lately.path / "collection.json", (1, 1))
     found = found_collections(tmp_path / "runs", tmp_path / "missing", below.path)
-    assert [(each.path, each.n_runs, each.n_done) for each in found] == [
-        (below.path, 2, 1), (lately.path, 0, 0),
+    assert [(each.path, each.n_runs, each.n_done, each.n_lost) for each in found] == [
+        (below.path, 2, 1, 0), (lately.path, 0, 0, 0),
     ]  # fmt: skip
+
+
+def test_runs_whose_outputs_were_deleted_are_said_in_the_list(tmp_path, monkeypatch):
+    monkeypatch.setenv("LFADS_NB_HOME", str(tmp_path / "home"))
+    below = make(tmp_path / "runs", "below")
+    for name in ("one", "two"):
+        run = below.path / "param_abc" / name
+        (run / "lfadsOutput").mkdir(parents=True)
+        for file in ("run.json", "lfads.done", "lfadsOutput/model_params"):
+            (run / file).write_text("{}")
+    (run / "lfadsOutput" / "model_runs_a.h5_train_x").touch()
+    (found,) = found_collections(tmp_path / "runs")
+    assert (found.n_done, found.n_lost) == (2, 1)
+    bar = CollectionBar()
+    bar.root.value = str(tmp_path / "runs")
+    bar.open.value = True
+    done = bar.found.rows[0]["cells"]["done"]
+    assert (done["text"], done["sub"], done["tone"]) == ("2", "1 without outputs", "warn")

@@ -128,7 +128,7 @@ def _keep(
     try:
         write_json(folder.decoding_json, content)
     except OSError as error:
-        log.info("what was decoded of %s is not kept: %s", folder.path, error)
+        log.warning("what was decoded of %s is not kept: %s", folder.path, error)
 
 
 def read_decodings(folder: RunFolder) -> list[DecodingRecord]:

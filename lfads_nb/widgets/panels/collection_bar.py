@@ -20,7 +20,7 @@ from lfads_nb.widgets.links import Links, page_link
 from lfads_nb.widgets.live_table import LiveTable, cell, column
 from lfads_nb.widgets.panel import Panel
 from lfads_nb.widgets.panels.trust_question import TrustQuestion
-from lfads_nb.widgets.recent import found_collections, remember
+from lfads_nb.widgets.recent import FoundCollection, found_collections, remember
 from lfads_nb.widgets.script import script_of
 from lfads_nb.widgets.theme import button, html, plural, row, stack, text_box
 
@@ -148,7 +148,7 @@ class CollectionBar(Panel):
                 "cells": {
                     "name": each.path.name,
                     "runs": each.n_runs,
-                    "done": each.n_done,
+                    "done": _done(each),
                     "changed": cell(_date(each.changed), sort=each.changed),
                     "folder": "open now" if each.path == here else str(each.path.parent),
                 },
@@ -213,6 +213,16 @@ class CollectionBar(Panel):
     def _refuse_while_busy(self) -> None:
         if self.bench.busy:
             raise CollectionError("inputs are being prepared: wait for that, or cancel it, first")
+
+
+def _done(found: FoundCollection) -> Any:
+    if not found.n_lost:
+        return found.n_done
+    return cell(
+        str(found.n_done), sort=found.n_done, tone="warn", icon="!",
+        title="Launched again, they make anew what is missing.",
+        sub=f"{found.n_lost} without outputs",
+    )  # fmt: skip
 
 
 def _date(seconds: float) -> str:

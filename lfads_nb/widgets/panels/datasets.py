@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as w
 
-from lfads_nb.datasets import Dataset, DatasetCollection, generate_demo_datasets, scan_folder
+from lfads_nb.datasets import Dataset, DatasetCollection, generate_demo_datasets
 from lfads_nb.datasets.readers import FORMATS
+from lfads_nb.datasets.scanning import list_files
 from lfads_nb.errors import CollectionError
 from lfads_nb.references import import_typed
 from lfads_nb.widgets.background import Progress, TaskBar
@@ -16,10 +19,13 @@ from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.live_table import LiveTable, Row, cell, column
 from lfads_nb.widgets.panel import Panel
 from lfads_nb.widgets.panels.dataset_preview import DatasetPreview
+from lfads_nb.widgets.panels.file_looks import FileLooks
 from lfads_nb.widgets.theme import button, html, plural, row, section, stack, text_box, title
 
-# So long a folder of thousands of files may hold up the form; the rest is read beside it.
-_PATIENCE_S = 1.0
+# So long may the files of a folder, and again its datasets, hold up the form: the rest of
+# thousands is read beside it.
+_PATIENCE_S = 0.4
+_SHOW_EVERY_S = 3.0
 
 _FILE_COLUMNS = [
     column("file", "File", kind="code"),
@@ -82,6 +88,9 @@ class DatasetsPanel(Panel):
         self.preview = DatasetPreview()
         self._chosen = html()
         self._found: dict[str, Path] = {}
+        self._looks = FileLooks()
+        self._look_task = TaskBar()
+        self._showing_files = threading.RLock()
         self._info_task = TaskBar()
         self._lay_out()
         self._connect()
@@ -93,6 +102,7 @@ class DatasetsPanel(Panel):
                 self.demo, self.demo_kind, self.n_demo),
             self.task,
             self.files,
+            self._look_task,
             row(self.add, self.loader),
             section(
                 title("In this collection"), self.table,
@@ -144,7 +154,11 @@ class DatasetsPanel(Panel):
         self.bench.keep_draft("folder", self.folder.value)
         self._show_files()
 
-    def _show_files(self) -> None:
+    def _show_files(self, *, look_on: bool = True) -> None:
+        with self._showing_files:  # work beside the form shows them, too
+            self._show_files_now(look_on=look_on)
+
+    def _show_files_now(self, *, look_on: bool) -> None:
         folder = Path(self.folder.value.strip() or ".").expanduser()
         if not folder.is_dir():
             self._found = {}
@@ -153,24 +167,46 @@ class DatasetsPanel(Panel):
             self._count_ticked()
             return
         self.files.empty = "No files here. Choose another folder, or make the demo data."
-        found = scan_folder(folder, self.pattern.value.strip() or "*")
-        self._found = {str(item.path): item.path for item in found}
+        paths = list_files(folder, self.pattern.value.strip() or "*")
+        self._found = {str(path): path for path in paths}
+        found = self._looks.at(paths, patience_s=_PATIENCE_S if look_on else 0.0)
         used = {d.path.absolute() for d in self.bench.datasets or ()}
         rows: list[Row] = []
-        for item in found:
-            taken = item.path.absolute() in used
-            known = FORMATS[item.format].title if item.format else ""
-            note = cell("in the collection", tone="good", icon="✓") if taken else item.problem
-            size = item.path.stat().st_size if item.path.exists() else 0
+        for path, look in zip(paths, found, strict=True):
+            taken = path.absolute() in used
+            format_ = "not read yet"
+            if look.found is not None:
+                format_ = FORMATS[look.found.format].title if look.found.format else "unknown"
+            problem = look.found.problem if look.found is not None else ""
+            note = cell("in the collection", tone="good", icon="✓") if taken else problem
+            unusable = look.found is not None and not look.found.format
             rows.append({
-                "id": str(item.path), "label": item.path.name, "faint": taken or not item.format,
+                "id": str(path), "label": path.name, "faint": taken or unusable,
                 "cells": {
-                    "file": str(item.path.relative_to(folder)), "format": known or "unknown",
-                    "size": cell(_size(size), sort=size), "note": note,
+                    "file": str(path.relative_to(folder)), "format": format_,
+                    "size": cell(_size(look.size), sort=look.size), "note": note,
                 },
             })  # fmt: skip
         self.files.update_rows(rows)
         self._count_ticked()
+        unseen = [path for path, look in zip(paths, found, strict=True) if look.found is None]
+        if unseen and look_on:
+            self._look_beside(unseen)
+
+    def _look_beside(self, paths: list[Path]) -> None:
+        whole: list[bool] = []
+
+        def work(progress: Progress) -> bool:
+            for done, path in enumerate(paths):
+                progress(done, len(paths), path.name)
+                self._looks.at([path])
+            return True
+
+        # The folder may be another one by now, with files of its own to look at.
+        self._look_task.start(
+            "Looking at the files", work, on_done=whole.append,
+            on_end=self.guard(lambda: self._show_files(look_on=bool(whole))),
+        )  # fmt: skip
 
     def _count_ticked(self) -> None:
         n = len(self.files.selected)
@@ -183,7 +219,7 @@ class DatasetsPanel(Panel):
         from lfads_nb.datasets.info_table import info_table  # pandas takes a while to load
 
         table = info_table(datasets.datasets, patience_s=_PATIENCE_S)
-        self.table.update_rows([_dataset_row(name, row) for name, row in table.iterrows()])
+        self.table.update_rows(_dataset_rows(table))
         self._show_chosen()
         # Rates are in no header: the spikes have to be read. What was not read in time is, too.
         is_missing = table["mean_rate_hz"].isna() & (table["problem"] == "")
@@ -194,16 +230,25 @@ class DatasetsPanel(Panel):
             )
 
     def _read_rates(self, missing: list[Dataset], progress: Progress) -> None:
+        due = time.monotonic() + _SHOW_EVERY_S
         for done, dataset in enumerate(missing):
             progress(done, len(missing), dataset.name)
+            if time.monotonic() > due:
+                self._show_info(patience_s=0.0)
+                due = time.monotonic() + _SHOW_EVERY_S
             try:
                 dataset.load_info(full=True)
             except Exception:  # noqa: BLE001 - the table says what is wrong with it
                 continue
+        self._show_info()
+
+    def _show_info(self, *, patience_s: float | None = None) -> None:
         datasets = self.bench.datasets
         if datasets is not None:
-            table = datasets.info_table()
-            self.table.update_rows([_dataset_row(name, row) for name, row in table.iterrows()])
+            from lfads_nb.datasets.info_table import info_table
+
+            table = info_table(datasets.datasets, patience_s=patience_s)
+            self.table.update_rows(_dataset_rows(table))
 
     def _show_chosen(self) -> None:
         n = len(self.table.selected)
@@ -303,7 +348,15 @@ class DatasetsPanel(Panel):
         return self.bench.datasets
 
 
-def _dataset_row(name: str, info: Any) -> Row:
+def _dataset_rows(table: Any) -> list[Row]:
+    """Describe a table of datasets; by dicts, since a Series a row takes ten times as long."""
+    return [
+        _dataset_row(name, info)
+        for name, info in zip(table.index, table.to_dict("records"), strict=True)
+    ]
+
+
+def _dataset_row(name: str, info: dict[str, Any]) -> Row:
     import pandas as pd  # with the first dataset: it takes a while to load
 
     problem = str(info["problem"])

@@ -202,7 +202,11 @@ class QueuePanel(Panel):
 
     def _show_counts(self) -> None:
         states = [status.state for status in self._statuses.values()]
-        words = f"{plural(len(states), 'run')}: {counts_text(states)}" if states else "No runs yet"
+        words = (
+            f"{plural(len(states), 'run')}: {counts_text(self._statuses.values())}"
+            if states
+            else "No runs yet"
+        )
         self._count.value = f'<div class="lfads-count" role="status">{words}</div>'
         badly = self._ended_badly()
         self.retry_all.disabled = not badly

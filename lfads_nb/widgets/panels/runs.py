@@ -14,6 +14,7 @@ from lfads_nb.datasets import DatasetInfo
 from lfads_nb.errors import CollectionError, LfadsError
 from lfads_nb.queue.estimates import bytes_text, memory_mb, run_size, seconds_per_run
 from lfads_nb.queue.live import duration_text
+from lfads_nb.queue.outputs import is_lost
 from lfads_nb.queue.plan import gigabytes
 from lfads_nb.queue.slurm.remembered import remember
 from lfads_nb.queue.status import RunState, RunStatus
@@ -190,11 +191,11 @@ class RunsPanel(Panel):
             RunState.DONE: self.options.takes_what_is_done,
             RunState.STOPPED_EARLY: self.options.takes_what_was_stopped_early,
         }
-        states = {run.name: statuses[run.name].state for run in runs}
         return [
             run
             for run in runs
-            if not states[run.name].is_active and takes.get(states[run.name], True)
+            if not (status := statuses[run.name]).state.is_active
+            and (takes.get(status.state, True) or is_lost(status))
         ]
 
     def _cost_text(self, runs: list[Run]) -> str:

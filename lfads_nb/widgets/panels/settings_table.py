@@ -16,7 +16,7 @@ from lfads_nb.widgets.guard import Notice, guarded
 from lfads_nb.widgets.live_table import LiveTable, Row, cell, column
 from lfads_nb.widgets.panels.field_values import value_text
 from lfads_nb.widgets.panels.shared_values import assignments, own_values_text, shared_values
-from lfads_nb.widgets.run_states import counts_text, state_cell
+from lfads_nb.widgets.run_states import counts_text, run_cell
 from lfads_nb.widgets.theme import button, html, plural, row, section, title
 
 MAX_SPEC_COLUMNS = 6
@@ -141,17 +141,21 @@ class SettingsTable(w.VBox):
             collection = self.bench.collection
             assert collection is not None
             removed = [params for params in collection.params if params.param_hash in chosen]
-            n_done = sum(
-                run.params.param_hash in chosen and run.folder.done.exists()
+            done = [
+                run
                 for run in collection.runs
-            )
+                if run.params.param_hash in chosen and run.folder.done.exists()
+            ]
+            n_lost = sum(run.folder.lacks_outputs for run in done)
             collection.filter_params(lambda p: p.param_hash not in chosen)
         self.table.selected = []
         self.differences.layout.display = "none"
         self.bench.changed()
         self._removed = removed
         self.put_back.layout.display = ""
-        trained = f" {plural(n_done, 'run')} of them had been trained;" if n_done else ""
+        trained = f" {plural(len(done), 'run')} of them had been trained" if done else ""
+        trained += f" (the outputs of {n_lost} were deleted before)" if n_lost else ""
+        trained += ";" if done else ""
         self.notice.say(
             "info", f"{plural(len(removed), 'setting')} removed;{trained} files stay on disk."
         )
@@ -197,12 +201,11 @@ def _setting_row(
         "data": params.data_hash,
         "label": params.name,
         "differs": cell(own or "nothing", title=params.differences_text()),
-        "runs": counts_text(statuses[run.name].state for run in runs) or "no run specs yet",
+        "runs": counts_text(statuses[run.name] for run in runs) or "no run specs yet",
     }
     if len(runs) <= MAX_SPEC_COLUMNS:
         for run in runs:
-            status = statuses[run.name]
-            cells[f"s_{run.spec.name}"] = state_cell(status.state, title=status.reason or None)
+            cells[f"s_{run.spec.name}"] = run_cell(statuses[run.name])
     else:
         cells["runs"] = cell(cells["runs"])
     return {"id": params.param_hash, "cells": cells}

@@ -70,7 +70,7 @@ class SpecMaker(w.VBox):
         rows: list[Row] = []
         runs = collection.runs if collection is not None else []
         for spec in collection.run_specs if collection is not None else ():
-            states = [statuses[run.name].state for run in runs if run.spec.name == spec.name]
+            states = [statuses[run.name] for run in runs if run.spec.name == spec.name]
             listed = ", ".join(spec.dataset_names)
             rows.append({
                 "id": spec.name,

@@ -1,7 +1,10 @@
+import threading
+
 import numpy as np
 import pytest
 
 from lfads_nb.datasets import Counts, DatasetCollection, write_counts
+from lfads_nb.datasets.scanning import look_at
 from lfads_nb.sweep import RunCollection
 from lfads_nb.widgets.bench import Bench
 from lfads_nb.widgets.panels.datasets import DatasetsPanel
@@ -20,6 +23,12 @@ def panel(tmp_path, data_folder):
     return DatasetsPanel(bench)
 
 
+def wait(panel):
+    """Wait for what is read beside the form; on a slow machine that may be everything."""
+    panel._look_task.join(60)
+    panel._info_task.join(60)
+
+
 def tick(panel, *names):
     panel.files.selected = [key for key in panel._found if key.endswith(names)]
 
@@ -27,10 +36,72 @@ def tick(panel, *names):
 def test_files_of_the_folder_are_listed_with_their_format(panel, data_folder):
     (data_folder / "notes.txt").write_text("not spikes")
     panel.look.click()
+    wait(panel)
     cells = {row["cells"]["file"]: row["cells"] for row in panel.files.rows}
     assert cells["dataset001.h5"]["format"] == "lfads_nb HDF5"
     assert cells["notes.txt"]["format"] == "unknown"
     assert "none of the known formats" in cells["notes.txt"]["note"]
+
+
+@pytest.fixture
+def no_patience(monkeypatch):
+    monkeypatch.setattr("lfads_nb.widgets.panels.datasets._PATIENCE_S", -1.0)
+
+
+@pytest.mark.usefixtures("no_patience")
+def test_a_folder_of_very_many_files_is_shown_at_once_and_read_beside_the_form(
+    collection, monkeypatch
+):
+    go, looked_at = threading.Event(), []
+
+    def look(file):
+        go.wait(60)
+        looked_at.append(file.name)
+        return look_at(file)
+
+    monkeypatch.setattr("lfads_nb.widgets.panels.file_looks.look_at", look)
+    folder = collection.dataset_collection.path
+    (folder / "notes.txt").write_text("not spikes")
+    collection.dataset_collection["dataset001"]._info = None
+    panel = DatasetsPanel(collection)
+    names = ["dataset001.h5", "dataset002.h5", "dataset003.h5", "notes.txt"]
+    assert [row["cells"]["file"] for row in panel.files.rows] == names
+    assert {row["cells"]["format"] for row in panel.files.rows} == {"not read yet"}
+    assert len(panel.table.rows) == 3
+    go.set()
+    wait(panel)
+    formats = [row["cells"]["format"] for row in panel.files.rows]
+    assert formats == ["lfads_nb HDF5"] * 3 + ["unknown"]
+    assert all(row["cells"]["trials"]["sort"] == 20 for row in panel.table.rows)
+    # Shown again, nothing is opened that has not changed.
+    assert sorted(looked_at) == names
+    (folder / "notes.txt").write_bytes((folder / "dataset001.h5").read_bytes())
+    panel.refresh()
+    wait(panel)
+    assert sorted(looked_at) == [*names, "notes.txt"]
+    assert panel.files.rows[3]["cells"]["format"] == "lfads_nb HDF5"
+
+
+@pytest.mark.usefixtures("no_patience")
+def test_looking_at_very_many_files_can_be_stopped_and_begun_again(collection, monkeypatch):
+    go, begun = threading.Event(), threading.Event()
+
+    def look(file):
+        begun.set()
+        go.wait(60)
+        return look_at(file)
+
+    monkeypatch.setattr("lfads_nb.widgets.panels.file_looks.look_at", look)
+    panel = DatasetsPanel(collection)
+    begun.wait(60)
+    panel._look_task._cancel.click()
+    go.set()
+    wait(panel)
+    formats = [row["cells"]["format"] for row in panel.files.rows]
+    assert formats == ["lfads_nb HDF5", "not read yet", "not read yet"]
+    panel.look.click()
+    wait(panel)
+    assert {row["cells"]["format"] for row in panel.files.rows} == {"lfads_nb HDF5"}
 
 
 def test_ticked_files_become_datasets_and_are_saved(panel):
@@ -40,13 +111,14 @@ def test_ticked_files_become_datasets_and_are_saved(panel):
     assert panel.bench.datasets.names == ["dataset001", "dataset003"]
     saved = RunCollection.load(panel.bench.collection.path)
     assert saved.dataset_collection.names == ["dataset001", "dataset003"]
+    wait(panel)
     assert [row["cells"]["trials"]["text"] for row in panel.table.rows] == ["20", "20"]
 
 
 def test_rates_come_when_the_spikes_have_been_read(panel):
     tick(panel, "1.h5")
     panel.add.click()
-    panel._info_task.join(20)
+    wait(panel)
     rate = panel.table.rows[0]["cells"]["rate"]["sort"]
     assert rate == pytest.approx(panel.bench.datasets["dataset001"].load_counts().mean_rate_hz)
 
@@ -56,6 +128,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(panel, data_folder)
     panel.add.click()
     (data_folder / "dataset001.h5").write_text("broken")
     panel.refresh()
+    wait(panel)
     states = {row["id"]: row["cells"]["state"] for row in panel.table.rows}
     assert states["dataset001"]["tone"] == "bad"
     assert states["dataset002"]["text"] == "ready"
@@ -158,6 +231,7 @@ def test_what_was_assumed_and_what_is_odd_are_shown(tmp_path):
     datasets = DatasetCollection(tmp_path)
     datasets.add("a.npz")
     panel = DatasetsPanel(datasets)
+    wait(panel)
     state = panel.table.rows[0]["cells"]["state"]
     assert state["tone"] == "warn"
     assert "40 x 20 x 5 taken as trials x time x channels" in state["text"]

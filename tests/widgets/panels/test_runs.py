@@ -1,3 +1,4 @@
+import shutil
 import threading
 
 import pytest
@@ -44,6 +45,39 @@ def test_the_matrix_shows_where_every_run_is(panel, collection):
     assert first["s_all"]["text"] == "failed"
     assert first["s_all"]["title"] == "out of memory"
     assert "2 settings × 2 run specs = 4 runs (1 done, 3 to do)" in panel._count.value
+
+
+def test_a_run_whose_outputs_were_deleted_says_so_and_is_launched_again(
+    panel, collection, launched
+):
+    collection.prepare()
+    for run in collection.runs[:2]:
+        run.folder.done.touch()
+        mark(run, RunState.DONE)
+        run.folder.output.mkdir()
+        run.folder.model_params.touch()
+        (run.folder.output / "model_runs_dataset001.h5_train_x").touch()
+    panel.refresh()
+    assert panel.launch.description == "Launch 2 runs"
+    shutil.rmtree(collection.runs[0].folder.output)
+    panel.refresh()
+    first = panel.settings.table.rows[0]["cells"]
+    assert first["s_single_dataset001"]["sub"] == "outputs deleted"
+    assert "launch it again" in first["s_single_dataset001"]["title"]
+    assert "sub" not in first["s_all"]
+    assert "4 runs (1 done, 3 to do)" in panel._count.value
+    specs = {row["id"]: row["cells"]["runs"] for row in panel.specs.table.rows}
+    assert specs["single_dataset001"] == "1 done (1 without its outputs), 1 prepared"
+    assert "1 without outputs" in collection._repr_html_()
+    panel.launch.click()
+    panel.task.join(30)
+    ((names, _options),) = launched
+    assert collection.runs[0].name in names
+    assert len(names) == 3
+    panel.settings.table.selected = [collection.params[0].param_hash]
+    panel.settings.remove.click()
+    said = panel.settings.notice.value
+    assert "2 runs of them had been trained (the outputs of 1 were deleted before)" in said
 
 
 def test_run_specs_are_made_for_all_datasets_at_once(panel, collection):
