@@ -88,7 +88,10 @@ def changes(draw, content):
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
     """A collection of two runs that have statuses, and its files as they were."""
-    root = tmp_path_factory.mktemp("hostile")
+    return make_original(tmp_path_factory.mktemp("hostile"))
+
+
+def make_original(root):
     write_counts(root / "datasets" / "a.h5", small_counts())
     datasets = DatasetCollection(root / "datasets", name="small")
     datasets.add("a.h5", comment="a comment")

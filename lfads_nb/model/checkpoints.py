@@ -31,6 +31,8 @@ ROLLING = "lfads_vae"
 LOWEST_VALID = "lfads_vae_lve"
 IN_TURN = "lfads_vae_turn"
 """Of a population's member: within a turn that is not over."""
+DAMAGE = (OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError)
+"""What reading a checkpoint raises that is not as it was written."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Checkpoints:
         for path in self.paths():
             try:
                 state = _read_state(path, params, wanted)
-            except (OSError, KeyError, ValueError) as error:
+            except DAMAGE as error:
                 log.warning("Checkpoint %s is damaged (%s): trying the one before.", path, error)
                 continue
             if state is None:

@@ -203,7 +203,11 @@ class QueueServer:
                 continue
             # A launch may have been posted just before what is asked about it.
             self._read_batches()
-            act(self, request)
+            try:
+                act(self, request)
+            except (TypeError, ValueError, AttributeError, OverflowError) as error:
+                # A damaged one is lost; those that follow are not.
+                log.warning("the request %s cannot be used: %s", name, error)
             self._dispatcher.look_soon()
 
     def keep_held(self) -> None:

@@ -148,19 +148,18 @@ def _start(wanted: dict[str, str], port: int, home: QueueHome) -> TensorBoard:
         },
     )
     deadline = time.monotonic() + _START_S
-    try:
-        while process.poll() is None and time.monotonic() < deadline:
-            board = _from_json(read_json_file(request))
-            if board is not None:
-                return board
-            time.sleep(0.1)
-        process.kill()
-        process.wait()
-        request.unlink(missing_ok=True)
-        said = log_path.read_text(errors="replace").strip().splitlines()
-        raise QueueError(f"TensorBoard did not start: {said[-1] if said else 'it said nothing'}")
-    finally:
-        log_path.unlink(missing_ok=True)
+    while process.poll() is None and time.monotonic() < deadline:
+        board = _from_json(read_json_file(request))
+        if board is not None:
+            # Its log stays as long as it runs: a deleted one grows where nobody can shorten it.
+            return board
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    request.unlink(missing_ok=True)
+    said = log_path.read_text(errors="replace").strip().splitlines()
+    log_path.unlink(missing_ok=True)
+    raise QueueError(f"TensorBoard did not start: {said[-1] if said else 'it said nothing'}")
 
 
 def _from_json(content: dict[str, Any]) -> TensorBoard | None:

@@ -9,7 +9,6 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
-from lfads_nb.errors import LfadsError
 from lfads_nb.results.figure_style import (
     MODEL,
     VALID,
@@ -20,10 +19,14 @@ from lfads_nb.results.figure_style import (
 )
 from lfads_nb.results.html_tables import Table
 from lfads_nb.results.population import PopulationResults
-from lfads_nb.results.verdicts import judge
+from lfads_nb.results.verdict_report import winner_verdict
 from lfads_nb.sweep.params import format_value
 from lfads_nb.sweep.population_history import end_reason
 from lfads_nb.sweep.search_space import Searched
+
+__all__ = [
+    "outcome_table", "paths_figure", "population_table", "scores_figure", "winner_verdict",
+]  # fmt: skip
 
 _PALE = "#BBBBBB"
 
@@ -84,17 +87,7 @@ def outcome_table(population: Any) -> Table:
         steps = [line[0], *(b for a, b in itertools.pairwise(line) if a != b)]
         named = " → ".join(f"member_{m:02d}" for m in steps)
         rows.append(["the winner's weights came from", named])
-    rows += [["verdict on the winner", text] for text in _verdict_on(found)]
     return Table("Outcome", ["", ""], rows)
-
-
-def _verdict_on(found: PopulationResults) -> list[str]:
-    """Return what the winner's own figures say of it, once it has been sampled."""
-    try:
-        verdict = judge(found.folder.best)
-    except (LfadsError, OSError):
-        return []
-    return [verdict.text] if verdict.is_final else []
 
 
 def scores_figure(population: Any) -> ReportFigure:

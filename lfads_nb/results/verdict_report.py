@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import html
 import logging
+from pathlib import Path
 from typing import Any
 
 from lfads_nb.errors import LfadsError
+from lfads_nb.results.run_view import RunView
 from lfads_nb.results.verdicts import judge
+from lfads_nb.sweep.folders import PopulationFolder, is_member
 from lfads_nb.sweep.verdict import Level, Verdict
 from lfads_nb.vocabulary import FIGURES
 
 log = logging.getLogger(__name__)
+
+_OF_MEMBERS = (
+    "Members of a population have no verdict of their own: weights and settings change hands "
+    "between them, and none but the winner is sampled. Their scores and the leader's example "
+    "trials say how they are."
+)
 
 SIGNS = {None: "✓", Level.NOTE: "·", Level.WARNING: "!", Level.BAD: "✗"}
 _EDGES = {None: "#2e7d32", Level.NOTE: "#888888", Level.WARNING: "#b26a00", Level.BAD: "#b00020"}
@@ -70,7 +79,10 @@ def run_verdict(run: Any) -> ShownVerdict:
     run : its folder, or a `Run`.
     """
     try:
-        verdict = judge(run)
+        view = RunView.of(run)
+        if is_member(view.folder):
+            return ShownVerdict(None, f"{_OF_MEMBERS} The verdict is on the winner, in best/.")
+        verdict = judge(view)
     except LfadsError as error:
         return ShownVerdict(None, f"There is no verdict: {error}")
     except Exception as error:
@@ -80,6 +92,26 @@ def run_verdict(run: Any) -> ShownVerdict:
     if not verdict.figures or (not verdict.is_final and "epochs" not in verdict.figures):
         return ShownVerdict(None, "The verdict will stand here when the run has been trained.")
     return ShownVerdict(verdict)
+
+
+def winner_verdict(population: Any) -> ShownVerdict:
+    """Return the verdict on a population's winner, or what there is to see instead of one.
+
+    Parameters
+    ----------
+    population : its folder, or a `PopulationRun`.
+    """
+    folder = getattr(population, "folder", population)
+    best = PopulationFolder(Path(getattr(folder, "path", folder))).best
+    if best.run_json.exists():
+        shown = run_verdict(best)
+        if shown.verdict is not None and shown.verdict.is_final:
+            return shown
+    return ShownVerdict(
+        None,
+        "No verdict yet: it is on the winner, once the search has ended and the winner was "
+        f"sampled. {_OF_MEMBERS}",
+    )
 
 
 class VerdictPlace:

@@ -246,6 +246,12 @@ class PopulationFolder(RunFolder):
         return RunFolder(self.path / "best")
 
 
+def is_member(run: RunFolder) -> bool:
+    """Whether a run is a member of a population; its winner is a run of its own."""
+    population = PopulationFolder(run.path.absolute().parent)
+    return run.path.name != population.best.path.name and population.population_json.exists()
+
+
 def input_file_name(dataset: str) -> str:
     """Name of the spikes that LFADS reads."""
     return f"lfads_{dataset}.h5"

@@ -6,10 +6,10 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from lfads_nb.queue.status import RunState, RunStatus
-from lfads_nb.sweep import Run
+from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.verdict import Verdict, read_verdict
 from lfads_nb.vocabulary import Figure
 from lfads_nb.widgets.live_table import Cell, Tone, cell
@@ -36,6 +36,18 @@ def best_cell(text: str, best_by: Figure | None, *, sub: str = "") -> Cell:
     return cell(text, icon="★", title=title, sub=sub)
 
 
+class Judged(Protocol):
+    """A run, or a population's winner by the population's name."""
+
+    @property
+    def name(self) -> str:
+        """By which its verdict is asked for."""
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where its outputs are."""
+
+
 class RunVerdicts:
     """Knows the verdicts on the runs that are done.
 
@@ -47,7 +59,7 @@ class RunVerdicts:
         self._tried: set[tuple[Path, Any]] = set()
         self._busy, self._stopped = threading.Event(), threading.Event()
 
-    def read(self, runs: Sequence[Run], statuses: Mapping[str, RunStatus]) -> dict[str, Verdict]:
+    def read(self, runs: Sequence[Judged], statuses: Mapping[str, RunStatus]) -> dict[str, Verdict]:
         """Return the verdict on each run that has one, by the run's name."""
         found, missing = {}, []
         for run in runs:
@@ -62,7 +74,7 @@ class RunVerdicts:
         self._make(missing)
         return found
 
-    def _read(self, run: Run) -> Verdict | None:
+    def _read(self, run: Judged) -> Verdict | None:
         folder = run.folder
         mark = (_mark(folder.verdict_json), _mark(folder.fit_log))
         known_mark, verdict = self._known.get(folder.path, (None, None))
@@ -71,7 +83,7 @@ class RunVerdicts:
             self._known[folder.path] = (mark, verdict)
         return verdict
 
-    def _make(self, runs: Sequence[Run]) -> None:
+    def _make(self, runs: Sequence[Judged]) -> None:
         if self._busy.is_set():
             return
         wanted = [run for run in runs if self._key(run) not in self._tried]
@@ -83,7 +95,7 @@ class RunVerdicts:
             lambda: self._judge_all(wanted), name="lfads_nb verdicts", stop=self._stopped.set
         )
 
-    def _judge_all(self, runs: Sequence[Run]) -> None:
+    def _judge_all(self, runs: Sequence[Judged]) -> None:
         # It takes a while to load, and most collections need it not at all.
         from lfads_nb.results.verdict_report import run_verdict
 
@@ -91,12 +103,12 @@ class RunVerdicts:
             for run in runs:
                 if self._stopped.is_set():
                     return
-                run_verdict(run)
+                run_verdict(run.folder)
         finally:
             self._busy.clear()
 
     @staticmethod
-    def _key(run: Run) -> tuple[Path, Any]:
+    def _key(run: Judged) -> tuple[Path, Any]:
         return run.folder.path, _mark(run.folder.fit_log)
 
 

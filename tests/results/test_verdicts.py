@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from types import SimpleNamespace
 
+import nbformat
 import pytest
 
-from lfads_nb.results.population_report import _verdict_on
+from lfads_nb.queue.notebook import templates_folder
+from lfads_nb.results import population_report
 from lfads_nb.results.report import run_verdict
 from lfads_nb.results.verdicts import judge
+from lfads_nb.sweep.folders import PopulationFolder
 from lfads_nb.sweep.verdict import Finding, Level, Verdict, read_verdict
 
 
@@ -81,9 +83,49 @@ def test_a_verdict_is_at_most_three_sentences():
     assert Verdict.of(found).text == "Fault 0. Do it. Also: fault 1, fault 2, fault 3, fault 4."
 
 
-def test_the_report_of_a_population_says_the_verdict_on_its_winner(make_run):
-    found = SimpleNamespace(folder=SimpleNamespace(best=make_run().folder))
-    (said,) = _verdict_on(found)
-    assert said == judge(found.folder.best).text
-    shutil.rmtree(found.folder.best.output)
-    assert _verdict_on(found) == []
+@pytest.fixture
+def population(make_run, tmp_path):
+    """A population's folder, whose winner is a run that is done or not."""
+
+    def make(*, is_sampled):
+        run = make_run()
+        folder = PopulationFolder(tmp_path / "population" / "one")
+        folder.path.mkdir(parents=True)
+        folder.population_json.write_text("{}")
+        shutil.copytree(run.folder.path, folder.best.path)
+        shutil.copytree(run.folder.path, folder.member(0).path)
+        if not is_sampled:
+            for path in folder.best.output.glob("model_runs_*"):
+                path.unlink()
+        return folder
+
+    return make
+
+
+def test_the_report_of_a_population_opens_with_the_verdict_on_its_winner(population):
+    folder = population(is_sampled=True)
+    shown = population_report.winner_verdict(folder.path)
+    assert shown.verdict == read_verdict(folder.best)
+    assert "bits" in repr(shown)
+    assert repr(population_report.winner_verdict(folder)) == repr(shown)
+    cells = nbformat.read(templates_folder() / "population.ipynb", as_version=4).cells
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    assert "report.winner_verdict(population_dir)" in code[1]
+
+
+def test_before_the_winner_is_sampled_it_is_said_what_there_is_to_see(population, tmp_path):
+    folder = population(is_sampled=False)
+    for found in (folder, PopulationFolder(tmp_path / "new")):
+        shown = population_report.winner_verdict(found)
+        assert shown.verdict is None
+        assert "No verdict yet: it is on the winner" in shown.reason
+        assert "scores and the leader's example trials" in shown.reason
+
+
+def test_a_member_of_a_population_has_no_verdict_of_its_own(population):
+    folder = population(is_sampled=True)
+    shown = run_verdict(folder.member(0))
+    assert shown.verdict is None
+    assert "weights and settings change hands" in shown.reason
+    assert not folder.member(0).verdict_json.exists()
+    assert run_verdict(folder.best).verdict is not None

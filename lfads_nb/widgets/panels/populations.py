@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -13,12 +14,15 @@ from lfads_nb.errors import CollectionError, LfadsError
 from lfads_nb.queue import Queue
 from lfads_nb.queue.live import duration_text
 from lfads_nb.queue.status import RunState, RunStatus
+from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.population_run import PopulationRun
+from lfads_nb.sweep.verdict import Verdict
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.bench import Bench
 from lfads_nb.widgets.guard import Notice, guarded
 from lfads_nb.widgets.live_table import LiveTable, Row, cell, column
 from lfads_nb.widgets.run_states import RunStatuses, state_cell
+from lfads_nb.widgets.run_verdicts import RunVerdicts, verdict_cell
 from lfads_nb.widgets.theme import button, html, plural, row, section, title
 
 COLUMNS = [
@@ -28,6 +32,7 @@ COLUMNS = [
     column("generation", "Generation", kind="number"),
     column("progress", "Progress"),
     column("best", "Best score", kind="number", hint="smoothed; what members are judged by"),
+    column("verdict", "Winner's verdict", hint="what the winner's own figures say of it"),
     column("eta", "Left", kind="number", hint="at most, by the pace of whole generations"),
     column("what", "What is searched", width="260px"),
 ]
@@ -51,7 +56,7 @@ class Populations(w.VBox):
         with_view: bool = False,
     ) -> None:
         self.bench, self._launch, self._with_view = bench, launch, with_view
-        self._reader = RunStatuses()
+        self._reader, self._verdicts = RunStatuses(), RunVerdicts()
         self._statuses: dict[str, RunStatus] = {}
         self.notice, self.task = Notice(), TaskBar()
         self.table = LiveTable(
@@ -101,8 +106,13 @@ class Populations(w.VBox):
             return
         self._statuses = self._reader.read(runs)
         waits = self._reader.waits(runs)
+        winners = [_Winner(run.name, run.folder.best) for run in runs]
+        verdicts = self._verdicts.read(winners, self._statuses)
         self.table.update_rows(
-            [_row(run, self._statuses[run.name], waits[run.name]) for run in runs]
+            [
+                _row(run, self._statuses[run.name], waits[run.name], verdicts.get(run.name))
+                for run in runs
+            ]
         )
         self._enable()
 
@@ -190,6 +200,14 @@ class Populations(w.VBox):
         self.bench.changed()
 
 
+@dataclass(frozen=True)
+class _Winner:
+    """A population's winner, by the population's name."""
+
+    name: str
+    folder: RunFolder
+
+
 def _generation(progress: dict[str, Any]) -> Any:
     now, most = progress.get("generation"), progress.get("generations")
     if not isinstance(now, int) or not isinstance(most, int):
@@ -198,7 +216,7 @@ def _generation(progress: dict[str, Any]) -> Any:
     return cell(f"{now + 1} of {most}", sort=now, sub=members)
 
 
-def _row(run: PopulationRun, status: RunStatus, wait: str) -> Row:
+def _row(run: PopulationRun, status: RunStatus, wait: str, verdict: Verdict | None) -> Row:
     progress = status.progress
     note = wait if status.state is RunState.QUEUED else status.reason
     fraction = 1.0 if status.state is RunState.DONE else progress.get("fraction")
@@ -216,6 +234,9 @@ def _row(run: PopulationRun, status: RunStatus, wait: str) -> Row:
             if isinstance(fraction, int | float)
             else None,
             "best": cell(f"{best:.5g}", sort=best) if isinstance(best, int | float) else None,
+            "verdict": None
+            if verdict is None
+            else verdict_cell(verdict.title, verdict.level_name, verdict.text),
             "eta": cell(duration_text(eta), sort=eta) if isinstance(eta, int | float) else None,
             "what": cell(", ".join(run.population.space), title=run.population.describe()),
         },

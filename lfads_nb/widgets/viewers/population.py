@@ -16,11 +16,13 @@ from bqplot import Lines
 
 from lfads_nb.palette import sequential
 from lfads_nb.results.population import PopulationResults
+from lfads_nb.results.verdict_report import winner_verdict
 from lfads_nb.widgets.live_preview import LivePreviewBox
 from lfads_nb.widgets.viewers.linked_view import LinkedView
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.toggle import bar
+from lfads_nb.widgets.viewers.verdict_line import verdict_line
 
 SCORES, PATHS, VALUES = "scores by epoch", "paths of a parameter", "score against a parameter"
 _UNKNOWN = "#999999"
@@ -70,7 +72,15 @@ class PopulationViewer(LinkedView):
         self._head.add_class("lfads-note")
         self._drawn: list[int] = []
         self.preview = LivePreviewBox()
-        return [self._head, bar(self.kind, self.parameter, self.refresh), self.plot, self.preview]
+        self.verdict = w.HTML()
+        self.verdict.add_class("lfads-verdict")
+        return [
+            self._head,
+            self.verdict,
+            bar(self.kind, self.parameter, self.refresh),
+            self.plot,
+            self.preview,
+        ]
 
     @property
     def plots(self) -> Sequence[Plot]:
@@ -95,6 +105,7 @@ class PopulationViewer(LinkedView):
         self._head.value = self._sentence()
         self.leader.visible = False
         self._show_leader()
+        self._show_verdict()
         if not found.history:
             self.show_only("The population has not begun: its first generation is still to come.")
             return
@@ -104,6 +115,12 @@ class PopulationViewer(LinkedView):
             self._draw_paths()
         else:
             self._draw_values()
+
+    def _show_verdict(self) -> None:
+        shown = winner_verdict(self.found.folder)
+        self.verdict.value = verdict_line(shown, of="The winner: ") or (
+            f"<span class='lfads-dim'>{html.escape(shown.reason)}</span>"
+        )
 
     def _show_leader(self) -> None:
         """Show a few trials as the member that leads now saw them at the end of a turn."""

@@ -12,7 +12,7 @@ import ipywidgets as w
 from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.results import PosteriorMeans, TrainedParams
 from lfads_nb.results.run_view import RunView
-from lfads_nb.results.verdict_report import SIGNS, figures_shown, run_verdict
+from lfads_nb.results.verdict_report import run_verdict
 from lfads_nb.widgets.viewers.alignment import AlignmentViewer
 from lfads_nb.widgets.viewers.behavior import BehaviorViewer
 from lfads_nb.widgets.viewers.decoding import DecodingViewer
@@ -30,6 +30,7 @@ from lfads_nb.widgets.viewers.state_space import StateSpaceViewer
 from lfads_nb.widgets.viewers.sweep import SweepViewer
 from lfads_nb.widgets.viewers.trial import TrialViewer
 from lfads_nb.widgets.viewers.trials_table import TrialsTable
+from lfads_nb.widgets.viewers.verdict_line import verdict_line
 from lfads_nb.widgets.viewers.viewed import Viewed
 from lfads_nb.widgets.viewers.viewed_runs import ViewedRuns
 from lfads_nb.widgets.viewers.weights import WeightsViewer
@@ -178,7 +179,7 @@ class Viewers(w.VBox):
 
     def _open_run(self) -> None:
         self._why_no_trials = ""
-        self.verdict.value = _verdict_html(self._view) if self.runs.names else ""
+        self.verdict.value = verdict_line(run_verdict(self._view)) if self.runs.names else ""
         try:
             if not self.runs.names:
                 raise RunFolderError("There are no runs to look at.")
@@ -189,19 +190,6 @@ class Viewers(w.VBox):
             return
         self._trial_bar.children = [SelectionBar(self._viewed)]
         self._legend.children = [make_legend(self._viewed)]
-
-
-def _verdict_html(view: RunView) -> str:
-    """Return the verdict on a run in a line, its sentences and figures folded behind it."""
-    shown = run_verdict(view)
-    if shown.verdict is None:
-        return ""
-    verdict = shown.verdict
-    points = "; ".join(f"{label} {value}" for label, value in figures_shown(verdict))
-    return (
-        f"<details><summary>{SIGNS[verdict.level]} {html.escape(verdict.headline)}</summary>"
-        f"<div>{html.escape(verdict.text)}</div><div>{html.escape(points)}</div></details>"
-    )
 
 
 def _words(text: str) -> w.HTML:

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from lfads_nb.results.population import PopulationResults
+from lfads_nb.results.verdict_report import ShownVerdict
 from lfads_nb.sweep import PopulationFolder, RunParams, Searched, SearchSpace
 from lfads_nb.sweep.live_preview import write_preview
 from lfads_nb.sweep.population import Population
 from lfads_nb.sweep.population_history import Generation, MemberTurn
 from lfads_nb.sweep.population_record import PopulationRecord
+from lfads_nb.sweep.verdict import Finding, Level, Verdict
 from lfads_nb.widgets.viewers import PopulationViewer
 from lfads_nb.widgets.viewers.population import PATHS, VALUES
 from tests.widgets.test_live_preview import preview
@@ -73,6 +75,19 @@ def test_the_leaders_trials_are_shown_and_drawn_anew(folder):
     viewer.read_again()
     assert "member 0, is after 11 epochs" in viewer.preview._words.value
     assert viewer.preview.plots[0].layer.drawn_image().shape == (3 * 6, 3 * 13)
+
+
+def test_the_verdict_on_the_winner_stands_above_the_picture(folder, monkeypatch):
+    write_generations(folder, 2)
+    viewer = PopulationViewer(folder)
+    assert "No verdict yet: it is on the winner" in viewer.verdict.value
+    finding = Finding("x", Level.BAD, "collapsed", "The rates <hardly> differ.", "Lower it.")
+    shown = ShownVerdict(Verdict((finding,), figures={"bits_per_spike": 0.01}))
+    monkeypatch.setattr("lfads_nb.widgets.viewers.population.winner_verdict", lambda _: shown)
+    viewer.read_again()
+    assert "<summary>✗ The winner: " in viewer.verdict.value
+    assert "The rates &lt;hardly&gt; differ." in viewer.verdict.value
+    assert "0.01" in viewer.verdict.value
 
 
 def test_paths_are_on_a_logarithmic_axis_and_dropout_is_called_dropout(folder):
