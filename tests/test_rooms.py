@@ -104,3 +104,12 @@ def test_nothing_that_a_user_clicks_in_loads_tensorflow():
         "assert not {'tensorflow', 'keras'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+@pytest.mark.parametrize("module", ["runner", "turn_runner", "population_runner", "server", "api"])
+def test_a_run_starts_without_the_second_that_checks_of_addresses_take_to_import(module):
+    code = (
+        f"import sys, lfads_nb.queue.{module}\n"
+        "assert not {'nbformat', 'jsonschema', 'pandas', 'sklearn'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

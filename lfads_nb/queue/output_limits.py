@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-
-from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from typing import TYPE_CHECKING
 
 from lfads_nb.regular_files import open_regular
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 _MB = 10**6
 MAX_TEXT = 4 * _MB
@@ -38,6 +39,8 @@ class CellOutputs:
     def __init__(
         self, outputs: list[NotebookNode], *, max_text: int = MAX_TEXT, max_shown: int = MAX_SHOWN
     ) -> None:
+        from nbformat.v4 import new_output
+
         self._outputs, self._most = outputs, {True: max_text, False: max_shown}
         self._sizes = {True: 0, False: 0}
         self._left_out = 0

@@ -7,23 +7,15 @@ import time
 import pytest
 
 from lfads_nb.datasets import DatasetCollection, write_counts
-from lfads_nb.queue import Queue
 from lfads_nb.queue.status import RunState
 from lfads_nb.sweep import RunCollection
+from tests.browser.panels import tab
 from tests.widgets.conftest import small_counts
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
 WIDTH = {"width": 1280, "height": 900}
-MEMBERS, GENERATIONS = 6, 6
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    folder = tmp_path / "home"
-    monkeypatch.setenv("LFADS_NB_HOME", str(folder))
-    yield folder
-    Queue([]).stop_server()
+MEMBERS, GENERATIONS = 4, 3
 
 
 @pytest.fixture
@@ -37,10 +29,6 @@ def collection(lab):
     return rc
 
 
-def tab(page, name):
-    page.get_by_role("tab", name=name, exact=True).click()
-
-
 def type_number(page, label, value):
     box = page.get_by_label(label, exact=True).first
     box.fill(str(value))
@@ -49,7 +37,7 @@ def type_number(page, label, value):
 
 @pytest.mark.training
 @pytest.mark.timeout(600)
-def test_six_members_find_a_setting_and_the_winner_is_a_run_like_any_other(lab, home, collection):
+def test_four_members_find_a_setting_and_the_winner_is_a_run_like_any_other(lab, home, collection):
     page = lab.page
     page.set_viewport_size(WIDTH)
     page.set_default_timeout(60_000)

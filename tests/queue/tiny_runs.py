@@ -8,9 +8,7 @@ import time
 import zlib
 from pathlib import Path
 
-import nbformat
 import psutil
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from lfads_nb.queue.processes import RUN_MARK, new_attempt, run_marks
 from lfads_nb.sweep.folders import RunFolder
@@ -75,6 +73,9 @@ def make_run_folder(root, name="single", **params):
 
 def write_template(path, **stages):
     """A template whose stages do nothing, or the code that is given for them."""
+    import nbformat  # here, as every kernel of a tiny run imports this module
+    from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
     cells = [new_markdown_cell("# {{title}}")]
     cells.append(new_code_cell('run_dir = "."', metadata={"tags": ["parameters"]}))
     cells.append(new_code_cell(QUICK_STAGE))

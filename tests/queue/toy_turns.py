@@ -1,8 +1,9 @@
 """Stands in for the turns' runner: a "model" whose progress depends on its learning rate alone.
 
 Each generation a member's score falls by exp(-(ln rate - ln 1e-3)^2). `behaviour.json` in the
-member's folder says in which generations it shall diverge, fail (once) or wait for a file named
-`go`. Each turn that is begun is a line in `starts.txt`, each that is whole one in `ends.txt`.
+member's folder says in which generations it shall diverge, fail (once) or wait for a file: `go` and
+the generation's number. Each turn that is begun is a line in `starts.txt`, each that is whole one
+in `ends.txt`.
 """
 
 import json
@@ -40,7 +41,8 @@ def toy_turn(request, *, on_progress=None):
     run, behaviour = RunFolder(request.folder), behaviour_of(request.folder)
     run.output.mkdir(exist_ok=True)
     note(request.folder, "starts.txt", request)
-    while request.generation in behaviour.get("wait", ()) and not (request.folder / "go").exists():
+    go = request.folder / f"go{request.generation}"
+    while request.generation in behaviour.get("wait", ()) and not go.exists():
         time.sleep(0.02)
     failed = request.folder / "failed"
     if request.generation in behaviour.get("fail", ()) and not failed.exists():

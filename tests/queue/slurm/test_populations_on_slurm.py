@@ -13,7 +13,6 @@ pytestmark = [pytest.mark.slurm, pytest.mark.processes, pytest.mark.xdist_group(
 
 
 class SubmittedRig(Rig):
-    patience_s = 180.0
     found = None
 
     def launch(self):
@@ -32,7 +31,7 @@ class SubmittedRig(Rig):
 
 @pytest.fixture
 def rig(slurm, tmp_path, home):
-    rig = SubmittedRig(tmp_path, home)
+    rig = SubmittedRig.make(tmp_path, home)
     yield rig
     for process in rig.processes():
         process.kill()
@@ -52,7 +51,7 @@ def test_a_population_is_one_job_that_goes_on_in_the_next_when_its_time_is_over(
     assert rig.state is RunState.QUEUED
     start_now(slurm, rig.job)
     rig.finish(undisturbed)
-    assert "generation 2 of 3, " in rig.log
+    assert "generation 2 of 4, " in rig.log
     assert "queued again" in rig.log
     assert read_status(rig.folder.best).job == rig.job
     # The job's own queue is gone, and this machine's was never asked.
