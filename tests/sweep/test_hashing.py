@@ -67,6 +67,7 @@ def digest_of(stream):
         (7, "uint16", header("uint16", 1, 1) + struct.pack("<H", 7)),
         (7, "uint64", header("uint16", 1, 1) + struct.pack("<H", 7)),
         (-7, "int32", header("int16", 1, 1) + struct.pack("<h", -7)),
+        (-7, "int64", header("int16", 1, 1) + struct.pack("<h", -7)),
         (70000, "uint32", header("uint32", 1, 1) + struct.pack("<I", 70000)),
         ("ab", "char", header("char", 1, 2) + b"a\0b\0"),
         ("", "char", header("char", 0, 0)),
