@@ -94,7 +94,7 @@ def _is_bare(parent: ast.AST) -> bool:
 def mutants(source: str) -> Iterator[tuple[int, str, str, str]]:
     """Yield line, what stood there, what stands there now, and the whole source."""
     tree = ast.parse(source)
-    left_alone = {id(n) for r in ast.walk(tree) if _says_or_types(r) for n in ast.walk(r)}
+    left_alone = {id(n) for r in _texts_and_types(tree) for n in ast.walk(r)}
     for parent, field, i in list(places(tree)):
         if id(parent) in left_alone:
             continue
@@ -108,13 +108,16 @@ def mutants(source: str) -> Iterator[tuple[int, str, str, str]]:
             yield getattr(child, "lineno", getattr(parent, "lineno", 0)), was, now, written
 
 
-def _says_or_types(node: ast.AST) -> bool:
-    """Whether it is the text of an error, or concerns type checkers alone."""
-    if isinstance(node, ast.If):
-        return "TYPE_CHECKING" in ast.unparse(node.test)
-    if isinstance(node, ast.Subscript):
-        return isinstance(node.value, ast.Name) and node.value.id == "Literal"
-    return isinstance(node, ast.Raise)
+def _texts_and_types(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the texts of errors, and what concerns type checkers alone."""
+    for node in ast.walk(tree):
+        for field in ("annotation", "returns"):
+            if isinstance(getattr(node, field, None), ast.AST):
+                yield getattr(node, field)
+        is_literal = isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal"
+        is_typing = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        if isinstance(node, ast.Raise) or is_literal or is_typing:
+            yield node
 
 
 def _put(parent: ast.AST, field: str, i: int | None, node: ast.AST) -> None:

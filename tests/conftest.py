@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from collections import Counter
 
 import pytest
 from hypothesis import settings
@@ -21,7 +22,14 @@ settings.load_profile("lfads_nb")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_TAKES_LONG = ("training", "processes", "browser")
+# About how many seconds a test with such a mark takes; one whose own time limit is high says so.
+_TAKES_LONG = {"training": 12, "processes": 8, "browser": 5}
+
+
+def pytest_configure(config):
+    """Keep the order of `longest_first` where files are given to processes one by one."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False  # it would be by their number of tests
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -31,14 +39,30 @@ def pytest_collection_modifyitems(config, items):
     Where tests run side by side, those of a file stay together: they share what was expensive to
     make. Each process has a browser of its own.
     """
-    side_by_side = config.pluginmanager.hasplugin("xdist")
+    side_by_side = bool(os.environ.get("PYTEST_XDIST_WORKER"))
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker(pytest.mark.browser)
         if any(item.get_closest_marker(name) for name in _TAKES_LONG):
             item.add_marker(pytest.mark.slow)
         if side_by_side:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+            item.add_marker(pytest.mark.xdist_group(_file_of(item)))
+    if side_by_side:
+        longest_first(items)
+
+
+def longest_first(items):
+    """Put the files that take longest first: what is left for the end is quick on every process."""
+    seconds = Counter()
+    for item in items:
+        marks = [long for name, long in _TAKES_LONG.items() if item.get_closest_marker(name)]
+        own = item.get_closest_marker("timeout")
+        seconds[_file_of(item)] += sum(marks) + (own.args[0] / 5 if own else 0)
+    items.sort(key=lambda item: -seconds[_file_of(item)])
+
+
+def _file_of(item):
+    return item.nodeid.split("::")[0]
 
 
 @pytest.fixture(autouse=True, scope="session")
