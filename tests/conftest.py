@@ -45,8 +45,8 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.browser)
         if any(item.get_closest_marker(name) for name in _TAKES_LONG):
             item.add_marker(pytest.mark.slow)
-        if side_by_side:
-            item.add_marker(pytest.mark.xdist_group(_file_of(item)))
+        if side_by_side and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(_group_of(item)))
     if side_by_side:
         longest_first(items)
 
@@ -57,12 +57,14 @@ def longest_first(items):
     for item in items:
         marks = [long for name, long in _TAKES_LONG.items() if item.get_closest_marker(name)]
         own = item.get_closest_marker("timeout")
-        seconds[_file_of(item)] += sum(marks) + (own.args[0] / 5 if own else 0)
-    items.sort(key=lambda item: -seconds[_file_of(item)])
+        seconds[_group_of(item)] += sum(marks) + (own.args[0] / 5 if own else 0)
+    items.sort(key=lambda item: -seconds[_group_of(item)])
 
 
-def _file_of(item):
-    return item.nodeid.split("::")[0]
+def _group_of(item):
+    """Its file, unless files share something."""
+    own = item.get_closest_marker("xdist_group")
+    return own.args[0] if own else item.nodeid.split("::")[0]
 
 
 @pytest.fixture(autouse=True, scope="session")
