@@ -15,7 +15,7 @@ from tests.widgets.conftest import small_counts
 expect = pytest.importorskip("playwright.sync_api").expect
 
 WIDTH = {"width": 1280, "height": 900}
-MEMBERS, GENERATIONS = 4, 3
+MEMBERS, GENERATIONS = 4, 2
 
 
 @pytest.fixture
