@@ -14,7 +14,7 @@ from lfads_nb.version import __version__
 if TYPE_CHECKING:
     from lfads_nb.datasets import Counts, Dataset, DatasetCollection, generate_demo_datasets
     from lfads_nb.own_code import register
-    from lfads_nb.queue import Queue, Slurm, launch
+    from lfads_nb.queue import Queue, Slurm, launch, safe_cluster_options, slurm_cluster
     from lfads_nb.results import FitLog, PosteriorMeans, TrainedParams
     from lfads_nb.results.compare import compare
     from lfads_nb.sweep import (
@@ -49,13 +49,15 @@ _HOMES = {
     "generate_demo_datasets": "datasets",
     "launch": "queue",
     "register": "own_code",
+    "safe_cluster_options": "queue",
+    "slurm_cluster": "queue",
 }
 
 __all__ = [
     "Counts", "Dataset", "DatasetCollection", "FitLog", "Population", "PosteriorMeans", "Queue",
     "Range", "Run", "RunCollection", "RunParams", "RunSpec", "Slurm", "TrainedParams",
     "__version__", "app", "autolfads_space", "compare", "generate_demo_datasets",
-    "launch", "register",
+    "launch", "register", "safe_cluster_options", "slurm_cluster",
 ]  # fmt: skip
 
 

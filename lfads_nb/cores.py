@@ -6,7 +6,13 @@ import os
 
 
 def usable_cores() -> int:
-    """Return the cores that this process may use, which in a container or job can be few."""
+    """Return the cores that this process may use, which in a container or job can be few.
+
+    Not every SLURM binds a job to the cores that it was given.
+    """
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    given = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    return min(cores, int(given)) if given.isdecimal() and int(given) else cores

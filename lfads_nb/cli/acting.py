@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from lfads_nb.cli.choosing import queue_of
 from lfads_nb.cli.tables import bracketed, minutes_text, number_text
-from lfads_nb.cli.terminal import RunNames, console, escape
-from lfads_nb.errors import RunFolderError
+from lfads_nb.cli.terminal import ClusterAddress, Here, Insecure, RunNames, console, escape
+from lfads_nb.errors import QueueError, RunFolderError
 
 if TYPE_CHECKING:
     from lfads_nb.sweep import RunCollection
@@ -29,17 +29,37 @@ def cancel(
 def retry(
     collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
     runs: RunNames = None,
+    cluster: ClusterAddress = None,
+    insecure: Insecure = False,
+    here: Here = False,
 ) -> None:
-    """Queue again what failed, was cancelled or was interrupted; training goes on where it was."""
-    queue_of(collection_dir, runs).retry()
+    """Queue again what failed, was cancelled or was interrupted; training goes on where it was.
+
+    Runs go to where they were launched before: this machine, or a dask cluster.
+    """
+    queue_of(collection_dir, runs).retry(**_where(cluster, insecure=insecure, here=here))
+
+
+def _where(cluster: str | None, *, insecure: bool, here: bool) -> dict[str, Any]:
+    """Return the options of a launch that say where its runs are to be trained."""
+    if cluster and here:
+        raise QueueError("give either --cluster or --here, not both")
+    said: dict[str, Any] = {"here": True} if here else {}
+    return said | ({"cluster": cluster, "insecure": insecure} if cluster else {})
 
 
 def go_on(
     collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
     runs: RunNames = None,
+    cluster: ClusterAddress = None,
+    insecure: Insecure = False,
+    here: Here = False,
 ) -> None:
-    """Train what was stopped early to its own end, from where it was stopped."""
-    found = queue_of(collection_dir, runs).go_on()
+    """Train what was stopped early to its own end, from where it was stopped.
+
+    Runs go to where they were launched before: this machine, or a dask cluster.
+    """
+    found = queue_of(collection_dir, runs).go_on(**_where(cluster, insecure=insecure, here=here))
     for name in found:
         console.print(escape(f"{name} is queued."))
     if not found:

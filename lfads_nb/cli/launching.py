@@ -11,7 +11,15 @@ from rich.console import Console
 
 from lfads_nb.cli.choosing import queue_of
 from lfads_nb.cli.tables import show_results
-from lfads_nb.cli.terminal import RunNames, complain, console, escape, own_name
+from lfads_nb.cli.terminal import (
+    ClusterAddress,
+    Insecure,
+    RunNames,
+    complain,
+    console,
+    escape,
+    own_name,
+)
 from lfads_nb.cli.trusting import ask_for_trust
 from lfads_nb.errors import QueueError, RunFolderError
 
@@ -116,13 +124,8 @@ def queue(
     ] = "auto",
     priority: Annotated[int, typer.Option(help="Higher ones start first.")] = 0,
     retries: Annotated[int, typer.Option(min=0, help="How often to try a failed run again.")] = 0,
-    cluster: Annotated[
-        str | None, typer.Option(help="Address of another dask scheduler to run on.")
-    ] = None,
-    insecure: Annotated[
-        bool,
-        typer.Option("--insecure", help="Use a cluster without TLS: who reaches it can be you."),
-    ] = False,
+    cluster: ClusterAddress = None,
+    insecure: Insecure = False,
 ) -> None:
     """Queue every run of a collection that is not done, and show their progress.
 

@@ -22,6 +22,16 @@ RunNames = Annotated[
     typer.Argument(help="Runs by name, run spec or setting (param_XXXXXX); by default all."),
 ]
 
+ClusterAddress = Annotated[
+    str | None, typer.Option("--cluster", help="Address of another dask scheduler to run on.")
+]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Use a cluster without TLS: who reaches it can be you.")
+]
+Here = Annotated[
+    bool, typer.Option("--here", help="Train on this machine what was launched on a cluster.")
+]
+
 
 def escape(text: str) -> str:
     """Return text as it is to be shown: neither markup nor anything that a terminal obeys."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lfads_nb.queue.api import Queue, launch
     from lfads_nb.queue.devices import list_devices
     from lfads_nb.queue.foreground import run_here
+    from lfads_nb.queue.job_clusters import safe_cluster_options, slurm_cluster
     from lfads_nb.queue.reading import current_status
     from lfads_nb.queue.slurm.settings import Slurm
     from lfads_nb.queue.status import RunState, RunStatus
@@ -29,12 +30,14 @@ _HOMES = {
     "launch_tensorboard": "tensorboard",
     "list_devices": "devices",
     "run_here": "foreground",
+    "safe_cluster_options": "job_clusters",
+    "slurm_cluster": "job_clusters",
     "status_table": "table",
 }
 
 __all__ = [
     "Queue", "RunState", "RunStatus", "Slurm", "current_status", "launch", "launch_tensorboard",
-    "list_devices", "run_here", "status_table",
+    "list_devices", "run_here", "safe_cluster_options", "slurm_cluster", "status_table",
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from lfads_nb.errors import QueueError
 from lfads_nb.queue.devices import Device, list_devices
 from lfads_nb.queue.ends import cancel_without_server
 from lfads_nb.queue.home import QueueHome
-from lfads_nb.queue.launching import launch_folders, submit_folders
+from lfads_nb.queue.launching import launch_folders, launch_where_they_were, submit_folders
 from lfads_nb.queue.marking import run_name
 from lfads_nb.queue.progress_view import show_progress
 from lfads_nb.queue.reading import StatusReader, current_status
@@ -202,24 +202,29 @@ class Queue:
         self._ask("priority", runs, priority=int(priority))
 
     def retry(self, runs: Any = None, **options: Any) -> None:
-        """Queue again what failed, was cancelled or was interrupted; None for all of this view."""
-        folders = self._chosen(runs)
+        """Queue again what failed, was cancelled or was interrupted; None for all of this view.
+
+        Parameters
+        ----------
+        options : of the launch, see `launch`. Without `cluster` or `slurm`, runs go to the dask
+            cluster that they were launched on; `here=True` trains them on this machine instead.
+
+        Raises
+        ------
+        QueueError
+            Their cluster does not answer, or they were submitted to SLURM: nothing is trained on
+            this machine unasked.
+        """
         names = dict(zip(self.folders, self.names, strict=True))
-        again = [f for f in folders if current_status(f).state in STOPPED]
-        submitted = [names[f] for f in again if read_status(f).submission]
-        if submitted and "slurm" not in options and "cluster" not in options:
-            raise QueueError(
-                f"these were submitted to SLURM, and are not trained on this machine unasked: "
-                f"{', '.join(submitted)}. Submit them again: lfads-nb slurm, or launch(slurm=...)"
-            )
-        Queue(again, names=[names[f] for f in again], home=self.home).launch(**options)
+        again = [f for f in self._chosen(runs) if current_status(f).state in STOPPED]
+        launch_where_they_were(again, [names[f] for f in again], self.home, **options)
 
     def go_on(self, runs: Any = None, **options: Any) -> list[str]:
         """Go on to their own end with runs that were stopped early; None for all of this view.
 
         Parameters
         ----------
-        options : of the launch, see `launch`.
+        options : of the launch, and where, see `retry`.
 
         Returns
         -------
@@ -230,7 +235,7 @@ class Queue:
             f for f in self._chosen(runs) if current_status(f).state is RunState.STOPPED_EARLY
         ]
         found = [names[folder] for folder in stopped]
-        Queue(stopped, names=found, home=self.home).launch(go_on=True, **options)
+        launch_where_they_were(stopped, found, self.home, go_on=True, **options)
         return found
 
     def bring_back(self, runs: Any = None) -> list[str]:

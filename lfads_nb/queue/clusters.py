@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
+import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +13,15 @@ from typing import Any
 
 from lfads_nb.errors import QueueError
 from lfads_nb.plain_text import plain_text
-from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.home import QueueHome, put_json, read_json_file
+from lfads_nb.queue.tickets import UnsharedFolderError, answer_probe
 from lfads_nb.sweep.folders import RunFolder
 
 _SECURITY_FIELDS = (
     "tls_ca_file", "tls_client_key", "tls_client_cert", "tls_scheduler_key", "tls_scheduler_cert",
     "tls_worker_key", "tls_worker_cert",
 )  # fmt: skip
-_PROBE_TIMEOUT_S = 60
+_REMEMBERED_S = 30 * 86400.0
 
 
 def check_dask_settings() -> None:
@@ -37,13 +40,15 @@ def check_dask_settings() -> None:
 
 
 def describe_cluster(cluster: Any, home: QueueHome) -> dict[str, Any] | None:
-    """Return a cluster's address and credentials as plain values, None for this machine.
+    """Return a cluster's address, credentials and the name of its jobs as plain values.
+
+    Credentials that exist in memory only go along as they are; those in files are named.
 
     Parameters
     ----------
-    cluster : None, the address of a scheduler, a `distributed.Client`, or a cluster object such as
-        `dask_jobqueue.SLURMCluster`.
-    home : credentials that exist in memory only are kept here, for their owner alone.
+    cluster : None for this machine, the address of a scheduler, a `distributed.Client`, or a
+        cluster object such as `dask_jobqueue.SLURMCluster`.
+    home : where the credentials of an address may be known from an earlier launch.
 
     Raises
     ------
@@ -54,8 +59,9 @@ def describe_cluster(cluster: Any, home: QueueHome) -> dict[str, Any] | None:
         return None
     if isinstance(cluster, str):
         if "://" not in cluster:
-            raise QueueError(f"{cluster!r} is no address of a dask scheduler, like tcp://host:8786")
-        return {"address": cluster, "security": {}}
+            raise QueueError(f"{cluster!r} is no address of a dask scheduler, like tls://host:8786")
+        known = recall(home, cluster)
+        return known or {"address": cluster, "security": {}}
     scheduler = getattr(cluster, "scheduler", None)
     address = getattr(cluster, "scheduler_address", None) or getattr(scheduler, "address", None)
     if not isinstance(address, str) or "://" not in address:
@@ -63,7 +69,11 @@ def describe_cluster(cluster: Any, home: QueueHome) -> dict[str, Any] | None:
             f"cluster must be the address of a dask scheduler, a Client or a dask cluster, got a "
             f"{type(cluster).__name__}"
         )
-    return {"address": address, "security": _security(getattr(cluster, "security", None), home)}
+    described = {"address": address, "security": _security(getattr(cluster, "security", None))}
+    made_by = getattr(cluster, "cluster", None) or cluster  # a Client knows whose it is
+    if any(kind.__name__ == "SLURMCluster" for kind in type(made_by).__mro__):
+        described["jobs"] = str(made_by.job_name)
+    return described
 
 
 def refuse_unencrypted(described: dict[str, Any] | None) -> None:
@@ -78,35 +88,67 @@ def refuse_unencrypted(described: dict[str, Any] | None) -> None:
         return
     raise QueueError(
         f"the dask cluster at {plain_text(described['address'])} has no TLS: whoever reaches its "
-        "port can run code as you. Start it with security=distributed.Security.temporary(), or "
-        "say insecure=True if nobody else can reach it. For SLURM, launch(slurm=Slurm(...)) needs "
-        "no dask"
+        "port can run code as you. Make it with lfads_nb.slurm_cluster(...) or with "
+        "security=distributed.Security.temporary(), or say insecure=True if nobody else can reach "
+        "it. For SLURM, launch(slurm=Slurm(...)) needs no dask"
     )
 
 
-def _security(security: Any, home: QueueHome) -> dict[str, Any]:
+def _security(security: Any) -> dict[str, Any]:
     if security is None or not getattr(security, "require_encryption", False):
         return {}
     fields: dict[str, Any] = {"require_encryption": True}
-    for name in _SECURITY_FIELDS:
-        value = getattr(security, name, None)
-        if value and "\n" in value:  # the content itself rather than a file's name
-            path = home.credentials / f"cluster-{uuid.uuid4().hex}.pem"
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(value)
-            value = str(path)
-        if value:
-            fields[name] = value
-    return fields
+    return fields | {
+        name: value for name in _SECURITY_FIELDS if (value := getattr(security, name, None))
+    }
+
+
+# ------------------------------------------------------------------------- known from launches
+
+
+def remember(home: QueueHome, described: dict[str, Any], *, insecure: bool) -> None:
+    """Keep how a cluster is reached, for the owner alone, so that a retry can go to it.
+
+    Parameters
+    ----------
+    insecure : whether it was launched on although it has no TLS.
+    """
+    for path in home.clusters.glob("*.json"):
+        if abs(time.time() - path.stat().st_mtime) > _REMEMBERED_S:
+            path.unlink(missing_ok=True)
+    put_json(_known(home, described["address"]), {**described, "insecure": insecure})
+
+
+def recall(home: QueueHome, address: str) -> dict[str, Any] | None:
+    """Return how a cluster is reached that was launched on before; None if it was not.
+
+    Its `insecure` says whether that was without TLS, as its user wanted.
+    """
+    found = read_json_file(_known(home, address))
+    if found.get("address") != address or not isinstance(found.get("security"), dict):
+        return None
+    return found
+
+
+def forget(home: QueueHome, address: str) -> None:
+    """Forget a cluster that was closed, with its credentials."""
+    _known(home, address).unlink(missing_ok=True)
+
+
+def _known(home: QueueHome, address: str) -> Path:
+    return home.clusters / f"{hashlib.sha256(address.encode()).hexdigest()[:24]}.json"
+
+
+# --------------------------------------------------------------------------------- run folders
 
 
 def probe_folders(
     cluster: dict[str, Any], folders: Sequence[RunFolder], *, connect_s: float = 20.0
 ) -> None:
-    """Check that a cluster's workers see and may write the run folders.
+    """Check that a cluster answers, and that the workers it has see and may write the run folders.
 
     A file is put into the folder that all runs share; every worker reads it and writes one beside
-    it. A cluster that has no worker yet is waited for.
+    it. Workers that come later look before their first run, see `lfads_nb.queue.tickets`.
 
     Parameters
     ----------
@@ -121,47 +163,34 @@ def probe_folders(
     """
     if not folders:
         return
-    from distributed import Client, Security
+    from distributed import Client
+
+    from lfads_nb.queue.foreign_pool import security_of
 
     shared = Path(os.path.commonpath([str(folder.path) for folder in folders]))
     word = uuid.uuid4().hex
     probe = shared / f".lfads-probe-{word}"
-    security = Security(**cluster["security"]) if cluster["security"] else None
     try:
         client = Client(
-            cluster["address"], security=security, timeout=connect_s, set_as_default=False
+            cluster["address"],
+            security=security_of(cluster),
+            timeout=connect_s,
+            set_as_default=False,
         )
-    except (OSError, asyncio.TimeoutError) as error:
-        raise QueueError(f"no dask scheduler answers at {cluster['address']}: {error}") from error
+    except (OSError, asyncio.TimeoutError, ValueError, TypeError) as error:
+        raise QueueError(
+            f"no dask scheduler answers at {cluster['address']}, or not to these credentials "
+            f"({plain_text(str(error))}): is the program that made it still running? To go on "
+            "elsewhere, give another cluster="
+        ) from error
     try:
         probe.write_text(word)
-        client.wait_for_workers(1, timeout=_PROBE_TIMEOUT_S)
-        answers = client.run(answer_probe, str(probe), word)
-    except (TimeoutError, asyncio.TimeoutError) as error:
-        raise QueueError(
-            f"the cluster at {cluster['address']} has no worker after {_PROBE_TIMEOUT_S} s: scale "
-            "it up, or look into its workers' logs"
-        ) from error
+        answers = client.run(answer_probe, str(probe), word, on_error="return")
     finally:
         probe.unlink(missing_ok=True)
         client.close()
     for worker, problem in answers.items():
+        if isinstance(problem, OSError):
+            continue  # it went away in between
         if problem:
-            raise QueueError(
-                f"the worker {worker} of the cluster cannot use the run folders: {problem}. They "
-                "must be on a file system that all of its machines share, under the same path"
-            )
-
-
-def answer_probe(path: str, word: str) -> str:
-    """Say what keeps this machine from using a folder; "" if nothing does."""
-    probe = Path(path)
-    try:
-        if probe.read_text() != word:
-            return f"{probe.parent} is another folder there"
-        own = probe.with_name(f"{probe.name}-{uuid.uuid4().hex}")
-        own.write_text(word)
-        own.unlink()
-    except OSError as error:
-        return f"{error.strerror} ({probe.parent})"
-    return ""
+            raise UnsharedFolderError(worker, str(problem))

@@ -9,22 +9,25 @@ from contextlib import suppress
 from itertools import islice
 
 from lfads_nb.cores import usable_cores
+from lfads_nb.queue.cluster_runs import ClusterRuns
 from lfads_nb.queue.devices import Device, list_devices, refreshed
 from lfads_nb.queue.ends import record_end
 from lfads_nb.queue.following import NOTICE_S, Ends
+from lfads_nb.queue.foreign_pool import ForeignPool
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.ledger import Entry, Ledger
 from lfads_nb.queue.memory import BASE_MB, MemoryBook
 from lfads_nb.queue.next_runs import NextRuns
 from lfads_nb.queue.packing import make_pack_folder, may_pack, n_members, pack_key
 from lfads_nb.queue.plan import LOOK_AHEAD, Occupant, Wish, make_plan
-from lfads_nb.queue.pool import DriverPool, ForeignPool, LocalPool
+from lfads_nb.queue.pool import DriverPool, LocalPool
 from lfads_nb.queue.processes import new_attempt
 from lfads_nb.queue.run_lock import is_worked_on
 from lfads_nb.queue.runner import MODULE as RUN_RUNNER
 from lfads_nb.queue.status import RunState, read_status
 from lfads_nb.queue.stopping import ask_to_stop, forget_stop
 from lfads_nb.queue.task import RunTask
+from lfads_nb.queue.tickets import Ticket
 
 # Memory that was free is looked at again so often while a run waits for it.
 LOOK_AGAIN_S = 2.0
@@ -63,10 +66,12 @@ class Dispatcher:
         self._home, self._ledger, self._clock = home, ledger, clock
         self._on_end = on_end
         self._memory = MemoryBook(home)
+        self.clusters = ClusterRuns(clock=clock)
         self._ends = Ends(
             home,
             ledger,
             self._memory,
+            self.clusters,
             on_end=on_end,
             on_room=self._room_is_free,
             read_launches=read_launches,
@@ -81,7 +86,6 @@ class Dispatcher:
             may_pack=self._may_pack,
         )
         self._pool: LocalPool | None = None
-        self._clusters: dict[str, ForeignPool] = {}
         self._drivers = DriverPool()
         self._followers: set[asyncio.Task[None]] = set()
         self._looked_at = float("-inf")
@@ -132,6 +136,7 @@ class Dispatcher:
     def look_soon(self) -> None:
         """Look at the devices at the next turn, though runs wait for them."""
         self._looked_at = float("-inf")
+        self.clusters.look_soon()
 
     def _room_is_free(self) -> None:
         self.look_soon()
@@ -252,33 +257,22 @@ class Dispatcher:
         )
 
     def _start_on_clusters(self, entries: Iterable[Entry]) -> None:
-        given_up = set()
+        given_up = []
         for entry in entries:
             running = sum(e.batch == entry.batch for e in self._ledger.running())
             if running >= (entry.options.max_tasks_simultaneously or MAX_ON_CLUSTER):
                 continue
-            name, pool = self._cluster_of(entry)
+            pool = self.clusters.pool_of(entry)
             if pool.is_ready:
                 self._submit(entry, pool, None)
             elif pool.problem:
-                given_up.add(name)
+                given_up.append(pool)
                 record_end(entry.folder, RunState.FAILED, pool.problem)
                 self._on_end(entry)
             else:
                 entry.not_before = self._clock() + CONNECT_AGAIN_S
                 entry.waits_for = f"connecting to the cluster at {pool.address}"
-        for name in given_up:
-            del self._clusters[name]
-
-    def _cluster_of(self, entry: Entry) -> tuple[str, ForeignPool]:
-        """Return a run's cluster by its name, connected or about to be."""
-        cluster = entry.options.cluster or {}
-        name = f"{cluster['address']} {entry.options.resources}"
-        if name not in self._clusters or self._clusters[name].is_closed:
-            pool = ForeignPool(cluster["address"], cluster["security"], entry.options.resources)
-            self._clusters[name] = pool
-            self._keep(asyncio.create_task(pool.start()))
-        return name, self._clusters[name]
+        self.clusters.give_up(given_up)
 
     def _submit(
         self, entry: Entry, pool: LocalPool | ForeignPool | DriverPool, device: Device | None
@@ -291,7 +285,12 @@ class Dispatcher:
         entry.device, entry.started = device, self._clock()
         entry.tries += 1
         key = f"run-{entry.number}-{entry.tries}-{time.time_ns()}"
+        if isinstance(pool, ForeignPool):
+            with suppress(OSError):  # then no worker can start it, and says why
+                Ticket(entry.folder, entry.attempt).issue()
         future = pool.submit(task, key=key, priority=entry.priority)
+        if isinstance(pool, ForeignPool):
+            self.clusters.gave(entry, pool, key, future)
         self._keep(asyncio.create_task(self._ends.follow(entry, future)))
 
     def _task(
@@ -315,6 +314,7 @@ class Dispatcher:
             environment=options.environment,
             memory_mb=options.gpu_memory_required or 0.0,
             attempt=attempt,
+            has_ticket=options.cluster is not None,
             followed_by=str(self._next.path(attempt)) if device and options.ahead else "",
         )
 
@@ -370,9 +370,7 @@ class Dispatcher:
         if self._followers:
             await asyncio.wait(self._followers, timeout=NOTICE_S)
         self._drivers.close()
-        pools: list[LocalPool | ForeignPool] = [*self._clusters.values()]
         if self._pool is not None:
-            pools.insert(0, self._pool)
-        for pool in pools:
             with suppress(OSError, asyncio.TimeoutError):
-                await pool.close()
+                await self._pool.close()
+        await self.clusters.close()

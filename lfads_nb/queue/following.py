@@ -12,6 +12,7 @@ from typing import Any
 
 from lfads_nb.desks import KILL
 from lfads_nb.errors import LfadsError
+from lfads_nb.queue.cluster_runs import ClusterRuns
 from lfads_nb.queue.ends import RESUMES, record_end
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.ledger import Entry, Ledger
@@ -20,13 +21,16 @@ from lfads_nb.queue.packing import read_pack_memory
 from lfads_nb.queue.processes import this_host
 from lfads_nb.queue.run_lock import is_worked_on, read_holder
 from lfads_nb.queue.runner import EXIT_TAKEN
-from lfads_nb.queue.status import RunState, RunStatus, move_status, read_status
+from lfads_nb.queue.status import RunState, RunStatus, how_far, move_status, read_status
+from lfads_nb.queue.task import BEGUN_BEFORE
+from lfads_nb.queue.tickets import UnsharedFolderError
 
 log = logging.getLogger(__name__)
 
 # A worker that died leaves its runs this long to notice.
 NOTICE_S = 12.0
 TAKEN_AGAIN_S = 10.0
+GIVEN_AGAIN_S = 1.0
 MAX_RESUMES = 3
 PACK_LOOK_S = 1.0
 
@@ -48,6 +52,7 @@ class Ends:
     home : the queue's folder.
     ledger : the runs that are to be done.
     memory : what runs have needed.
+    clusters : what other clusters have of them.
     on_end : told of a run that ended and will not be started again.
     on_room : told that a device became free.
     read_launches : takes in the launches that were saved up to now.
@@ -59,6 +64,7 @@ class Ends:
         home: QueueHome,
         ledger: Ledger,
         memory: MemoryBook,
+        clusters: ClusterRuns,
         *,
         on_end: Callable[[Entry], None],
         on_room: Callable[[], None],
@@ -66,24 +72,49 @@ class Ends:
         clock: Callable[[], float],
     ) -> None:
         self._home, self._ledger, self._memory, self._clock = home, ledger, memory, clock
+        self._clusters = clusters
         self._on_end, self._on_room, self._read_launches = on_end, on_room, read_launches
         self.is_closing = False
 
     async def follow(self, entry: Entry, future: Any) -> None:
         """Wait for a run's end and see to what comes next."""
+        code: int | None = None
+        blind: UnsharedFolderError | None = None
         try:
             code = await future
+        except UnsharedFolderError as error:
+            blind = error
         except Exception as error:  # noqa: BLE001  dask raises what it likes when a worker dies
             log.warning("the worker of %s was lost: %s", entry.run, error)
-            code = None
         future.release()
+        has_others = blind is not None and self._clusters.refused(entry, blind)
+        was_begun = self._clusters.ended(entry)
+        if code == BEGUN_BEFORE:
+            code = None
         if code != EXIT_TAKEN:
             await self._wait_until_free(entry)
-        if code == EXIT_TAKEN or is_worked_on(entry.folder, but_by=entry.attempt):
+        if blind is not None and entry.stop is None:
+            self._not_there(entry, blind, has_others=has_others)
+        elif code is None and entry.options.cluster and not was_begun and self._may_wait(entry):
+            self._ledger.put_back(entry, not_before=self._clock() + GIVEN_AGAIN_S)
+        elif code == EXIT_TAKEN or is_worked_on(entry.folder, but_by=entry.attempt):
             self._leave_to_other(entry)
         else:
             self._settle(entry, await self._status_at_end(entry), worker_died=code is None)
         self._on_room()
+
+    def _may_wait(self, entry: Entry) -> bool:
+        """Whether a run that a cluster lost before it began can be given to it anew."""
+        is_asked = entry.stop is None and entry.relaunch is None and not self.is_closing
+        return is_asked and read_status(entry.folder).state is RunState.QUEUED
+
+    def _not_there(self, entry: Entry, blind: UnsharedFolderError, *, has_others: bool) -> None:
+        """Give a run to another worker than one that does not see its folder, if there is one."""
+        if has_others:
+            self._ledger.put_back(entry, not_before=self._clock(), why=str(blind))
+        else:
+            record_end(entry.folder, RunState.FAILED, str(blind))
+            self._on_end(entry)
 
     async def follow_pack(self, entries: list[Entry], future: Any, folder: Path) -> None:
         """Wait for the end of each member's part in a pack and see to what comes next."""
@@ -189,6 +220,8 @@ class Ends:
         elif status.state is RunState.FAILED and entry.failures < entry.options.retries:
             entry.failures += 1
             self._again(entry, why=f"tried again after: {status.reason}")
+        elif status.state is RunState.INTERRUPTED and entry.options.cluster is not None:
+            self._after_loss(entry, status)
         elif (
             status.state is RunState.INTERRUPTED
             # A driver that died has lost nothing, and its members go on.
@@ -200,8 +233,29 @@ class Ends:
         else:
             self._on_end(entry)
 
-    def _again(self, entry: Entry, *, why: str) -> None:
+    def _after_loss(self, entry: Entry, status: RunStatus) -> None:
+        """Give a run whose worker on a cluster was lost to the cluster anew.
+
+        Jobs there end for many reasons that are none of the run's: as long as it gets further in
+        each, it goes on.
+        """
+        if (far := how_far(status)) > entry.how_far:
+            entry.how_far, entry.resumes = far, 0
+        if entry.resumes >= MAX_RESUMES:
+            reason = f"{MAX_RESUMES + 1} workers were lost with it before it got any further"
+            with suppress(LfadsError):
+                move_status(entry.folder, RunState.QUEUED)
+                move_status(entry.folder, RunState.FAILED, reason=f"{reason}; {status.reason}")
+            self._on_end(entry)
+            return
+        entry.resumes += 1
+        entry.was_lost, entry.after_job = True, status.job
+        self._again(entry, why="its job ended, waits for another", is_told=True)
+
+    def _again(self, entry: Entry, *, why: str, is_told: bool = False) -> None:
+        """Put a run back into the queue; in its status it is told why only where that lasts."""
+        told = {"reason": why} if is_told else {}
         with suppress(LfadsError):
             if read_status(entry.folder).state.is_ended:
-                move_status(entry.folder, RunState.QUEUED, progress={}, host=this_host())
+                move_status(entry.folder, RunState.QUEUED, progress={}, host=this_host(), **told)
         self._ledger.put_back(entry, not_before=self._clock(), why=why)

@@ -64,6 +64,7 @@ class QueueHome:
                 self.scratch,
                 self.boards,
                 self.ahead,
+                self.clusters,
             ):
                 _refuse_foreign_links(folder)
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -87,6 +88,11 @@ class QueueHome:
     @property
     def credentials(self) -> Path:
         return self.path / "tls"
+
+    @property
+    def clusters(self) -> Path:
+        """How the dask clusters are reached that were launched on."""
+        return self.path / "clusters"
 
     @property
     def scratch(self) -> Path:

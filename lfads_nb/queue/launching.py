@@ -15,7 +15,9 @@ from lfads_nb.queue.clusters import (
     check_dask_settings,
     describe_cluster,
     probe_folders,
+    recall,
     refuse_unencrypted,
+    remember,
 )
 from lfads_nb.queue.devices import list_devices
 from lfads_nb.queue.halving_orders import order_halving
@@ -70,6 +72,55 @@ def launch_folders(
         refuse_unencrypted(described)
     chosen = LaunchOptions(**{"environment": passed_on(), "cluster": described, **options})
     queue_folders(folders, home, chosen, share_gpus="one_task_per_gpu" not in options)
+    if described is not None:
+        remember(home, described, insecure=insecure)
+
+
+def launch_where_they_were(
+    folders: Sequence[RunFolder], names: Sequence[str], home: QueueHome, **options: Any
+) -> None:
+    """Launch runs where they were launched before, or where the options say.
+
+    Parameters
+    ----------
+    names : what to call them.
+    options : of a launch; with `cluster`, `slurm`, or `here=True` for this machine, there.
+
+    Raises
+    ------
+    QueueError
+        Their cluster does not answer, or they were submitted to SLURM: nothing is trained on this
+        machine unasked.
+    """
+    if options.pop("here", False) or not {"cluster", "slurm"}.isdisjoint(options):
+        launch_folders(folders, home, **options)
+        return
+    called = dict(zip(folders, names, strict=True))
+    before = {folder: read_status(folder) for folder in folders}
+    submitted = [called[folder] for folder in folders if before[folder].submission]
+    if submitted:
+        raise QueueError(
+            f"these were submitted to SLURM, and are not trained on this machine unasked: "
+            f"{', '.join(submitted)}. Submit them again: lfads-nb slurm, or launch(slurm=...); or "
+            "say here=True (--here)"
+        )
+    places: dict[str, list[RunFolder]] = {}
+    for folder in folders:
+        places.setdefault(before[folder].cluster, []).append(folder)
+    for address, those in places.items():
+        if not address:
+            launch_folders(those, home, **options)
+            continue
+        known = recall(home, address) or {}
+        insecure = options.get("insecure", known.get("insecure") is True)
+        try:
+            launch_folders(those, home, **{**options, "cluster": address, "insecure": insecure})
+        except QueueError as error:
+            raise QueueError(
+                f"{', '.join(called[f] for f in those)} {'was' if len(those) == 1 else 'were'} "
+                f"launched on the dask cluster at {address}, and nothing is trained on this "
+                f"machine unasked: {error} (--cluster), or say here=True (--here)"
+            ) from error
 
 
 def submit_folders(

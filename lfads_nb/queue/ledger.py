@@ -28,7 +28,9 @@ class Entry:
     it ran or was just ending. `taken` is whether another process worked on it when it was tried
     last, `alone` whether it shall not train in a pack any more. The rest says where it runs,
     `attempt` what its processes are marked with. `ahead` is how a worker was told to get it ready
-    before its turn, `next_run` for which run this was said to the worker of this one.
+    before its turn, `next_run` for which run this was said to the worker of this one. `was_lost`
+    is whether a cluster's worker was lost with it, `after_job` the job that the worker ran in, and
+    `how_far` how far it was then.
     """
 
     run: str
@@ -53,6 +55,9 @@ class Entry:
     alone: bool = False
     ahead: RunTask | None = None
     next_run: str = ""
+    was_lost: bool = False
+    after_job: str = ""
+    how_far: tuple[int, float] = (0, -1.0)
 
     @property
     def folder(self) -> RunFolder:
@@ -153,7 +158,7 @@ class Ledger:
         before, entry.batch = entry.batch, batch.key
         entry.options, entry.priority, entry.relaunch = batch.options, batch.options.priority, None
         entry.tries = entry.failures = entry.resumes = 0
-        entry.alone = False
+        entry.alone = entry.was_lost = False
         self.put_back(entry)
         return before if self._leave(before) else None
 

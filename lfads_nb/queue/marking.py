@@ -118,6 +118,7 @@ def mark_queued(folder: RunFolder, options: LaunchOptions, *, submission: str = 
             status.moved(
                 RunState.QUEUED, now=local_now(), progress={}, stage="", reason="", detail="",
                 mode=options.mode, submission=submission, job="", host=this_host(),
+                cluster=options.cluster["address"] if options.cluster and not submission else "",
             ),
         )  # fmt: skip
     return True

@@ -1,4 +1,4 @@
-"""The processes that runs are placed on: one dask worker for each device, or another dask cluster.
+"""The processes that runs are placed on here: one dask worker for each device of this machine.
 
 Nothing listens in the clear and nothing beyond loopback: scheduler and workers speak TLS with a
 certificate that is made for this server and kept in the queue's private folder. dask's web pages
@@ -45,16 +45,7 @@ _CONFIG = {
 
 
 _HEARTBEAT_S = 10
-# So long a cluster is tried to be reached, at first and when its connection is lost.
-_CONNECT_S = 10
 MAX_DRIVERS = 16
-
-
-# The user's own dask settings are for clusters of theirs.
-_USERS_TLS = {
-    key: dask.config.get(key, None)
-    for key in ("distributed.comm.tls", "distributed.comm.require-encryption")
-}
 
 
 class SilentScheduler(Scheduler):
@@ -150,66 +141,6 @@ class LocalPool:
             await cast(Awaitable[None], self._client.close())
         if self._cluster is not None:
             await cast(Awaitable[None], self._cluster.close())
-
-
-class ForeignPool:
-    """A dask cluster that somebody else runs.
-
-    Parameters
-    ----------
-    address : of its scheduler.
-    security : fields of `distributed.Security` as `distributed` takes them; empty for none.
-    resources : dask resources that each run takes.
-
-    Attributes
-    ----------
-    problem : why there is no connection; "" while that is not known.
-    """
-
-    def __init__(
-        self, address: str, security: dict[str, Any], resources: dict[str, float] | None
-    ) -> None:
-        self.address, self._resources = address, resources
-        self._security = Security(**security) if security else _users_security()
-        self._client: Client | None = None
-        self.problem = ""
-
-    async def start(self) -> None:
-        """Connect; `problem` says afterwards why that did not work."""
-        try:
-            self._client = await Client(
-                self.address, asynchronous=True, security=self._security, timeout=_CONNECT_S
-            )
-        except (OSError, asyncio.TimeoutError, ValueError, TypeError) as error:
-            self.problem = f"no dask scheduler answers at {self.address} ({error})"
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether runs can be given to it now."""
-        return self._client is not None and self._client.status == "running"
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether its scheduler went away and did not come back."""
-        return self._client is not None and self._client.status in ("closing", "closed")
-
-    def submit(self, task: RunTask, *, key: str, priority: int) -> Any:
-        """Give a run to the cluster; return dask's future of the exit code."""
-        assert self._client is not None, "the cluster is not connected"
-        return self._client.submit(
-            execute_task, task, key=key, priority=priority, resources=self._resources, pure=False
-        )
-
-    async def close(self) -> None:
-        """Leave the cluster; it goes on without us."""
-        if self._client is not None:
-            await self._client.close()
-
-
-def _users_security() -> Security:
-    """Return what the user's own dask settings say of TLS; nothing for most."""
-    with dask.config.set({key: value for key, value in _USERS_TLS.items() if value is not None}):
-        return Security()
 
 
 class DriverPool:

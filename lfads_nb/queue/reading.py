@@ -13,7 +13,7 @@ from lfads_nb.queue.outputs import told_if_lost
 from lfads_nb.queue.processes import this_host
 from lfads_nb.queue.slurm.scheduler import Jobs, shared_jobs
 from lfads_nb.queue.slurm.states import joined
-from lfads_nb.queue.status import RunState, RunStatus, read_status
+from lfads_nb.queue.status import RunState, RunStatus, local_now, read_status
 from lfads_nb.sweep.folders import RunFolder
 
 _Stamp = tuple[int, int, int] | None
@@ -66,6 +66,8 @@ class StatusReader:
         self._has_server = True
         self._launches_of: _Stamp = None
         self._launched: set[str] = set()
+        self._news_of: _Stamp = None
+        self._news: dict = {}
 
     def read(self) -> list[RunStatus]:
         """Return every run's status, in the order of the folders.
@@ -83,6 +85,8 @@ class StatusReader:
 
     def _joined(self, index: int, status: RunStatus) -> RunStatus:
         status = self._corrected(index) if status.state.is_running else status
+        if status.cluster:
+            status = self._waiting_again(index, status)
         if status.state is RunState.DONE:
             status = self._told(index, status)
         if not status.submission:
@@ -90,6 +94,21 @@ class StatusReader:
         status, wait = joined(self.folders[index], status, shared_jobs())
         self._job_waits[index] = wait
         return status
+
+    def _waiting_again(self, index: int, status: RunStatus) -> RunStatus:
+        """Say of a run whose job on a cluster ended that it waits, if the queue has it still."""
+        self._job_waits.pop(index, None)
+        home = self._home
+        if status.state is not RunState.INTERRUPTED or home is None or not home.server_process():
+            return status
+        stamp = _stamp(str(home.news_json))
+        if stamp != self._news_of:
+            self._news_of, self._news = stamp, read_json_file(home.news_json)
+        held = self._news.get("on_clusters")
+        if not isinstance(held, list) or str(self.folders[index].path) not in held:
+            return status
+        self._job_waits[index] = "its job ended, waits for another"
+        return status.moved(RunState.QUEUED, now=local_now())
 
     def _told(self, index: int, status: RunStatus) -> RunStatus:
         """Say it if the outputs of a run that is done are gone; looked at when they change."""

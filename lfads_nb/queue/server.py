@@ -122,6 +122,7 @@ class QueueServer:
     async def _turn(self) -> None:
         self._read_inbox()
         self._read_batches()
+        self._dispatcher.clusters.look()
         if self.ledger.n_waiting and not self.paused and not self._stopping:
             await self._dispatcher.start_runs()
 
@@ -230,6 +231,7 @@ class QueueServer:
             "waits": self._waits(),
             "waiting": self.ledger.n_waiting,
             "running": len(self.ledger.running()),
+            "on_clusters": self._dispatcher.clusters.runs,
         }
         if news != self._news:
             put_json(self.home.news_json, news)
@@ -238,7 +240,7 @@ class QueueServer:
     def _waits(self) -> dict[str, str]:
         waits = dict.fromkeys(self._held, "paused")
         waits |= {e.run: e.waits_for for e in self.ledger.delayed(self._clock())}
-        return {**self._dispatcher.waits, **waits}
+        return {**self._dispatcher.waits, **self._dispatcher.clusters.waits, **waits}
 
 
 def _is_to_be_done(run: str) -> bool:

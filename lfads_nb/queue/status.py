@@ -99,8 +99,9 @@ class RunStatus:
     `host`, `attempt_id` what its processes are marked with; `finished_stages` the stages whose
     outputs are complete; `training_end` says in words why training stopped. `submission` names the
     entry in the collection's `jobs/` that a run was submitted with, `job` the scheduler's own name
-    for the job that works on it, such as `123_4`. `pack` is how many runs train with it as one
-    program.
+    for the job that works on it, such as `123_4`. `cluster` is the
+    address of the dask cluster that it was launched on, "" for none. `pack` is how many runs train
+    with it as one program.
     """
 
     state: RunState
@@ -123,6 +124,7 @@ class RunStatus:
     heartbeat: float | None = None
     submission: str = ""
     job: str = ""
+    cluster: str = ""
     pack: int = 0
 
     @property
@@ -227,6 +229,12 @@ def move_status(folder: RunFolder, state: RunState, **changes: Any) -> RunStatus
 def training_figures(status: RunStatus) -> dict[str, Any]:
     """Return the figures of the training, which stay beside the progress of the stages after it."""
     return {k: v for k, v in status.progress.items() if k not in ("fraction", "eta_s", "doing")}
+
+
+def how_far(status: RunStatus) -> tuple[int, float]:
+    """Return what grows as a run gets further: finished stages, and the epoch in this one."""
+    epoch = status.progress.get("epoch")
+    return len(status.finished_stages), epoch if isinstance(epoch, int | float) else -1.0
 
 
 def local_now() -> datetime:

@@ -150,5 +150,6 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "heartbeat": _finite,
     "submission": _text,
     "job": _text,
+    "cluster": _text,
     "pack": _count,
 }

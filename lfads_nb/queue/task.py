@@ -22,6 +22,7 @@ from lfads_nb.queue.home import read_json_file
 from lfads_nb.queue.processes import end_processes_of, run_marks
 from lfads_nb.queue.status import RunState, read_status
 from lfads_nb.queue.stopping import asked_to_stop
+from lfads_nb.queue.tickets import Ticket
 from lfads_nb.queue.warm import STAYS_WARM, WarmRun, warm_processes
 from lfads_nb.sweep.folders import RunFolder
 
@@ -29,6 +30,8 @@ _POLL_S = 0.5
 # With the time until a request is seen, a run is gone within ten seconds.
 _PATIENCE_S = 8.5
 _STOPPED_BEFORE_START = -1000
+BEGUN_BEFORE = -1001
+"""What is returned on a cluster for a run that another worker has begun, or that was taken back."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class RunTask:
     attempt: str = ""
     followed_by: str = ""
     """Where the server says, if it does, which run comes next on this device."""
+    has_ticket: bool = False
+    """Whether it may be started only by whoever takes its ticket, see `tickets.py`."""
 
     @classmethod
     def from_json(cls, content: Any) -> RunTask | None:
@@ -101,14 +106,18 @@ def execute_task(task: RunTask) -> int:
     ------
     distributed.Reschedule
         If the GPUs of this worker have too little free memory now.
+    UnsharedFolderError
+        If this worker does not see the run's folder.
     """
     folder = RunFolder(Path(task.folder))
+    if task.has_ticket and not task.device:
+        _wait_for_memory(task.memory_mb)
+    if task.has_ticket and not Ticket(folder, task.attempt).take(_own_address()):
+        return BEGUN_BEFORE
     if asked_to_stop(folder, attempt=task.attempt) is not None:
         return _STOPPED_BEFORE_START
     if read_status(folder).state is RunState.CANCELLED:
         return _STOPPED_BEFORE_START  # from another host, which knows no queue that holds it
-    if not task.device:
-        _wait_for_memory(task.memory_mb)
     process, following = _start(task), _NextRun(task)
     try:
         return _wait(process, task, following.look)
@@ -165,6 +174,12 @@ def _arguments(task: RunTask) -> list[str]:
     if task.template:
         arguments += [f"--template={task.template}"]
     return arguments
+
+
+def _own_address() -> str:
+    from distributed import get_worker
+
+    return str(get_worker().address)
 
 
 def _share_of_cores() -> int:

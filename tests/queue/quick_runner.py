@@ -13,6 +13,7 @@ from lfads_nb.queue.processes import ProcessId, own_attempt
 from lfads_nb.queue.retraining import forget_earlier
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
 from lfads_nb.queue.runner import EXIT_CODES, EXIT_TAKEN, parse_arguments
+from lfads_nb.queue.slurm.scheduler import own_job
 from lfads_nb.queue.status import RunState, move_status, read_status
 from lfads_nb.queue.stopping import forget_stop
 from lfads_nb.queue.watching import RunWatch
@@ -32,6 +33,7 @@ def run(folder, watch):
         folder, RunState.TRAINING, stage="training", attempt=attempt,
         pid=own.pid, pid_started=own.started, host=own.host, attempt_id=own_attempt(),
         progress={"epoch": attempt} if behaviour.get("epochs") else {},
+        job=own_job(),
     )  # fmt: skip
     with (folder.path / "starts.txt").open("a") as file:
         file.write(f"{time.time_ns()}\n")

@@ -134,6 +134,10 @@ class Jobs:
         """Return the id of the array with a name."""
         return next((j.id.partition("_")[0] for j in self._jobs.values() if j.name == name), None)
 
+    def with_name(self, name: str) -> list[Job]:
+        """Return the jobs that are called so, as `squeue` told of them last."""
+        return [job for job in self._jobs.values() if job.name == name]
+
     def _account(self, job: str) -> Job | None:
         try:
             text = self._ask(

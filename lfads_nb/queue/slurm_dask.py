@@ -1,0 +1,104 @@
+"""A SLURMCluster of dask_jobqueue that replaces lost jobs and takes its keys away at its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from contextlib import suppress
+from typing import Any
+
+import dask.config
+from dask_jobqueue import SLURMCluster
+
+from lfads_nb.errors import LfadsError
+from lfads_nb.queue.clusters import forget
+from lfads_nb.queue.home import QueueHome
+from lfads_nb.queue.job_clusters import DASK_SETTINGS, ClusterFolder, directives
+from lfads_nb.queue.slurm.scheduler import Jobs, shared_jobs
+from lfads_nb.queue.slurm.settings import Slurm
+
+log = logging.getLogger(__name__)
+
+_LOOK_AFTER_S = 20.0
+# Lines of dask_jobqueue's that ours take the place of.
+_SKIPPED = (
+    "#SBATCH -p ", "#SBATCH -A ", "#SBATCH -t ", "#SBATCH -e ", "#SBATCH --mem=",
+    "#SBATCH --cpus-per-task=",
+)  # fmt: skip
+
+
+class OwnSlurmCluster(SLURMCluster):
+    """What `lfads_nb.slurm_cluster` makes.
+
+    Parameters
+    ----------
+    folder : what is made for it.
+    asked : of each job.
+    options : of every cluster that is safe, see `lfads_nb.queue.job_clusters`.
+    jobs : what SLURM says; by default what this process shares.
+    """
+
+    def __init__(
+        self,
+        folder: ClusterFolder,
+        asked: Slurm,
+        options: dict[str, Any],
+        *,
+        jobs: Jobs | None = None,
+    ) -> None:
+        self.folder, self._asked_slurm = folder, jobs or shared_jobs()
+        self._looking: asyncio.Task[None] | None = None
+        with dask.config.set(DASK_SETTINGS):
+            super().__init__(
+                cores=asked.cpus or 1,
+                memory="64GiB",  # of the worker itself, which does nothing: SLURM's is in `asked`
+                job_name=f"lfads-dask-{folder.path.name.rpartition('-')[2]}",
+                job_directives_skip=_SKIPPED,
+                job_extra_directives=directives(asked),
+                **options,
+            )
+
+    async def _start(self) -> None:
+        await super()._start()
+        if self._looking is None:
+            self._looking = asyncio.create_task(self._look_after())
+
+    async def _close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+        address = self.scheduler_address
+        try:
+            await super()._close()
+        finally:
+            self.folder.close()
+            with suppress(LfadsError, OSError):
+                forget(QueueHome.find(os.environ), address)
+
+    async def _look_after(self) -> None:
+        """Replace jobs that SLURM has ended, whether or not their workers ever came."""
+        while True:
+            await asyncio.sleep(_LOOK_AFTER_S)
+            try:
+                await self._replace_lost()
+            except Exception:  # the next look may do better
+                log.exception("lost jobs cannot be replaced now")
+
+    async def _replace_lost(self) -> None:
+        here = {worker["name"] for worker in self.scheduler_info["workers"].values()}
+        away = {
+            name: job.job_id
+            for name, job in self.workers.items()
+            if name not in here and getattr(job, "job_id", None)
+        }
+        if not away:
+            return
+        await asyncio.to_thread(self._asked_slurm.look)
+        if not self._asked_slurm.answers:
+            return
+        for name, number in away.items():
+            found = await asyncio.to_thread(self._asked_slurm.find, str(number))
+            if found is not None and found.is_over and name in self.workers:
+                log.warning("SLURM job %s ended (%s) and is replaced", number, found.state)
+                del self.workers[name]
+        await self._correct_state()
