@@ -155,6 +155,8 @@ def _options(folder: ClusterFolder, listens: dict[str, str]) -> dict[str, Any]:
     from lfads_nb.queue.batches import passed_on
     from lfads_nb.queue.pool import SilentScheduler, SilentWorker, make_credentials
 
+    # The workers of a scheduler on loopback are on this machine, and nobody else need reach them.
+    is_local = listens.get("host", "").startswith("127.")
     exports = {k: v for k, v in passed_on().items() if k not in ("PATH", HOME_VARIABLE)}
     return {
         "security": make_credentials(folder.path),
@@ -165,7 +167,7 @@ def _options(folder: ClusterFolder, listens: dict[str, str]) -> dict[str, Any]:
         "nanny": False,
         "python": sys.executable,
         "worker_extra_args": [
-            "--nthreads", "1", "--no-dashboard",
+            "--nthreads", "1", "--no-dashboard", *(["--host", "127.0.0.1"] if is_local else []),
             "--worker-class", f"{SilentWorker.__module__}.{SilentWorker.__qualname__}",
         ],
         "log_directory": str(folder.logs),

@@ -2,8 +2,11 @@
 
 import json
 import os
+import pickle
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,12 +14,17 @@ import psutil
 import pytest
 from distributed import Client, Security
 
+from lfads_nb.cores import usable_cores
 from lfads_nb.errors import QueueError
+from lfads_nb.queue import task as task_module
 from lfads_nb.queue.api import Queue
-from lfads_nb.queue.clusters import answer_probe, describe_cluster, probe_folders
+from lfads_nb.queue.clusters import describe_cluster, probe_folders, recall
+from lfads_nb.queue.dispatch import MAX_RESUMES
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.status import RunState, move_status, read_status
-from lfads_nb.queue.task import RunTask, execute_task
+from lfads_nb.queue.task import BEGUN_BEFORE, RunTask, execute_task
+from lfads_nb.queue.tickets import Ticket, UnsharedFolderError, answer_probe
+from lfads_nb.sweep.folders import RunFolder
 from tests.queue.tiny_runs import make_run_folder, wait_for
 
 pytestmark = pytest.mark.processes
@@ -45,6 +53,7 @@ class Cluster:
 
     def __init__(self, root):
         self.root, self.file, self.workers = root, root / "scheduler.json", []
+        root.mkdir(exist_ok=True)
         self.n_started = 0
         self.scheduler = start_dask(
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
@@ -224,7 +233,7 @@ def test_a_cluster_that_cannot_be_used_is_refused_in_words(make_queue, tmp_path)
     assert "is another folder there" in answer_probe(str(tmp_path / "probe"), "word")
 
 
-def test_a_cluster_object_with_credentials_in_memory_is_described_by_files(home):
+def test_a_cluster_object_with_credentials_in_memory_leaves_no_key_files(home):
     security = Security.temporary()
     described = describe_cluster(
         SimpleNamespace(scheduler_address="tls://127.0.0.1:1", security=security), home
@@ -232,9 +241,8 @@ def test_a_cluster_object_with_credentials_in_memory_is_described_by_files(home)
     assert described["address"] == "tls://127.0.0.1:1"
     again = Security(**described["security"])
     assert again.require_encryption
-    key = Path(described["security"]["tls_client_key"])
-    assert key.read_text() == security.tls_client_key
-    assert key.stat().st_mode & 0o077 == 0
+    assert again.tls_client_key == security.tls_client_key
+    assert not list(home.path.rglob("cluster-*.pem"))
 
 
 def test_a_cluster_without_tls_is_refused_unless_that_is_said(tmp_path, home):
@@ -261,3 +269,171 @@ def test_a_retry_of_what_was_submitted_to_slurm_does_not_train_here(tmp_path, ho
     with pytest.raises(QueueError, match="submitted to SLURM"):
         Queue([folder], home=home).retry()
     assert read_status(folder).state is RunState.CANCELLED
+
+
+def test_a_launch_waits_for_no_worker_and_the_run_starts_when_one_comes(make_queue, tmp_path):
+    empty = Cluster(tmp_path)
+    try:
+        queue = make_queue(2)
+        queue.launch(runner=RUNNER, insecure=True, cluster=empty.address)
+        assert [status.state for status in queue.states()] == [RunState.QUEUED] * 2
+        wait_for(lambda: "has no worker yet" in queue.status()["reason"].iloc[0])
+        empty.add_worker()
+        assert ended(queue) == ["done"] * 2
+    finally:
+        empty.close()
+
+
+def test_a_worker_that_comes_later_and_does_not_see_the_folders_is_named(make_queue, tmp_path):
+    late = Cluster(tmp_path / "late")
+    try:
+        queue = make_queue(1)
+        root = queue.folders[0].path.parents[1]
+        hidden = ["unshare", "-m", "sh", "-c", f"mount -t tmpfs none '{root}' && exec \"$@\"", "sh"]
+        if subprocess.run([*hidden, "true"], capture_output=True).returncode:
+            pytest.skip("hiding a folder from one process needs root")
+        queue.launch(runner=RUNNER, insecure=True, cluster=late.address)
+        late.add_worker(before=hidden)
+        assert ended(queue) == ["failed"]
+        assert "No such file" in queue.status()["reason"].iloc[0]
+        late.add_worker()
+        wait_for(lambda: "worker2" in (tmp_path / "late" / "scheduler.log").read_text())
+        with Client(late.address, set_as_default=False) as client:
+            blind = next(
+                address
+                for address, worker in client.scheduler_info(n_workers=-1)["workers"].items()
+                if worker["name"] == "worker1"
+            )
+            client.retire_workers([blind])
+        queue.retry(runner=RUNNER)  # where it was, without TLS: that was said at its launch
+        assert ended(queue) == ["done"]
+    finally:
+        late.close()
+
+
+def test_a_run_that_waits_on_a_full_cluster_is_cancelled_at_once(cluster, make_queue):
+    queue = make_queue(N_WORKERS + 2, wait=True)
+    queue.launch(runner=RUNNER, insecure=True, cluster=cluster.address)
+    wait_for(lambda: n_running(queue) == N_WORKERS)
+    waiting = next(i for i, status in enumerate(queue.states()) if status.state is RunState.QUEUED)
+    wait_for(lambda: "waits for one of the cluster's" in queue.status()["reason"].iloc[waiting])
+    queue.cancel(waiting)
+    wait_for(lambda: queue.states()[waiting].state is RunState.CANCELLED)
+    assert n_running(queue) == N_WORKERS
+    let_go(queue)
+    assert ended(queue).count("done") == N_WORKERS + 1
+    assert not (queue.folders[waiting].path / "starts.txt").exists()
+
+
+def test_a_run_cancelled_elsewhere_leaves_the_queue_of_the_cluster(cluster, make_queue, tmp_path):
+    queue = make_queue(N_WORKERS + 1, wait=True)
+    queue.launch(runner=RUNNER, insecure=True, cluster=cluster.address)
+    wait_for(lambda: n_running(queue) == N_WORKERS)
+    waiting = next(i for i, status in enumerate(queue.states()) if status.state is RunState.QUEUED)
+    another_login_node = QueueHome.find({"LFADS_NB_HOME": str(tmp_path / "another")})
+    Queue(queue.folders, home=another_login_node).cancel(waiting)
+    assert queue.states()[waiting].state is RunState.CANCELLED
+    let_go(queue)
+    assert ended(queue).count("done") == N_WORKERS
+    assert not (queue.folders[waiting].path / "starts.txt").exists()
+
+
+def test_a_lost_run_reads_as_queued_and_wait_waits_for_it(cluster, make_queue):
+    queue = make_queue(1, wait=True)
+    queue.launch(runner=RUNNER, insecure=True, cluster=cluster.address)
+    wait_for(lambda: n_running(queue) == 1)
+    # What SLURM does to a job first: its run leaves by itself, and nobody wanted that.
+    os.kill(queue.states()[0].pid, signal.SIGTERM)
+    seen = set()
+
+    def look():
+        seen.add(queue.states()[0].state)
+        return read_status(queue.folders[0]).attempt == 2
+
+    wait_for(look)
+    assert RunState.INTERRUPTED not in seen
+    threading.Timer(1.0, let_go, [queue]).start()
+    assert list(queue.wait()["state"]) == ["done"]
+
+
+def test_a_run_that_gets_no_further_with_any_worker_fails_in_words(cluster, make_queue):
+    queue = make_queue(1, wait=True)
+    queue.launch(runner=RUNNER, insecure=True, cluster=cluster.address)
+    for attempt in range(1, MAX_RESUMES + 2):
+        wait_for(lambda n=attempt: queue.states()[0].attempt == n and n_running(queue) == 1)
+        os.kill(queue.states()[0].pid, signal.SIGTERM)
+    assert ended(queue) == ["failed"]
+    assert "workers were lost with it" in queue.status()["reason"].iloc[0]
+
+
+def test_a_retry_goes_to_the_cluster_where_it_was_and_never_here_unasked(
+    make_queue, tmp_path, home
+):
+    first = Cluster(tmp_path / "first")
+    first.add_worker()
+    queue = make_queue(1, fail=1)
+    queue.launch(runner=RUNNER, insecure=True, cluster=first.address)
+    assert ended(queue) == ["failed"]
+    assert recall(home, first.address)["insecure"] is True
+    queue.retry(runner=RUNNER)
+    assert ended(queue) == ["done"]
+    assert queue.states()[0].cluster == first.address
+    first.close()
+    move_status(queue.folders[0], RunState.QUEUED)
+    move_status(queue.folders[0], RunState.FAILED)
+    queue.folders[0].done.unlink(missing_ok=True)
+    with pytest.raises(QueueError, match=r"(?s)was launched on.*unasked.*no dask scheduler.*here"):
+        queue.retry(runner=RUNNER)
+    assert queue.states()[0].state is RunState.FAILED
+    queue.retry(runner=RUNNER, here=True)
+    assert ended(queue) == ["done"]
+    assert queue.states()[0].cluster == ""
+
+
+def test_a_ticket_is_taken_once_and_not_after_it_was_withdrawn(tmp_path):
+    folder = make_run_folder(tmp_path / "runs")
+    first, second = Ticket(folder, "a"), Ticket(folder, "b")
+    first.issue()
+    assert not first.is_taken
+    assert first.take("tls://one")
+    assert first.is_taken
+    assert not Ticket(folder, "a").take("tls://another")
+    assert not first.withdraw()
+    second.issue()
+    assert second.withdraw()
+    assert not second.take("tls://one")
+    second.remove()
+    assert not list(folder.path.glob(".lfads-ticket*"))
+    with pytest.raises(UnsharedFolderError, match=r"tls://one .*is another folder there"):
+        Ticket(folder, "c").take("tls://one")
+    gone = RunFolder(tmp_path / "nowhere")
+    with pytest.raises(UnsharedFolderError, match="No such file"):
+        Ticket(gone, "c").take("tls://one")
+
+
+def test_an_unshared_folder_is_told_across_machines():
+    error = pickle.loads(pickle.dumps(UnsharedFolderError("tls://n1:1", "No such file (/x)")))
+    assert (error.worker, error.problem) == ("tls://n1:1", "No such file (/x)")
+    assert "the worker tls://n1:1 of the cluster" in str(error)
+
+
+def test_a_run_that_dask_gives_to_a_second_worker_is_not_started_again(tmp_path, monkeypatch):
+    folder = make_run_folder(tmp_path / "runs")
+    ticket = Ticket(folder, "a")
+    ticket.issue()
+    ticket.take("tls://first")
+    monkeypatch.setattr(task_module, "_own_address", lambda: "tls://second")
+    task = RunTask(
+        str(folder.path), "", 1, "all", None, sys.executable, RUNNER, {}, attempt="a",
+        has_ticket=True,
+    )  # fmt: skip
+    assert execute_task(task) == BEGUN_BEFORE
+    assert not (folder.path / "starts.txt").exists()
+
+
+def test_a_slurm_job_uses_the_cores_that_it_was_given(monkeypatch):
+    there = usable_cores()
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
+    assert usable_cores() == 1
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1000")
+    assert usable_cores() == there
