@@ -19,7 +19,7 @@ from lfads_nb.errors import QueueError
 from lfads_nb.queue import task as task_module
 from lfads_nb.queue.api import Queue
 from lfads_nb.queue.clusters import describe_cluster, probe_folders, recall
-from lfads_nb.queue.dispatch import MAX_RESUMES
+from lfads_nb.queue.following import MAX_RESUMES
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.status import RunState, move_status, read_status
 from lfads_nb.queue.task import BEGUN_BEFORE, RunTask, execute_task

@@ -280,9 +280,7 @@ def test_what_slurm_would_not_take_is_refused_before_anything_is_queued(slurm, h
         make_cluster(jobs=0)
 
 
-def test_a_retry_goes_to_the_jobs_where_the_run_was(
-    slurm, home, make_cluster, tmp_path
-):
+def test_a_retry_goes_to_the_jobs_where_the_run_was(slurm, home, make_cluster, tmp_path):
     cluster = make_cluster(jobs=1)
     queue = make_queue(tmp_path, home, 1, fail=1)
     queue.launch(cluster=cluster, runner=RUNNER)
