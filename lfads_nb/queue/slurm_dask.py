@@ -49,6 +49,7 @@ class OwnSlurmCluster(SLURMCluster):
     ) -> None:
         self.folder, self._asked_slurm = folder, jobs or shared_jobs()
         self._looking: asyncio.Task[None] | None = None
+        self._came: set[str] = set()
         with dask.config.set(DASK_SETTINGS):
             super().__init__(
                 cores=asked.cpus or 1,
@@ -63,6 +64,12 @@ class OwnSlurmCluster(SLURMCluster):
         await super()._start()
         if self._looking is None:
             self._looking = asyncio.create_task(self._look_after())
+
+    def _update_worker_status(self, op: str, msg: Any) -> None:
+        if op == "add":
+            names = (worker["name"] for worker in msg["workers"].values())
+            self._came |= {str(self.workers[n].job_id) for n in names if n in self.workers}
+        super()._update_worker_status(op, msg)
 
     async def _close(self) -> None:
         if self._looking is not None:
@@ -85,20 +92,19 @@ class OwnSlurmCluster(SLURMCluster):
                 log.exception("lost jobs cannot be replaced now")
 
     async def _replace_lost(self) -> None:
-        here = {worker["name"] for worker in self.scheduler_info["workers"].values()}
-        away = {
-            name: job.job_id
+        jobs = {
+            name: str(job.job_id)
             for name, job in self.workers.items()
-            if name not in here and getattr(job, "job_id", None)
+            if getattr(job, "job_id", None)
         }
-        if not away:
-            return
-        await asyncio.to_thread(self._asked_slurm.look)
-        if not self._asked_slurm.answers:
-            return
-        for name, number in away.items():
-            found = await asyncio.to_thread(self._asked_slurm.find, str(number))
-            if found is not None and found.is_over and name in self.workers:
+        # dask forgets by itself a job whose worker came and went; it waits a while before it does.
+        away = {name: job for name, job in jobs.items() if job not in self._came}
+        if away:
+            await asyncio.to_thread(self._asked_slurm.look)
+        for name, number in away.items() if self._asked_slurm.answers else ():
+            found = await asyncio.to_thread(self._asked_slurm.find, number)
+            if found is not None and found.is_over and number not in self._came:
                 log.warning("SLURM job %s ended (%s) and is replaced", number, found.state)
-                del self.workers[name]
-        await self._correct_state()
+                self.workers.pop(name, None)
+        if set(self.worker_spec) - set(self.workers):
+            await self._correct_state()
