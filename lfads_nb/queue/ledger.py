@@ -57,7 +57,7 @@ class Entry:
     next_run: str = ""
     was_lost: bool = False
     after_job: str = ""
-    how_far: tuple[int, float] = (0, -1.0)
+    how_far: tuple[int, float, float] = (0, -1.0, -1.0)
 
     @property
     def folder(self) -> RunFolder:

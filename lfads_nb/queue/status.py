@@ -231,10 +231,17 @@ def training_figures(status: RunStatus) -> dict[str, Any]:
     return {k: v for k, v in status.progress.items() if k not in ("fraction", "eta_s", "doing")}
 
 
-def how_far(status: RunStatus) -> tuple[int, float]:
-    """Return what grows as a run gets further: finished stages, and the epoch in this one."""
-    epoch = status.progress.get("epoch")
-    return len(status.finished_stages), epoch if isinstance(epoch, int | float) else -1.0
+def how_far(status: RunStatus) -> tuple[int, float, float]:
+    """Return what grows as a run or a population gets further.
+
+    Finished stages, the epoch in this one, and members that are done with this generation.
+    """
+    epoch, members = status.progress.get("epoch"), status.progress.get("members_done")
+    return (
+        len(status.finished_stages),
+        epoch if isinstance(epoch, int | float) else -1.0,
+        members if isinstance(members, int | float) else -1.0,
+    )
 
 
 def local_now() -> datetime:

@@ -25,7 +25,7 @@ from lfads_nb.queue.run_lock import lock_path, read_holder
 from lfads_nb.queue.slurm.job_queue import JobQueue
 from lfads_nb.queue.slurm.scheduler import run_program
 from lfads_nb.queue.slurm.submission import Submission, Work
-from lfads_nb.queue.status import RunState, RunStatus, local_now, move_status, read_status
+from lfads_nb.queue.status import RunState, RunStatus, how_far, local_now, move_status, read_status
 from lfads_nb.queue.stopping import asked_to_stop
 from lfads_nb.sweep.folders import PopulationFolder, RunFolder
 
@@ -157,7 +157,7 @@ class ArrayTask:
         return self._signal == signal.SIGTERM and _time_is_over()
 
     def _again(self, before: RunStatus, after: RunStatus) -> int:
-        if _how_far(after) <= _how_far(before):
+        if how_far(after) <= how_far(before):
             reason = (
                 "the time of a job is too short: it was over before one more "
                 f"{'turn was whole' if self._members else 'epoch was saved'}; ask for more with "
@@ -179,16 +179,6 @@ class ArrayTask:
             return 1
         say("queued again")
         return 0
-
-
-def _how_far(status: RunStatus) -> tuple[int, float, float]:
-    """Return what grows as a run or a population gets further."""
-    epoch, members = status.progress.get("epoch"), status.progress.get("members_done")
-    return (
-        len(status.finished_stages),
-        epoch if isinstance(epoch, int | float) else -1.0,
-        members if isinstance(members, int | float) else -1.0,
-    )
 
 
 def _time_is_over() -> bool:
