@@ -109,6 +109,15 @@ def test_troubleshooting_knows_every_verdict_with_cause_and_remedy():
     assert all(all(cells) for cells in rows.values())
 
 
+def test_install_says_what_each_extra_is_for():
+    project = (DOCS.parent / "pyproject.toml").read_text(encoding="utf-8")
+    section = project.split("[project.optional-dependencies]\n", 1)[1].split("\n[", 1)[0]
+    extras = set(re.findall(r"^(\w+) = \[", section, flags=re.MULTILINE))
+    rows = re.findall(r"^\| (`.*?) \| (.*?) \|$", (DOCS / "install.md").read_text(), re.MULTILINE)
+    told = {extra for names, _ in rows for extra in re.findall(r"`(\w+)`", names)}
+    assert told == extras
+
+
 def test_every_page_is_one_click_from_the_first_or_one_more():
     def linked(page: str) -> set[str]:
         text = (DOCS / page).read_text(encoding="utf-8")
