@@ -23,7 +23,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # About how many seconds a test with such a mark takes; one whose own time limit is high says so.
-_TAKES_LONG = {"training": 12, "processes": 8, "browser": 5}
+_TAKES_LONG = {"training": 12, "processes": 8, "browser": 5, "slow": 3}
 
 
 def pytest_configure(config):
