@@ -145,3 +145,23 @@ def test_a_list_of_gpus_that_are_not_here_is_refused_with_those_that_are():
     words = "gpu_list asks for GPU 3, 4, and the GPUs here are: "
     assert never_fits(asked, [gpu(0), gpu(1)]) == f"{words}0, 1"
     assert never_fits(asked, [cpu(0)]) == f"{words}none"
+
+
+def test_only_so_many_runs_that_do_not_fit_are_passed_by_smaller_ones():
+    """A launch of thousands must not be gone through at every turn."""
+    big, small = [wish(f"big{i}", 90.0) for i in range(200)], wish("small", 1.0)
+    assert placed(make_plan([*big[:199], small], [gpu(0)], [])) == {"small": 0}
+    too_far = make_plan([*big, small], [gpu(0)], [])
+    assert placed(too_far) == {}
+    assert set(too_far.waits) == {w.run for w in big}
+
+
+def test_where_every_place_is_taken_no_run_is_looked_at():
+    full = [Occupant("GPU-0", "b", alone=True), Occupant("GPU-1", "b", alone=True)]
+    plan = make_plan([wish("a"), wish("b", 90.0)], [gpu(0), gpu(1)], full)
+    assert (plan.starts, plan.waits) == ([], {})
+
+
+def test_a_run_that_has_taken_its_memory_counts_no_more_than_its_place():
+    there = [Occupant("GPU-0", "b", alone=False)]
+    assert placed(make_plan([wish("a", 10.0, alone=False)], [gpu(0)], there)) == {"a": 0}
