@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
+import json
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -47,6 +49,7 @@ def write_pages(folder: Path) -> None:
         "commands.md": commands_page(),
         "matlab_names.md": matlab_names(),
         **{f"api/{room.replace('.', '_')}.rst": api_page(room) for room in ROOMS},
+        "api/further_in.rst": further_in_page(),
         "api/index.md": api_index(),
     }
     for name, text in pages.items():
@@ -191,20 +194,55 @@ def api_page(room: str) -> str:
     """The reference page of one room, for autodoc."""
     lines = [room, "=" * len(room), "", ROOMS[room], ""]
     for name in public_names(room):
-        value = getattr(importlib.import_module(room), name)
         if room == "lfads_nb":
+            value = getattr(importlib.import_module(room), name)
             lines.append(f"- ``{name}``: {_first_line(value)}")
             continue
-        lines += [name, "-" * len(name), ""]
-        if not callable(value):
-            lines += [f".. py:data:: {room}.{name}", "", f"   A {type(value).__name__}.", ""]
-            continue
-        directive = _directive(value)
-        lines += [f".. {directive}:: {room}.{name}"]
-        if directive == "autoclass":
-            members = ", ".join(_own_members(value))
-            lines += [f"   :members: {members}"] if members else []
-        lines.append("")
+        lines += _entry(room, name)
+    return "\n".join(lines)
+
+
+def _entry(module: str, name: str) -> list[str]:
+    """The lines of one name in the reference."""
+    value = getattr(importlib.import_module(module), name)
+    lines = [name, "-" * len(name), ""]
+    if not callable(value):
+        return [*lines, f".. py:data:: {module}.{name}", "", f"   A {type(value).__name__}.", ""]
+    directive = _directive(value)
+    lines += [f".. {directive}:: {module}.{name}"]
+    if directive == "autoclass":
+        members = ", ".join(_own_members(value))
+        lines += [f"   :members: {members}"] if members else []
+    return [*lines, ""]
+
+
+def further_in() -> dict[str, list[str]]:
+    """What pages and notebooks import from modules of the rooms, by module."""
+    blocks = []
+    for page in [*HERE.glob("*.md"), HERE.parent / "README.md"]:
+        text = page.read_text(encoding="utf-8")
+        blocks += re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    for notebook in shipped_folder("notebooks").glob("*.ipynb"):
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        blocks += ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    found: dict[str, set[str]] = {}
+    for block in blocks:
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lfads_nb."):
+                names = {alias.name for alias in node.names}
+                if node.module not in ROOMS:
+                    found.setdefault(str(node.module), set()).update(names)
+    return {module: sorted(names) for module, names in sorted(found.items())}
+
+
+def further_in_page() -> str:
+    """The reference page of what the guide uses beyond the rooms' own names."""
+    title = "Further in"
+    lines = [title, "=" * len(title), ""]
+    lines += ["What pages and notebooks import from modules of the rooms.", ""]
+    for module, names in further_in().items():
+        for name in names:
+            lines += _entry(module, name)
     return "\n".join(lines)
 
 
@@ -271,6 +309,9 @@ def api_index() -> str:
     lines += [
         f"| [{room}]({room.replace('.', '_')}.rst) | {text} |" for room, text in ROOMS.items()
     ]
+    lines.append(
+        "| [Further in](further_in.rst) | What pages and notebooks use of their modules. |"
+    )
     lines += ["", "```{toctree}", ":hidden:", ""]
-    lines += [room.replace(".", "_") for room in ROOMS]
+    lines += [*(room.replace(".", "_") for room in ROOMS), "further_in"]
     return "\n".join([*lines, "```", ""])

@@ -55,3 +55,13 @@ def test_everything_public_is_in_the_reference_and_has_words(room):
         assert name in text
         value = getattr(importlib.import_module(room), name)
         assert not callable(value) or (value.__doc__ or "").strip(), f"{room}.{name}"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_what_pages_and_notebooks_import_is_in_the_reference():
+    text, found = pages.further_in_page(), pages.further_in()
+    assert "jpca" in found["lfads_nb.results.jpca"]
+    for module, names in found.items():
+        for name in names:
+            assert f":: {module}.{name}\n" in text
+            assert (getattr(importlib.import_module(module), name).__doc__ or "").strip()
