@@ -204,7 +204,7 @@ def api_page(room: str) -> str:
 
 def _entry(module: str, name: str) -> list[str]:
     """The lines of one name in the reference."""
-    value = getattr(importlib.import_module(module), name)
+    value = _value(module, name)
     lines = [name, "-" * len(name), ""]
     if not callable(value):
         return [*lines, f".. py:data:: {module}.{name}", "", f"   A {type(value).__name__}.", ""]
@@ -217,7 +217,7 @@ def _entry(module: str, name: str) -> list[str]:
 
 
 def further_in() -> dict[str, list[str]]:
-    """What pages and notebooks import from modules of the rooms, by module."""
+    """What pages and notebooks import from modules of the rooms beside the rooms' own names."""
     blocks = []
     for page in [*HERE.glob("*.md"), HERE.parent / "README.md"]:
         text = page.read_text(encoding="utf-8")
@@ -232,7 +232,20 @@ def further_in() -> dict[str, list[str]]:
                 names = {alias.name for alias in node.names}
                 if node.module not in ROOMS:
                     found.setdefault(str(node.module), set()).update(names)
-    return {module: sorted(names) for module, names in sorted(found.items())}
+    public = {
+        id(getattr(importlib.import_module(room), name))
+        for room in ROOMS
+        for name in public_names(room)
+    }
+    return {
+        module: own
+        for module, names in sorted(found.items())
+        if (own := [n for n in sorted(names) if id(_value(module, n)) not in public])
+    }
+
+
+def _value(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)
 
 
 def further_in_page() -> str:
