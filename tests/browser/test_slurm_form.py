@@ -2,10 +2,9 @@
 
 import pytest
 
-from tests.browser.test_panels import data, home, make_collection, page, show
+from tests.browser.panels import make_collection, show
 
 expect = pytest.importorskip("playwright.sync_api").expect
-__all__ = ["data", "home", "page"]
 
 LOGIN_NODE = """
 from lfads_nb.widgets.panels import launch_options
