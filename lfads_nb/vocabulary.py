@@ -354,6 +354,9 @@ CURVES: dict[str, Figure] = {
 JUDGES = ("bits_per_spike", "best_recon_valid")
 """The figures that say which run is best: the first that any of the runs has."""
 
+STOPPED_EARLY = "stopped early"
+"""The state of runs that successive halving ended; tables add at which epoch."""
+
 
 def curve(name: str) -> Figure:
     """Return what a column of a fit log is; one that is not declared is called by its own name."""
@@ -379,18 +382,21 @@ def best_runs(
 
     Parameters
     ----------
-    runs : by name, figures by key; what a run lacks is missing, None or NaN.
+    runs : by name, figures by key; what a run lacks is missing, None or NaN. "state" may say where
+        a run is: one that was stopped early is never the best, whatever its figures.
     groups : by name, what must be equal for runs to be compared (their data); one group if None.
 
     Returns
     -------
     dict
-        Names of the best runs. A group in which fewer than two runs can be judged has none.
+        Names of the best runs. A group in which fewer than two runs can be judged has none; those
+        that were stopped early were judged.
     """
     best = {}
     for members in _grouped(runs, groups):
         key, ranks = _judged(runs, members)
-        if len(ranks) > 1:
+        beaten = sum(was_stopped_early(runs[name]) for name in members)
+        if ranks and len(ranks) + beaten > 1:
             best[max(ranks, key=lambda name: ranks[name])] = FIGURES[key]
     return best
 
@@ -400,21 +406,30 @@ def best_first(
 ) -> list[str]:
     """Return the runs' names, group by group, the best of each group first; see `best_runs`.
 
-    Runs that cannot be judged come last within their group, in the order in which they are given.
+    Runs that cannot be judged come last within their group, in the order in which they are given;
+    behind them those that were stopped early.
     """
     ordered = []
     for members in _grouped(runs, groups):
         _, ranks = _judged(runs, members)
-        ordered += sorted(members, key=lambda name: -ranks.get(name, -math.inf))
+        ordered += sorted(
+            members, key=lambda n: (was_stopped_early(runs[n]), -ranks.get(n, -math.inf))
+        )
     return ordered
+
+
+def was_stopped_early(run: Mapping[str, Any]) -> bool:
+    """Whether a run's "state" says that it was stopped early, before its figures were final."""
+    return str(run.get("state", "")).startswith(STOPPED_EARLY)
 
 
 def _judged(
     runs: Mapping[str, Mapping[str, Any]], members: Iterable[str]
 ) -> tuple[str, dict[str, float]]:
     """Return the figure that judges a group, and the rank of each run that has it."""
+    able = [name for name in members if not was_stopped_early(runs[name])]
     for key in JUDGES:
-        ranks = {name: FIGURES[key].rank(_number(runs[name].get(key))) for name in members}
+        ranks = {name: FIGURES[key].rank(_number(runs[name].get(key))) for name in able}
         known = {name: rank for name, rank in ranks.items() if math.isfinite(rank)}
         if known:
             return key, known

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lfads_nb.vocabulary import CURVES, FIGURES, JUDGES, best_runs, curve
+from lfads_nb.vocabulary import CURVES, FIGURES, JUDGES, best_first, best_runs, curve
 
 
 @pytest.mark.parametrize("figure", [*FIGURES.values(), *CURVES.values()], ids=lambda f: f.key)
@@ -51,3 +51,15 @@ def test_columns_of_a_fit_log_say_of_which_trials_they_are():
     assert curve("bps").split == "validation"
     assert curve("val_hidden_nll").name == "validation hidden samples"
     assert curve("made_up_by_somebody").name == "made up by somebody"
+
+
+def test_what_was_stopped_early_is_beaten_and_never_the_best():
+    runs = {
+        "gone": {"best_recon_valid": 1.0, "state": "stopped early at epoch 9"},
+        "left": {"best_recon_valid": 2.0, "state": "done"},
+        "bare": {"state": "queued"},
+    }
+    assert list(best_runs(runs)) == ["left"]
+    assert best_first(runs) == ["left", "bare", "gone"]
+    assert best_runs({name: runs[name] for name in ("left", "bare")}) == {}
+    assert best_runs({"gone": runs["gone"], "also": runs["gone"]}) == {}

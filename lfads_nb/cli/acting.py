@@ -115,7 +115,13 @@ def status(
     table = Table("run", "setting", "state", "verdict", "epoch", "validation cost", "time left")
     table.columns[1].no_wrap = True
     verdicts = {run.name: read_verdict(run.folder) for run in collection if run.is_done}
-    figures = {name: verdict.figures for name, verdict in verdicts.items() if verdict}
+    figures = {
+        run.name: {
+            "state": frame.loc[run.name]["state"],
+            **(verdict.figures if (verdict := verdicts.get(run.name)) else {}),
+        }
+        for run in collection
+    }
     best = best_runs(figures, {run.name: run.spec.name for run in collection})
     for run in collection:
         row, verdict = frame.loc[run.name], verdicts.get(run.name)

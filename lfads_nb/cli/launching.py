@@ -251,7 +251,10 @@ def autolfads(
     ] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Of all draws.")] = 0,
     score: Annotated[
-        str, typer.Option(help="What members are judged by: recon, co_bps, fp_bps, ...")
+        str,
+        typer.Option(
+            help="What members are judged by: recon, co_bps, fp_bps, val_hidden_nll, r2_decoding."
+        ),
     ] = "recon",
     rule: Annotated[str, typer.Option(help="one_way (AutoLFADS) or pairs (lfads-torch).")] = (
         "one_way"

@@ -8,6 +8,7 @@ driver that was killed at any point is followed by one that does the same.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 import time
@@ -15,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from lfads_nb.errors import QueueError
+from lfads_nb.errors import ParamsError, QueueError
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.sweep.folders import PopulationFolder, RunFolder
 from lfads_nb.sweep.population_history import (
@@ -183,6 +184,12 @@ class PopulationDriver:
             self._with_result(turn, request, results[member], self._past(history, member))
             for member, (turn, request) in enumerate(zip(generation.turns, requests, strict=True))
         ]
+        if not any(turn.diverged or math.isfinite(turn.score or 0.0) for turn in turns):
+            raise ParamsError(
+                f"no member has a figure of {self.record.population.measure.name} to be judged "
+                "by: the validation trials have too little that is known and varies. Choose "
+                "another score"
+            )
         return replace(generation, turns=tuple(turns))
 
     def _is_idle(self, request: TurnRequest, tries: int) -> bool:

@@ -16,7 +16,7 @@ from lfads_nb.results.run_numbers import (
     numbers_of_sessions,
     run_numbers,
 )
-from lfads_nb.results.run_view import RunView
+from lfads_nb.results.run_view import RunView, with_epoch
 from lfads_nb.results.verdicts import judge
 from lfads_nb.sweep.halving import why_stopped
 
@@ -49,7 +49,8 @@ def compare(runs: Iterable[Any], *, with_rates: bool = True) -> pd.DataFrame:
     pandas.DataFrame
         Indexed by run name. Columns of decoding are there if `Run.decode` was called for any run;
         `decoding_r2_of` and `decoding_accuracy_of` name what was decoded. `problem` says in words
-        why figures are missing, if it is not merely that the run has not got so far.
+        why figures are missing, if it is not merely that the run has not got so far. A run that
+        successive halving ended has the state "stopped early at epoch n" and the costs until then.
     """
     import pandas as pd
 
@@ -78,7 +79,8 @@ def differing_parameters(settings: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _state(run: Any, view: RunView) -> str:
-    return run.status().state.value if hasattr(run, "status") else view.state()
+    state = run.status().state.value if hasattr(run, "status") else view.state()
+    return with_epoch(state, view.folder)
 
 
 def _figures(view: RunView, *, with_rates: bool) -> dict[str, Any]:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class MemberCurve:
     """A member's judged figure over the epochs that it trained, whatever weights it carried.
 
-    `epochs` and `values` are (epochs,) arrays; `values` are not smoothed. `copied_at` lists the
+    `epochs` and `values` are (epochs,) arrays, without epochs after which a costly figure was not
+    worked out; `values` are not smoothed. `copied_at` lists the
     epochs at which it was overwritten, each with the member that it then copied.
     """
 
@@ -148,8 +149,10 @@ class PopulationResults:
             if turn.source is not None:
                 copies.append((generation.first_epoch, turn.source))
             found = turn.valid if turn.score is not None else self._so_far(member, generation)
-            epochs += range(generation.first_epoch, generation.first_epoch + len(found))
-            values += found
+            for epoch, value in enumerate(found, start=generation.first_epoch):
+                if not (self.measure.every and math.isnan(value)):  # not worked out then
+                    epochs.append(epoch)
+                    values.append(value)
         return MemberCurve(member, np.array(epochs, int), np.array(values, float), tuple(copies))
 
     def _so_far(self, member: int, generation: Generation) -> tuple[float, ...]:
@@ -164,6 +167,21 @@ class PopulationResults:
     def curves(self) -> list[MemberCurve]:
         """Return every member's curve."""
         return [self.curve(member) for member in range(self.population.members)]
+
+    def lineage_curve(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the judged figure of the weights that lead, through all copies: epochs, values."""
+        epochs, values = [np.zeros(0)], [np.zeros(0)]
+        for generation, carrier in zip(
+            self.history, self.ancestry(self.leader) if self.leader is not None else (),
+            strict=False,
+        ):  # fmt: skip
+            curve = self.curve(carrier)
+            inside = (curve.epochs >= generation.first_epoch) & (
+                curve.epochs < generation.last_epoch
+            )
+            epochs.append(curve.epochs[inside])
+            values.append(curve.values[inside])
+        return np.concatenate(epochs), np.concatenate(values)
 
     def ancestry(self, member: int) -> list[int]:
         """Return which member carried the weights that a member has now, for each generation."""

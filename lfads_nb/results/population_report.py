@@ -119,14 +119,7 @@ def scores_figure(population: Any) -> ReportFigure:
 def _draw_lineage(axes: Axes, found: PopulationResults) -> None:
     if found.leader is None:
         return
-    line = found.ancestry(found.leader)
-    x: list[int] = []
-    y: list[float] = []
-    for generation, carrier in zip(found.history, line, strict=True):
-        values = generation.turns[carrier].valid
-        x += range(generation.first_epoch, generation.first_epoch + len(values))
-        y += values
-    axes.plot(x, y, color=MODEL, lw=1.4, label="the winner's weights")
+    axes.plot(*found.lineage_curve(), color=MODEL, lw=1.4, label="the winner's weights")
 
 
 def _limit(axes: Axes, found: PopulationResults) -> None:

@@ -9,12 +9,26 @@ from typing import Any
 
 import numpy as np
 
+from lfads_nb.errors import RunFolderError
 from lfads_nb.results.fit_log import FitLog
 from lfads_nb.results.new_trials import read_prior_samples
 from lfads_nb.results.posterior_means import PosteriorMeans
 from lfads_nb.sweep.folders import PosteriorKind, RunFolder
+from lfads_nb.sweep.halving import lost_at
 from lfads_nb.sweep.params import RunParams
 from lfads_nb.sweep.run_record import RunRecord
+from lfads_nb.vocabulary import STOPPED_EARLY
+
+
+def with_epoch(state: str, folder: RunFolder) -> str:
+    """Return a run's state in words, such as "stopped early at epoch 27"."""
+    if state != STOPPED_EARLY:
+        return state
+    try:
+        lost = lost_at(folder)
+    except RunFolderError:
+        lost = None  # whoever goes on with the run is told what is wrong with the file
+    return state if lost is None else f"{state} at epoch {lost.epoch}"
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,10 @@ class RunView:
         from lfads_nb.queue.reading import current_status
 
         return current_status(self.folder).state.value
+
+    def state_text(self) -> str:
+        """Return where the run is now, and for one that was stopped early at which epoch."""
+        return with_epoch(self.state(), self.folder)
 
     def progress(self) -> dict[str, Any]:
         """Return what the run's status says of its training; empty where it says nothing."""

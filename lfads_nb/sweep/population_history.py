@@ -243,6 +243,8 @@ def turn_request(
         epochs=generation.epochs,
         copy_from=None if turn.source is None else folder.member(turn.source).path,
         seed=member_seed(record.population, member),
+        # Every generation has a figure, however short it is.
+        metrics_every=min(record.population.measure.every, record.population.epochs),
     )
 
 

@@ -109,6 +109,8 @@ class PopulationRun:
                 f"{self.name} has trained on its inputs: delete its outputs before they are "
                 "written again"
             )
+        infos = [dataset.info for dataset in self.spec.datasets]
+        self.population.measure.check_data(infos)
         cache, written = cache or CountsCache(), False
         for member in self.members:
             written |= member.prepare(regenerate=regenerate and not written, cache=cache)

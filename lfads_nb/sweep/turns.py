@@ -59,6 +59,8 @@ class TurnRequest:
         must be one after `first_epoch` epochs.
     seed : int
         Of weights, batches and draws.
+    metrics_every : int
+        How often R2 of true rates and of behaviour are worked out, in epochs; 0 is never.
     """
 
     folder: Path
@@ -68,6 +70,7 @@ class TurnRequest:
     epochs: int
     copy_from: Path | None
     seed: int
+    metrics_every: int = 0
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.settings if name not in SETTABLE]
@@ -109,7 +112,7 @@ class TurnRequest:
             early_stopping_patience=0,
             nan_restarts=0,
             select_by="total_valid",
-            metrics_every=0,
+            metrics_every=self.metrics_every,
             learning_rate_stop=min(base.learning_rate_stop, 1e-6 * rate),
         )
 
@@ -118,6 +121,8 @@ class TurnRequest:
         if self.copy_from is not None:
             source = stored_path(Path(self.copy_from).absolute(), Path(self.folder).absolute())
         content = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "folder"}
+        if not self.metrics_every:
+            del content["metrics_every"]  # turns of older versions keep their key
         return {"schema": SCHEMA, **content, "copy_from": source}
 
     def save(self) -> None:

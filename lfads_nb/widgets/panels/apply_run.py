@@ -85,6 +85,8 @@ class ApplyRun(w.Accordion):
         run = self._run()
         fitting: list[str] = []
         words = "Name a file." if is_file else ""
+        if run is None:
+            words = "This run was stopped early and has no weights: choose one that is done."
         try:
             dataset = self._chosen()
             if run is not None and dataset is not None:

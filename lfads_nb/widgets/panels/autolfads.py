@@ -139,11 +139,14 @@ class AutolfadsForm(w.VBox):
         space = self.search.space()
         if space is None:
             raise ParamsError("nothing is searched: tick at least one hyperparameter")
-        return Population(
+        made = Population(
             base=self._base, space=space, members=self.members.value, seed=self.seed.value,
             epochs=self.epochs.value, generations=self.generations.value,
             patience=self.patience.value, rule=self.rule.value, score=self.score.value,
         )  # fmt: skip
+        for sessions in self._runs:
+            made.measure.check_data([info for _, info in sessions])
+        return made
 
     def _changed(self) -> None:
         try:

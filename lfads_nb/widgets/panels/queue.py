@@ -185,7 +185,7 @@ class QueuePanel(Panel):
             course = self._history.course(line.folder.fit_log, may_read=may_read)
             courses[name] = course
         notes = {name: self._notes.read(line.folder.path) for name, line in self._lines.items()}
-        best = best_of_queue(self._lines.values(), verdicts, courses)
+        best = best_of_queue(self._lines.values(), verdicts, courses, self._statuses)
         for name, line in self._lines.items():
             status, course = self._statuses[name], courses[name]
             rows.append(

@@ -99,12 +99,15 @@ def best_of_queue(
     lines: Collection[RunLine],
     verdicts: Mapping[str, Verdict],
     courses: Mapping[str, Course | None],
+    statuses: Mapping[str, RunStatus],
 ) -> dict[str, Figure]:
     """Return the best run of each run spec, by the same rule as the view of the sweep."""
     figures = {}
     for line in lines:
         verdict, course = verdicts.get(line.name), courses.get(line.name)
+        status = statuses.get(line.name)
         figures[line.name] = {
+            "state": "" if status is None else status.state.value,
             "best_recon_valid": None if course is None else course.log.recon_valid_lve,
             **({} if verdict is None else verdict.figures),
         }

@@ -1,4 +1,4 @@
-"""The results panel: the viewers of whichever runs are done."""
+"""The results panel: the viewers of whichever runs are done, or were stopped early."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ class ResultsPanel(Panel):
         self._what = html()
         self._shown: tuple[Any, ...] = ()
         self._runs: dict[str, Run] = {}
+        self._stopped: set[str] = set()
         self._viewers: Any = None
-        self.apply = ApplyRun(self._looked_at, self._datasets)
+        self.apply = ApplyRun(self._applied, self._datasets)
         self.apply.layout.display = "none"
         self.fill(self.notice, self._words, self._what, self._place, self.apply)
         self.refresh = self.guard(self._refresh)
@@ -42,11 +43,14 @@ class ResultsPanel(Panel):
 
     def done_runs(self) -> list[Run]:
         """Return the runs of the collection that are done."""
+        return self._runs_in(RunState.DONE)
+
+    def _runs_in(self, state: RunState) -> list[Run]:
         if self.bench.collection is None:
             return []
         runs = self.bench.collection.runs
         statuses = self._reader.read(runs)
-        return [run for run in runs if statuses[run.name].state is RunState.DONE]
+        return [run for run in runs if statuses[run.name].state is state]
 
     def look_at(self, run: Run) -> None:
         """Show a run that is done in the viewers."""
@@ -56,26 +60,32 @@ class ResultsPanel(Panel):
     def _looked_at(self) -> Run | None:
         return None if self._viewers is None else self._runs.get(self._viewers.selection.run)
 
+    def _applied(self) -> Run | None:
+        """Return the run that is looked at if it can be applied: one that was stopped cannot."""
+        run = self._looked_at()
+        return None if run is None or run.name in self._stopped else run
+
     def _datasets(self) -> list[Dataset]:
         return list(self.bench.datasets or ())
 
     def _refresh(self) -> None:
-        runs = self.done_runs()
+        done, stopped = self.done_runs(), self._runs_in(RunState.STOPPED_EARLY)
+        runs = [*done, *stopped]
         path = str(self.bench.collection.path) if self.bench.collection else ""
         # A run that was trained again is another one to look at.
-        key = (path, *((run.name, _done_at(run)) for run in runs))
+        key = (path, len(done), *((run.name, _done_at(run)) for run in runs))
         if key == self._shown:
             return
         self._shown = key
         self._clear()
-        if not runs:
+        if not done:
             self._words.value = (
                 '<span class="lfads-dim">No run is done yet. As soon as one is, its rates, factors '
                 "and fits show here.</span>"
             )
             return
         self._words.value = ""
-        self._runs = {run.name: run for run in runs}
+        self._runs, self._stopped = {r.name: r for r in runs}, {r.name for r in stopped}
         self._viewers = importlib.import_module("lfads_nb.widgets.viewers").Viewers(runs)
         self._viewers.selection.observe(self._name, ["run", "dataset"])
         self._place.children = [self._viewers]
@@ -87,7 +97,7 @@ class ResultsPanel(Panel):
         if self._viewers is not None:
             self._viewers.selection.unobserve(self._name, ["run", "dataset"])
             self._viewers.close()
-        self._viewers, self._runs = None, {}
+        self._viewers, self._runs, self._stopped = None, {}, set()
         self._place.children = ()
         self._what.value = ""
         self.apply.layout.display = "none"
@@ -96,6 +106,8 @@ class ResultsPanel(Panel):
         """Say what the plots below are of."""
         if self._viewers is None or self.bench.collection is None:
             return
+        if self.apply.selected_index is not None:
+            self.apply.check()
         chosen = self._viewers.selection
         called = self._viewers.runs.short_names.get(chosen.run, chosen.run)
         parts = [("collection", self.bench.collection.name), ("run", called)]

@@ -152,7 +152,7 @@ class PopulationViewer(LinkedView):
     def _draw_scores(self) -> None:
         found = self.found
         curves = found.curves()
-        lineage = self._lineage(curves)
+        lineage = found.lineage_curve()
         longest = max((len(c.epochs) for c in curves), default=1)
         x = np.full((len(curves), max(longest, 1)), np.nan)
         y = x.copy()
@@ -172,22 +172,6 @@ class PopulationViewer(LinkedView):
             "Members",
             f"Red: the leader's weights. {copies} times weights were copied from a better member.",
         )
-
-    def _lineage(self, curves: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
-        """The judged figure of the weights that lead, by epoch."""
-        found = self.found
-        if found.leader is None:
-            return np.zeros(0), np.zeros(0)
-        epochs: list[float] = []
-        values: list[float] = []
-        for generation, carrier in zip(found.history, found.ancestry(found.leader), strict=False):
-            curve = curves[carrier]
-            inside = (curve.epochs >= generation.first_epoch) & (
-                curve.epochs < generation.last_epoch
-            )
-            epochs += curve.epochs[inside].tolist()
-            values += curve.values[inside].tolist()
-        return np.array(epochs), np.array(values)
 
     def _draw_paths(self) -> None:
         found, name = self.found, self.parameter.value

@@ -15,7 +15,7 @@ from lfads_nb.results.run_view import RunView
 from lfads_nb.sweep import RunCollection
 from lfads_nb.sweep.params import format_value
 from lfads_nb.sweep.verdict import read_verdict
-from lfads_nb.vocabulary import JUDGES, Figure, best_first, best_runs
+from lfads_nb.vocabulary import JUDGES, Figure, best_first, best_runs, was_stopped_early
 from lfads_nb.widgets.viewers.selection import Selection
 
 
@@ -71,12 +71,23 @@ class ViewedRuns:
         return self.views[name].folder.path.parent.name
 
     def menu(self) -> list[tuple[str, str]]:
-        """Return (text, name) of every run for a menu: the best first and with a star."""
+        """Return (text, name) of every run for a menu: the best first and with a star.
+
+        Those that were stopped early come last and say so.
+        """
         return [
             (f"{'★ ' if name in self.best else ''}{self.short_names[name]} · "
-             f"{self.hash_of(name).removeprefix('param_')}", name)
+             f"{self.hash_of(name).removeprefix('param_')}{self._stopped(name)}", name)
             for name in self.best_first
         ]  # fmt: skip
+
+    @cached_property
+    def states(self) -> dict[str, str]:
+        """Where each run is, as when this was made."""
+        return {name: view.state_text() for name, view in self.views.items()}
+
+    def _stopped(self, name: str) -> str:
+        return f" · {self.states[name]}" if was_stopped_early(self._judging[name]) else ""
 
     @cached_property
     def best_first(self) -> list[str]:
@@ -95,15 +106,17 @@ class ViewedRuns:
     @cached_property
     def _judging(self) -> dict[str, dict[str, Any]]:
         """What lies in small files: the outputs are not read again to put a menu in order."""
-        figures = {}
+        figures: dict[str, dict[str, Any]] = {}
         for name, view in self.views.items():
             verdict = read_verdict(view.folder)
-            figures[name] = {} if verdict is None else dict(verdict.figures)
+            judged = {} if verdict is None else verdict.figures
+            figures[name] = {**judged, "state": self.states[name]}
         for name, log in self.fit_logs().items():
             figures[name]["best_recon_valid"] = log.recon_valid_lve
         # A verdict may not be made yet: those that have one are not better for it.
-        in_all = set.intersection(*(set(each) for each in figures.values() if each), set(JUDGES))
-        return {name: {k: each[k] for k in in_all if k in each} for name, each in figures.items()}
+        able = [set(f) for f in figures.values() if len(f) > 1 and not was_stopped_early(f)]
+        shared = {"state", *set(JUDGES).intersection(*able)}
+        return {name: {k: each[k] for k in shared if k in each} for name, each in figures.items()}
 
     @property
     def colours(self) -> dict[str, str]:

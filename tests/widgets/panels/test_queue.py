@@ -296,8 +296,12 @@ def test_queue_and_sweep_view_agree_on_which_run_is_best():
     table = pd.DataFrame(
         {"spec": "spec", "bits_per_spike": bits, "best_recon_valid": {"a": 1.0, "b": 3.0, "c": 2.0}}
     )
-    assert best_of_queue(lines, verdicts, {}) == best_of(table)
+    assert best_of_queue(lines, verdicts, {}, {}) == best_of(table)
     assert list(best_of(table)) == ["b"]
+    table["state"] = ["done", "stopped early at epoch 9", "done"]
+    statuses = {"b": RunStatus(RunState.STOPPED_EARLY)}
+    assert best_of_queue(lines, verdicts, {}, statuses) == best_of(table)
+    assert list(best_of(table)) == ["c"]
 
 
 def test_from_a_run_in_the_queue_to_its_rates(bench, collection):
