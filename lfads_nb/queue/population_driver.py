@@ -164,9 +164,14 @@ class PopulationDriver:
         ]
         results: dict[int, TurnResult] = {}
         tries = dict.fromkeys(range(len(requests)), 0)
+        looked_at: dict[int, int] = {}
         while True:
             for member, request in enumerate(requests):
-                if member not in results and (result := TurnResult.of(request)) is not None:
+                changed = _changed_at(request)
+                if member in results or looked_at.get(member) == changed:
+                    continue
+                looked_at[member] = changed
+                if (result := TurnResult.of(request)) is not None:
                     results[member] = result
             self._tell(history, len(results))
             if len(results) == len(requests):
@@ -256,6 +261,14 @@ class PopulationDriver:
                 eta_s=eta,
             )
         )
+
+
+def _changed_at(request: TurnRequest) -> int:
+    """When a member's last result was written: files that are the same are not read again."""
+    try:
+        return os.stat(RunFolder(request.folder).turn_result_json).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _logged(member: RunFolder, column: str, request: TurnRequest) -> tuple[float, ...]:

@@ -6,12 +6,13 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from lfads_nb.queue.batches import LaunchOptions
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.launching import queue_folders
 from lfads_nb.queue.population_launch import MEMBERS_VARIABLE, member_options
-from lfads_nb.queue.reading import current_status
+from lfads_nb.queue.reading import StatusReader
 from lfads_nb.queue.status import RunStatus
 from lfads_nb.sweep.folders import PopulationFolder, RunFolder
 
@@ -28,6 +29,7 @@ class QueuedTurns:
     def __init__(self, population: PopulationFolder, options: LaunchOptions) -> None:
         self._options = replace(options, driver=str(population.path), template=None)
         self._template = options.template
+        self._readers: dict[Path, StatusReader] = {}
 
     @classmethod
     def from_environment(
@@ -57,5 +59,8 @@ class QueuedTurns:
         queue_folders(absolute, QueueHome.find(), options)
 
     def state(self, member: RunFolder) -> RunStatus:
-        """Return where a member is."""
-        return current_status(member)
+        """Return where a member is; its file is read when it has changed."""
+        reader = self._readers.get(member.path)
+        if reader is None:
+            reader = self._readers[member.path] = StatusReader([member])
+        return reader.read()[0]

@@ -14,7 +14,7 @@ from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.results.fit_log import FitLog
 from lfads_nb.sweep.folders import PopulationFolder
 from lfads_nb.sweep.population import Population
-from lfads_nb.sweep.population_history import Generation, ancestry, best_scores, read_history
+from lfads_nb.sweep.population_history import Generation, Known, ancestry, best_scores, read_history
 from lfads_nb.sweep.population_record import PopulationRecord
 from lfads_nb.sweep.population_scores import PopulationScore
 from lfads_nb.sweep.search_space import SearchSpace
@@ -50,12 +50,13 @@ class PopulationResults:
     history: tuple[Generation, ...]
 
     @classmethod
-    def open(cls, population: Any) -> PopulationResults:
+    def open(cls, population: Any, *, known: Known | None = None) -> PopulationResults:
         """Read a population.
 
         Parameters
         ----------
         population : a `PopulationRun`, or its folder.
+        known : kept between calls, so that only what is new is read.
 
         Raises
         ------
@@ -65,7 +66,7 @@ class PopulationResults:
         folder = getattr(population, "folder", population)
         folder = PopulationFolder(Path(getattr(folder, "path", folder)))
         record = PopulationRecord.load(folder)
-        return cls(folder, record, tuple(read_history(folder, record)))
+        return cls(folder, record, tuple(read_history(folder, record, known=known)))
 
     # ---------------------------------------------------------------------------------- arrays
 

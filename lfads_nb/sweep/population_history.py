@@ -11,8 +11,10 @@ import csv
 import io
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,15 +62,14 @@ class MemberTurn:
     overhead_seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
-        content = asdict(self)
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
         if self.score is not None and not math.isfinite(self.score):
             content["score"] = "nan"
         content["valid"] = [v if math.isfinite(v) else "nan" for v in self.valid]
         return content
 
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> MemberTurn:
-        return TypeAdapter(cls).validate_python(dict(content))
+
+_TURNS: TypeAdapter[tuple[MemberTurn, ...]] = TypeAdapter(tuple[MemberTurn, ...])
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class Generation:
         content = read_json(path, SCHEMA, hint="an earlier generation of the population is lost")
         try:
             numbers = {k: content[k] for k in ("generation", "first_epoch", "epochs")}
-            turns = tuple(MemberTurn.from_json(turn) for turn in content["members"])
+            turns = _TURNS.validate_python(content["members"])
         except (KeyError, TypeError, ValueError) as error:
             raise RunFolderError(f"{path} cannot be used: {error!r}") from error
         if not all(type(n) is int and 0 <= n < _MOST_EPOCHS for n in numbers.values()):
@@ -137,8 +138,12 @@ class Generation:
         return cls(numbers["generation"], numbers["first_epoch"], numbers["epochs"], turns)
 
 
+Known = dict[Path, tuple[int, Generation]]
+"""Generations by their files, with when each file was written."""
+
+
 def read_history(
-    folder: PopulationFolder, record: PopulationRecord | None = None
+    folder: PopulationFolder, record: PopulationRecord | None = None, *, known: Known | None = None
 ) -> list[Generation]:
     """Read every generation so far; only the last one may not be whole.
 
@@ -146,6 +151,7 @@ def read_history(
     ----------
     folder : of the population.
     record : what the generations must fit; its members, and what is searched.
+    known : kept between calls, so that files that have not changed are not read again.
 
     Raises
     ------
@@ -155,12 +161,25 @@ def read_history(
     if not folder.generations.is_dir():
         return []
     n_files = sum(1 for _ in folder.generations.glob("[0-9]*.json"))
-    history = [Generation.load(folder, number) for number in range(n_files)]
+    known = {} if known is None else known
+    history = [_load(folder, number, known) for number in range(n_files)]
     if record is not None:
         for number, generation in enumerate(history):
             if problem := _misfit(generation, number, record):
                 raise RunFolderError(f"{folder.generation(number)} cannot be used: {problem}")
     return history
+
+
+def _load(folder: PopulationFolder, number: int, known: Known) -> Generation:
+    path = folder.generation(number)
+    try:
+        written = os.stat(path).st_mtime_ns
+    except OSError:
+        return Generation.load(folder, number)  # which says that it is missing
+    before = known.get(path)
+    if before is None or before[0] != written:
+        before = known[path] = (written, Generation.load(folder, number))
+    return before[1]
 
 
 def _misfit(generation: Generation, number: int, record: PopulationRecord) -> str:

@@ -224,10 +224,17 @@ def _is_below(path: Path, folder: Path) -> bool:
     return is_named and path.resolve().is_relative_to(there.resolve())
 
 
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+"""Kept, as a population of many members reads hundreds of results."""
+
+
 def _made(cls: type[_Made], content: dict[str, Any], path: Path) -> _Made:
     """Make what a file holds, each field of its type."""
     try:
-        return TypeAdapter(cls).validate_python(content)
+        if cls not in _ADAPTERS:
+            _ADAPTERS[cls] = TypeAdapter(cls)
+        made: _Made = _ADAPTERS[cls].validate_python(content)
+        return made
     except (TypeError, ValueError, ParamsError) as error:
         raise RunFolderError(f"{path} cannot be used: {error}") from error
 

@@ -17,6 +17,7 @@ from bqplot import Lines
 from lfads_nb.palette import sequential
 from lfads_nb.results.population import PopulationResults
 from lfads_nb.results.verdict_report import winner_verdict
+from lfads_nb.sweep.population_history import Known
 from lfads_nb.widgets.live_preview import LivePreviewBox
 from lfads_nb.widgets.viewers.linked_view import LinkedView
 from lfads_nb.widgets.viewers.plot import Plot
@@ -47,7 +48,8 @@ class PopulationViewer(LinkedView):
     def __init__(self, population: Any, *, selection: Selection | None = None) -> None:
         super().__init__(selection or Selection())
         self.population = population
-        self.found = PopulationResults.open(population)
+        self._known: Known = {}
+        self.found = PopulationResults.open(population, known=self._known)
         self.children = self.build()
         self.start()
 
@@ -88,7 +90,7 @@ class PopulationViewer(LinkedView):
 
     def read_again(self, _button: Any = None) -> None:
         """Read what the population has written since, and draw it."""
-        self.found = PopulationResults.open(self.population)
+        self.found = PopulationResults.open(self.population, known=self._known)
         self.redraw()
 
     def _pick(self, line: int, extend: bool) -> None:
