@@ -183,7 +183,7 @@ def lorenz(folder: Path, options: argparse.Namespace, seed: int, rows: Rows) -> 
 
 
 def decoded(run: Run, folder: RunFolder) -> Row:
-    """Decoding R2 of a run's rates and of spikes smoothed at the best width, by split."""
+    """Decoding R2 of a run's rates, of spikes smoothed at the best width and of raw ones."""
     stages.export_weights(folder, run.params, run.spec.dataset_names)
     stages.sample_posterior(folder, run.params, run.spec.dataset_names, kind=KIND)
     found: Row = {}
@@ -191,7 +191,7 @@ def decoded(run: Run, folder: RunFolder) -> Row:
         result = run.decode(
             "hand_vel", kind=KIND, sources=["rates"], n_permutations=0, evaluate=split
         )
-        for name in ("rates", "smoothed spikes"):
+        for name in ("rates", "smoothed spikes", "raw counts"):
             r2_of = result.by_source[name].mean_r2  # type: ignore[union-attr]
             found[f"{split}_{name.split()[0]}"] = float(r2_of)
     return found

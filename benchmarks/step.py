@@ -4,6 +4,7 @@
     python -m benchmarks.step --cases 100_bins --rounds 3 --json step.json
     KERAS_BACKEND=jax python -m benchmarks.step --trials 1024
     python -m benchmarks.step --against ../before         # beside another checkout of this project
+    python -m benchmarks.step --constants                 # what it costs that settings can be set
 
 Both models run in processes of their own, with the settings that they would have in use, and take
 turns, so that a busy machine slows both alike. Times are medians over steps:
@@ -84,11 +85,15 @@ class Worker:
         }
 
 
-def measure(case: Case, *, rounds: int, steps: int, against: Path | None) -> dict[str, Any]:
+def measure(
+    case: Case, *, rounds: int, steps: int, against: Path | None, constants: bool
+) -> dict[str, Any]:
     """Let the models take turns and compare them."""
     workers = {"ours": Worker("ours", case, HERE)}
     if against is not None:
         workers["other"] = Worker("ours", case, against.resolve())
+    elif constants:
+        workers["constants"] = Worker("constants", case, HERE)
     elif case.has_reference:
         workers["stock"] = Worker("stock", case, HERE)
     try:
@@ -136,13 +141,18 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6, help="steps in a turn")
     parser.add_argument("--json", type=Path, help="also write the results here")
     parser.add_argument("--against", type=Path, help="another checkout instead of stock layers")
+    parser.add_argument(
+        "--constants", action="store_true",
+        help="beside a step into which learning rate, dropout and penalties are compiled",
+    )  # fmt: skip
     options = parser.parse_args()
     results = {}
     for name in options.cases:
         case = chosen(name, options.trials)
         results[name] = measure(
-            case, rounds=options.rounds, steps=options.steps, against=options.against
-        )
+            case, rounds=options.rounds, steps=options.steps, against=options.against,
+            constants=options.constants,
+        )  # fmt: skip
         show(name, results[name])
     if options.json:
         options.json.write_text(json.dumps(results, indent=2))

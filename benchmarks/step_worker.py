@@ -1,6 +1,6 @@
 """One process of the step benchmark: a model that takes training steps when it is told to.
 
-    python -m benchmarks.step_worker ours|stock CASE [TRIALS]
+    python -m benchmarks.step_worker ours|constants|stock CASE [TRIALS]
 
 It answers each line of its input, the number of steps to take, with one line of JSON.
 """
@@ -32,8 +32,13 @@ def stock_step(case: Case) -> Step:
     return step_of_fit(model, case.counts())
 
 
-def our_step(case: Case) -> Step:
-    """Make the training step of a run, set up by what sets up a run."""
+def our_step(case: Case, *, constants: bool = False) -> Step:
+    """Make the training step of a run, set up by what sets up a run.
+
+    Parameters
+    ----------
+    constants : compile rates and weights in as numbers, as if they could never be set anew.
+    """
     from lfads_nb.model.architecture import architecture_of
     from lfads_nb.model.backend import compiles_whole_step
     from lfads_nb.model.batches import make_batch
@@ -41,10 +46,15 @@ def our_step(case: Case) -> Step:
     from lfads_nb.model.inputs import Trials
     from lfads_nb.model.lfads import Lfads
     from lfads_nb.model.optimizer import ClippedAdam
+    from lfads_nb.model.settings import Settings
+    from lfads_nb.sweep.same_program import NUMBERS
 
     counts, params = case.counts(), case.params
     architecture = architecture_of(params, ["session"], [case.channels], case.bins, aligned=False)
     with on_device(params):
+        if constants:
+            numbers = {n: keras.ops.convert_to_tensor(float(getattr(params, n))) for n in NUMBERS}
+            Settings.__getitem__ = lambda _self, name: numbers[name]  # type: ignore[method-assign]
         model = Lfads(architecture)
         model.compile(optimizer=ClippedAdam(params), jit_compile=compiles_whole_step())
         model.optimizer.build(model.trainable_variables)
@@ -105,7 +115,7 @@ def timed(step: Step, n: int) -> dict[str, list[float]]:
 def serve(kind: str, case: Case) -> None:
     """Build, take the first step, then do as told."""
     before, start, start_cpu = peak_mib(), time.perf_counter(), cpu_seconds()
-    step = (our_step if kind == "ours" else stock_step)(case)
+    step = stock_step(case) if kind == "stock" else our_step(case, constants=kind == "constants")
     step()
     first = {
         "first_step_s": time.perf_counter() - start,

@@ -63,3 +63,20 @@ def test_what_was_stopped_early_is_beaten_and_never_the_best():
     assert best_first(runs) == ["left", "bare", "gone"]
     assert best_runs({name: runs[name] for name in ("left", "bare")}) == {}
     assert best_runs({"gone": runs["gone"], "also": runs["gone"]}) == {}
+
+
+def test_figures_of_test_trials_choose_nothing_however_good_they_are():
+    of_test = [key for key, figure in FIGURES.items() if figure.split in ("test", "evaluation")]
+    assert {key for key in FIGURES if key.startswith(("test_", "nlb_"))} == set(of_test)
+    assert all(FIGURES[key].split == "validation" for key in JUDGES)
+    tempting = {
+        key: (1e9 if figure.better == "higher" else -1e9)
+        for key, figure in FIGURES.items()
+        if key in of_test
+    }
+    runs = {"good": {"bits_per_spike": 0.3}, "tempting": {"bits_per_spike": 0.1, **tempting}}
+    assert list(best_runs(runs)) == ["good"]
+    assert best_first(runs) == ["good", "tempting"]
+    bare = {"one": tempting, "two": {key: -value for key, value in tempting.items()}}
+    assert best_runs(bare) == {}
+    assert best_first(bare) == ["one", "two"]

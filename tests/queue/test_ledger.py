@@ -86,3 +86,18 @@ def test_cancelling_a_run_forgets_the_launch_that_came_after(ledger):
     assert ledger.drop_later_launch(entry) == "3"
     assert ledger.drop_later_launch(entry) is None
     assert ledger.end(entry) == ["2"]
+
+
+def test_a_population_s_turns_have_its_priority_and_its_place(ledger):
+    population = batch("3", "pbt", priority=7)
+    ledger.add(population, population.runs)
+    ledger.start(ledger.get("pbt"))
+    turns = batch("4", "m0", "m1", driver="pbt")
+    ledger.add(turns, turns.runs)
+    assert order(ledger) == ["m0", "m1", "d", "a", "b", "c"]
+    for entry in ledger.chosen(["pbt"]):
+        ledger.set_priority(entry, 1)
+    assert order(ledger) == ["d", "m0", "m1", "a", "b", "c"]
+    later = batch("5", "m2", driver="pbt")  # the next generation's
+    ledger.add(later, later.runs)
+    assert order(ledger) == ["d", "m0", "m1", "m2", "a", "b", "c"]

@@ -8,9 +8,10 @@ import pytest
 from lfads_nb.datasets import Counts, DatasetCollection, write_counts
 from lfads_nb.datasets.behavior import Signal
 from lfads_nb.errors import ParamsError
+from lfads_nb.model import stages
 from lfads_nb.model.compiled_models import CompiledModels
 from lfads_nb.model.turns import take_turn
-from lfads_nb.queue.population_driver import PopulationDriver
+from lfads_nb.queue.population_driver import PopulationDriver, make_best
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.results.fit_log import FitLog
 from lfads_nb.results.population import PopulationResults
@@ -124,3 +125,21 @@ def test_a_turn_without_figures_is_called_as_before(tmp_path):
     assert TurnRequest.load(tmp_path) == often
     assert often.params(BASE).metrics_due_every == 5
     assert plain.params(BASE.copy(metrics_every=3)).metrics_due_every == 0
+
+
+@pytest.mark.training
+def test_stitched_sessions_are_one_population_and_its_winner_has_outputs_of_each(collection):
+    datasets = collection.dataset_collection
+    collection.add_run_spec(RunSpec("both", datasets, [0, 1]))
+    collection.add_population(population("r2_decoding"))  # only one of the two has behaviour
+    collection.prepare()
+    (run,) = collection.population_runs
+    PopulationDriver(run.folder, TurnsHere(), sleep=lambda _: None).run()
+    best = make_best(run.folder, run.record)
+    stages.export_weights(best, run.winner.params, run.spec.dataset_names)
+    stages.sample_posterior(
+        best, run.winner.params, run.spec.dataset_names, kind="posterior_push_mean"
+    )
+    for name in run.spec.dataset_names:
+        found = run.winner.posterior_means(name, kind="posterior_push_mean")
+        assert found.rates.shape == (45, 10, 7)

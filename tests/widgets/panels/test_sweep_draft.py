@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from lfads_nb.datasets import DatasetInfo
@@ -44,6 +45,25 @@ def test_random_draws_multiply_the_grid_and_follow_the_seed():
     assert len(first.settings) == 10
     assert first.settings == second.settings
     assert all(1e-3 <= p.learning_rate_init <= 1e-1 for p in first.settings)
+
+
+@pytest.mark.parametrize("draws", ["latin", "sobol"])
+def test_quasi_random_draws_of_the_form_take_every_part_of_each_range_once(draws):
+    n = 16
+    draft = SweepDraft(
+        {},
+        {
+            "learning_rate_init": FieldSweep("log random", low="1e-3", high="1e-1"),
+            "keep_prob": FieldSweep("random", low="0.5", high="0.9"),
+        },
+        n_draws=n,
+        draws=draws,
+    )
+    made = read_draft(SweepDraft.from_json(draft.to_json(), RunParams.model_fields), RunParams)
+    rate = np.log10([p.learning_rate_init for p in made.settings]) / 2 + 1.5
+    keep = (np.array([p.keep_prob for p in made.settings]) - 0.5) / 0.4
+    for fractions in (rate, keep):
+        assert sorted((fractions * n).astype(int)) == list(range(n))
 
 
 @pytest.mark.parametrize(
