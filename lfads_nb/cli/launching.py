@@ -75,6 +75,19 @@ def run(
     raise typer.Exit(code)
 
 
+PackOption = Annotated[
+    str,
+    typer.Option(
+        help="What is of equal shapes trains as one program on JAX: auto (on a GPU), no, or how "
+        "many at most."
+    ),
+]
+
+
+def _as_pack(pack: str) -> bool | int | str:
+    return {"no": False}.get(pack, int(pack) if pack.isdecimal() else pack)
+
+
 def queue(
     collection_dir: Annotated[Path, typer.Argument(help="A collection's folder.")],
     rerun: Annotated[bool, typer.Option(help="Train runs that are done afresh.")] = False,
@@ -115,13 +128,7 @@ def queue(
     go_on: Annotated[
         bool, typer.Option("--go-on", help="Go on with what was stopped early.")
     ] = False,
-    pack: Annotated[
-        str,
-        typer.Option(
-            help="Runs of equal shapes train as one program on JAX: auto (on a GPU), no, or how "
-            "many at most."
-        ),
-    ] = "auto",
+    pack: PackOption = "auto",
     priority: Annotated[int, typer.Option(help="Higher ones start first.")] = 0,
     retries: Annotated[int, typer.Option(min=0, help="How often to try a failed run again.")] = 0,
     cluster: ClusterAddress = None,
@@ -147,7 +154,7 @@ def queue(
         one_task_per_gpu=not share_gpus,
         gpu_memory_required=memory,
         mode="posterior_mean_only" if sample_only else "all",
-        pack={"no": False}.get(pack, int(pack) if pack.isdecimal() else pack),
+        pack=_as_pack(pack),
         halving=rule,
         go_on=go_on,
         priority=priority,
@@ -262,6 +269,7 @@ def autolfads(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be searched, and do nothing.")
     ] = False,
+    pack: PackOption = "auto",
     detach: Annotated[bool, typer.Option(help="Do not wait for the end.")] = False,
     launch: Annotated[
         bool, typer.Option(help="Launch it here, or leave that to the command slurm.")
@@ -306,7 +314,7 @@ def autolfads(
             soft_wrap=True,
         )
         return
-    launched = collection.launch(runs)
+    launched = collection.launch(runs, pack=_as_pack(pack))
     if detach:
         console.print(f"{len(runs)} queued; see `lfads-nb status {escape(str(collection_dir))}`.")
         return

@@ -26,6 +26,8 @@ SECONDS_BETWEEN_CHECKPOINTS = 60.0
 SECONDS_BETWEEN_REPORTS = 0.5
 EPOCHS_BEFORE_ETA = 2
 NAN_RATE_FACTOR = 0.5
+STOPPED = "stopped on request"
+"""Why a training ended that was asked to."""
 
 Logs = dict[str, float]
 
@@ -69,7 +71,7 @@ class EpochRecorder(keras.callbacks.Callback):
         t = self.training
         if t.should_stop is not None and t.should_stop():
             self._interrupted = batch + 1 < len(t.batches)
-            t.stop("stopped on request")
+            t.stop(STOPPED)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Collect the epoch's figures, unless it was cut short."""

@@ -105,6 +105,10 @@ class Lfads(keras.Model):
     def draws(self, state: Sequence[int] | np.ndarray) -> None:
         self.network.seed.state.assign(np.asarray(state, "uint32"))
 
+    def shown(self) -> Lfads:
+        """Return the model that holds these values now: itself; a member of a pack has none."""
+        return self
+
     def prior_summary(self) -> dict[str, np.ndarray]:
         """Time constants and variances of the inferred inputs' prior; empty without such inputs."""
         prior = self.network.input_prior

@@ -18,27 +18,28 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import keras
-import numpy as np
-
-from lfads_nb.errors import LfadsError, ParamsError
-from lfads_nb.model.backend import backend_name
-from lfads_nb.model.callbacks import CheckpointWriter
-from lfads_nb.model.compiled_models import CompiledModels, compiled_key
-from lfads_nb.model.devices import on_device
+from lfads_nb.model.backend import device_names
+from lfads_nb.model.callbacks import STOPPED, CheckpointWriter
+from lfads_nb.model.devices import chosen_device, on_device
 from lfads_nb.model.epoch_end import callbacks_of
-from lfads_nb.model.inputs import Session, describe, read_sessions
+from lfads_nb.model.inputs import describe, read_sessions
 from lfads_nb.model.lfads import Lfads
-from lfads_nb.model.pack_batches import data_of, plans_of
+from lfads_nb.model.pack_models import (
+    CompiledPacks,
+    MemberModel,
+    PackMember,
+    check_pack,
+    fit_together,
+    set_up_pack,
+)
+from lfads_nb.model.pack_sampling import PackSampler
+from lfads_nb.model.preview_writer import PreviewWriter
 from lfads_nb.model.stages import Begun, begin, summary
 from lfads_nb.model.tensorboard_log import TensorBoardLog
 from lfads_nb.model.training import Progress, Training
-from lfads_nb.model.training_setup import set_up
 from lfads_nb.model.training_state import TrainingState
-from lfads_nb.model.validation_metrics import ValidationMetrics
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.params import RunParams
 from lfads_nb.sweep.progress import TrainSummary
@@ -57,15 +58,22 @@ class PackRun:
     should_stop: Callable[[], bool] | None = None
     on_end: Callable[[TrainSummary | Exception], None] | None = None
     """Told once how it ended, as soon as it has: others of its pack may go on for long."""
+    on_sampled: Callable[[], None] | None = None
+    """Told before that if its posterior means are written already."""
 
 
-def train_together(runs: Sequence[PackRun]) -> list[TrainSummary | Exception]:
+def train_together(
+    runs: Sequence[PackRun], *, sample: bool | None = None
+) -> list[TrainSummary | Exception]:
     """Train runs as one program, each going on from its newest checkpoint if it has one.
 
     Parameters
     ----------
     runs : sequence of PackRun
         Of equal data, shapes and batch size: they may differ in what `compiled_key` leaves out.
+    sample : bool, optional
+        Also write the posterior means of each run whose training has ended. By default on a GPU,
+        where that takes seconds; on a processor the others would wait too long for it.
 
     Returns
     -------
@@ -79,270 +87,31 @@ def train_together(runs: Sequence[PackRun]) -> list[TrainSummary | Exception]:
     RunFolderError, DataError
         The inputs cannot be read.
     """
-    if backend_name() != "jax":
-        raise ParamsError(
-            "a pack trains on JAX: set the environment variable KERAS_BACKEND=jax, or train its "
-            "runs one by one"
-        )
+    check_pack([(run.folder, run.datasets) for run in runs])
     first = runs[0]
-    _check_inputs(runs)
     sessions = read_sessions(first.folder, first.params, first.datasets)
     with on_device(first.params), ExitStack() as open_logs:
-        trainings, models = _set_up(runs, sessions)
-        pack = models[0].pack
-        members = [
-            _Member(t, m, run.on_end) for t, m, run in zip(trainings, models, runs, strict=True)
-        ]
+        described = [(run.folder, describe(run.params, sessions)) for run in runs]
+        trainings = set_up_pack(described, sessions, CompiledPacks())
+        device = chosen_device(first.params.device, device_names())
+        sample = device.startswith("gpu") if sample is None else sample
+        sampler = PackSampler(sessions) if sample else None
+        members = []
+        for training, run in zip(trainings, runs, strict=True):
+            training.on_progress, training.should_stop = run.on_progress, run.should_stop
+            members.append(_RunMember(training, run, sampler))
         for member in members:
             member.attempt(member.begin)
             if member.is_active:
-                board = TensorBoardLog(member.training)
+                t, board = member.training, TensorBoardLog(member.training)
                 open_logs.enter_context(closing(board))
-                writer = PackCheckpoints(member.training, member.model)
-                member.callbacks = callbacks_of(member.training, writer, board)
+                writer = PackCheckpoints(t, member.model)
+                member.callbacks = [*callbacks_of(t, writer, board)]
+                if t.previewed is not None:
+                    member.callbacks.append(PreviewWriter(t, t.previewed, n_alike=len(runs)))
             member.tell_end()
-        fit_together(pack, [member for member in members if member.is_active])
+        fit_together(members)
         return [member.outcome() for member in members]
-
-
-def _check_inputs(runs: Sequence[PackRun]) -> None:
-    """Refuse runs that do not read the very same files."""
-
-    def files(run: PackRun) -> list[Path]:
-        return [run.folder.input_file(name).resolve() for name in run.datasets]
-
-    for run in runs[1:]:
-        if files(run) != files(runs[0]):
-            raise ParamsError(
-                f"{run.folder.path} and {runs[0].folder.path} read other data: only runs of the "
-                "same data train as one program"
-            )
-
-
-def _set_up(
-    runs: Sequence[PackRun], sessions: Sequence[Session]
-) -> tuple[list[Training], list[MemberModel]]:
-    """Build each run's first weights, and what its training needs."""
-    # Imported here: a program without JAX can still read this file.
-    from lfads_nb.model.stacked_models import StackedModels, State
-
-    kept, trainings, states = CompiledModels(keep=1), [], []
-    keys = set()
-    for run in runs:
-        training = set_up(run.folder, describe(run.params, sessions), sessions, kept)
-        both = (training.batches, training.validation)
-        keys.add(compiled_key(training.model.architecture, both))
-        if len(keys) > 1:
-            raise ParamsError(
-                f"{run.folder.path} differs from {runs[0].folder.path} in more than numbers: only "
-                "settings of the same network, batch size and ramps train as one program"
-            )
-        training.on_progress, training.should_stop = run.on_progress, run.should_stop
-        trainings.append(training)
-        states.append(State.of(training.model))
-    pack = Pack(StackedModels(trainings[0].model), trainings)
-    pack.models.stack(states)
-    pack.read_scalars()
-    members = []
-    for index, training in enumerate(trainings):
-        member = MemberModel(pack, index, training.batches.architecture)
-        training.model = cast(Lfads, member)
-        if training.metrics is not None:
-            training.metrics = cast(ValidationMetrics, _MemberMetrics(training.metrics, member))
-        members.append(member)
-    return trainings, members
-
-
-class Pack:
-    """The common program of some trainings, with the scalars of each that the host goes by.
-
-    Parameters
-    ----------
-    models : StackedModels
-    trainings : sequence of Training
-        Whose data they read.
-    """
-
-    def __init__(self, models: Any, trainings: Sequence[Training]) -> None:
-        self.models = models
-        self.rates = np.zeros(0)
-        self.norms = np.zeros(0)
-        self.steps = np.zeros(0, int)
-        self._better: set[int] = set()
-        batches = {
-            "train": [t.batches for t in trainings],
-            "valid": [t.validation for t in trainings],
-        }
-        self._batches = batches
-        self._data: dict[str, Any] = {}
-        self.choose(range(len(trainings)))
-
-    def choose(self, members: Sequence[int]) -> None:
-        """Hold the data of these members."""
-        self._batches = {split: [each[i] for i in members] for split, each in self._batches.items()}
-        self._data = {split: data_of(each) for split, each in self._batches.items()}
-
-    def read_scalars(self) -> None:
-        """Learn the members' learning rates, gradient norms and steps."""
-        found = self.models.scalars()
-        self.rates = np.array(found["learning_rate"])
-        self.norms, self.steps = found["gradient_norm"], found["step"]
-
-    def read_member(self, index: int) -> None:
-        """Learn one member's anew; rates that were chosen for others stay."""
-        rates = self.rates
-        self.read_scalars()
-        others = np.arange(len(rates)) != index
-        self.rates[others] = rates[others]
-
-    def show(self, index: int, *, best: bool) -> Lfads:
-        """Return the model with a member's present or best values in it."""
-        self._keep_better()
-        return self.models.show(index, best=best)
-
-    def note_best(self, index: int) -> None:
-        """Keep a member's present weights, on the device, as its best."""
-        self._better.add(index)
-
-    def _keep_better(self) -> None:
-        if self._better:
-            self.models.note_best(sorted(self._better))
-            self._better.clear()
-
-    def epoch(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Train all members for one epoch; figures by name, (members,)."""
-        self._keep_better()
-        self.models.set_learning_rates(self.rates)
-        plans = {split: plans_of(batches) for split, batches in self._batches.items()}
-        logs = self.models.epoch(self._data, plans)
-        self.read_scalars()
-        return logs
-
-    def shrink(self, members: Sequence[int]) -> None:
-        """Go on with these members only, numbered anew."""
-        self._keep_better()
-        self.models.set_learning_rates(self.rates)
-        self.models.keep_only(members)
-        self.choose(members)
-        self.read_scalars()
-
-
-class MemberModel:
-    """One member of a pack, with the face of an `Lfads` that callbacks and checkpoints know.
-
-    Parameters
-    ----------
-    pack : Pack
-    index : int
-        Its present place in the pack.
-    architecture : Architecture
-        The member's own: numbers differ between members.
-    best : bool
-        Stand for the member's best weights, not its present ones.
-    """
-
-    def __init__(self, pack: Pack, index: int, architecture: Any, *, best: bool = False) -> None:
-        self.pack, self.index, self.architecture = pack, index, architecture
-        self.stop_training = False
-        self.optimizer = _MemberOptimizer(self)
-        self._best = best
-
-    @property
-    def ramps(self) -> Any:
-        return self.pack.models.model.ramps
-
-    @property
-    def step(self) -> int:
-        """Optimiser steps that it has taken."""
-        return int(self.pack.steps[self.index])
-
-    @property
-    def variables(self) -> list:
-        return self.pack.models.model.variables
-
-    @property
-    def trainable_variables(self) -> list:
-        return self.pack.models.model.trainable_variables
-
-    def shown(self) -> Lfads:
-        """Return the pack's model with this member's values in it."""
-        return self.pack.show(self.index, best=self._best)
-
-    def as_best(self) -> MemberModel:
-        """Return what stands for the member's best weights."""
-        return MemberModel(self.pack, self.index, self.architecture, best=True)
-
-    @property
-    def draws(self) -> np.ndarray:
-        """See `Lfads.draws`."""
-        return self.shown().draws
-
-    @draws.setter
-    def draws(self, state: Sequence[int]) -> None:
-        self.shown().draws = state
-        self._take()
-
-    def prior_summary(self) -> dict[str, np.ndarray]:
-        """See `Lfads.prior_summary`."""
-        if not self.architecture.params.co_dim:
-            return {}
-        return self.shown().prior_summary()
-
-    def save_weights(self, path: Path, *, overwrite: bool) -> None:
-        """Write an ordinary model's weights file."""
-        self.shown().save_weights(path, overwrite=overwrite)
-
-    def load_weights(self, path: Path) -> None:
-        """Read an ordinary model's weights file.
-
-        Raises
-        ------
-        ValueError
-            It does not fit.
-        """
-        # What a file does not hold, such as the setting's numbers, stays the member's own.
-        self.shown().load_weights(path)
-        self._take()
-
-    def _take(self) -> None:
-        self.pack.models.take(self.index)
-        self.pack.read_member(self.index)
-
-
-class _MemberOptimizer:
-    """What callbacks ask of a model's optimiser."""
-
-    def __init__(self, member: MemberModel) -> None:
-        self._member = member
-
-    @property
-    def variables(self) -> list:
-        return self._member.pack.models.model.optimizer.variables
-
-    @property
-    def gradient_norm(self) -> float:
-        return float(self._member.pack.norms[self._member.index])
-
-    @property
-    def learning_rate(self) -> float:
-        return float(self._member.pack.rates[self._member.index])
-
-    @learning_rate.setter
-    def learning_rate(self, rate: float) -> None:
-        self._member.pack.rates[self._member.index] = rate
-
-
-class _MemberMetrics:
-    """Works out a member's figures on validation trials with the pack's model."""
-
-    def __init__(self, metrics: ValidationMetrics, member: MemberModel) -> None:
-        self._metrics, self._member = metrics, member
-        self.known = metrics.known
-
-    def figures(self) -> dict[str, float]:
-        """See `ValidationMetrics.figures`."""
-        self._member.shown()
-        return self._metrics.figures()
 
 
 class PackCheckpoints(CheckpointWriter):
@@ -373,88 +142,35 @@ class PackCheckpoints(CheckpointWriter):
         super().keep_newest()
 
 
-class _Member:
-    """One training of a pack and how it goes."""
+class _RunMember(PackMember):
+    """A whole run."""
 
-    def __init__(
-        self,
-        training: Training,
-        model: MemberModel,
-        on_end: Callable[[TrainSummary | Exception], None] | None,
-    ) -> None:
-        self.training, self.model, self._on_end = training, model, on_end
-        self.callbacks: list[keras.callbacks.Callback] = []
+    def __init__(self, training: Training, run: PackRun, sampler: PackSampler | None) -> None:
+        super().__init__(training, run.on_end)
         self.begun: Begun | None = None
-        self.failure: Exception | None = None
+        self._run, self._sampler = run, sampler
 
-    @property
-    def is_active(self) -> bool:
-        ended = self.begun is not None and bool(self.begun.reason)
-        return self.failure is None and not ended and not self.model.stop_training
-
-    def attempt(self, what: Callable[..., None], *args: Any) -> None:
-        """Do something of which an error ends this member only."""
-        try:
-            what(*args)
-        except (LfadsError, OSError) as error:
-            self.failure = error
-            log.warning("%s left its pack: %s", self.training.run.path, error)
+    def was_over(self) -> bool:
+        return self.begun is not None and bool(self.begun.reason)
 
     def begin(self) -> None:
         self.begun = begin(self.training)
 
-    def call(self, hook: str, *args: Any) -> None:
-        """Call a hook of all callbacks, in their order."""
-        for callback in self.callbacks:
-            getattr(callback, hook)(*args)
-
-    def end_epoch(self, logs: dict[str, float]) -> None:
-        self.call("on_train_batch_end", len(self.training.batches) - 1)
-        self.call("on_epoch_end", self.training.state.epoch, logs)
-
-    def tell_end(self) -> None:
-        """Tell how it ended, once, if it has."""
-        if self._on_end is not None and not self.is_active:
-            on_end, self._on_end = self._on_end, None
-            on_end(self.outcome())
+    def finish(self) -> None:
+        """Write the posterior means, unless its training was cut short."""
+        is_cut_short = self.training.stop_reason == STOPPED or self.failure is not None
+        if self._sampler is None or is_cut_short:
+            return
+        try:
+            self._sampler.sample(self._run.folder, self._run.params)
+        except Exception:
+            # Also what a framework raises where memory is short. Its own process samples it then.
+            log.exception("%s is sampled later, by itself.", self._run.folder.path)
+            return
+        if self._run.on_sampled is not None:
+            self._run.on_sampled()
 
     def outcome(self) -> TrainSummary | Exception:
         if self.failure is not None or self.begun is None:
             return self.failure or RuntimeError("the pack ended before this run began")
         return summary(self.training, self.begun)
-
-
-def fit_together(pack: Pack, members: Sequence[_Member]) -> None:
-    """Train members until each has ended by its own rules.
-
-    Those that have ended still take part in the common steps, to no effect; when half of a pack
-    has ended, it goes on with the others alone, which takes one more compilation.
-    """
-    present = list(members)
-    if [m.model.index for m in present] != list(range(len(pack.rates))):
-        _shrink(pack, present)
-    for member in present:
-        member.attempt(member.call, "on_train_begin")
-        member.tell_end()
-    while any(member.is_active for member in present):
-        active = [member for member in present if member.is_active]
-        if len(active) <= len(present) // 2:
-            present = active
-            _shrink(pack, present)
-        for member in active:
-            member.attempt(member.call, "on_epoch_begin", member.training.state.epoch)
-        logs, valid = pack.epoch()
-        for member in active:
-            i = member.model.index
-            own = {name: float(x[i]) for name, x in logs.items()}
-            own.update({f"val_{name}": float(x[i]) for name, x in valid.items()})
-            member.attempt(member.end_epoch, own)
-            member.tell_end()
-
-
-def _shrink(pack: Pack, members: Sequence[_Member]) -> None:
-    if not members:
-        return
-    pack.shrink([member.model.index for member in members])
-    for place, member in enumerate(members):
-        member.model.index = place

@@ -28,11 +28,21 @@ class PreviewWriter(EpochEnd):
     """Writes `preview.h5` after an epoch, if the last one is a minute old.
 
     A preview that fails is given up for good: no training ends because of it.
+
+    Parameters
+    ----------
+    training, session : the run's, and the session that is shown.
+    index : int
+        Of that session among the run's.
+    n_alike : int
+        How many trainings of one program show previews, and share the time for that.
     """
 
-    def __init__(self, training: Training, session: Session, *, index: int = 0) -> None:
+    def __init__(
+        self, training: Training, session: Session, *, index: int = 0, n_alike: int = 1
+    ) -> None:
         super().__init__(training)
-        self._session, self._index = session, index
+        self._session, self._index, self._share = session, index, COST_SHARE / n_alike
         valid = session.splits["valid"]
         n = min(N_TRIALS, len(valid))
         self._trials = np.unique(np.linspace(0, len(valid) - 1, n).round().astype(int))
@@ -58,15 +68,16 @@ class PreviewWriter(EpochEnd):
             self._is_given_up = True
             self.training.preview.clear()
         # The first one compiles, and says nothing of what the next will cost.
-        cost = (clock() - started) / COST_SHARE if self._is_compiled else 0.0
+        cost = (clock() - started) / self._share if self._is_compiled else 0.0
         self._is_compiled = True
         self._due = clock() + max(SECONDS_BETWEEN, cost)
 
     def _preview(self, epoch: int) -> LivePreview:
         compiled, session = self.training.preview, self._session
+        model = self.training.model.shown()
         if not compiled:
             sampler = PosteriorSampler(
-                self.training.model, kind="posterior_push_mean", n_samples=1, max_trials=N_TRIALS
+                model, kind="posterior_push_mean", n_samples=1, max_trials=N_TRIALS
             )
             compiled.append(sampler.means)
         outputs = compiled[0](self._shown, self._index)
@@ -92,10 +103,13 @@ class TurnPreview(PreviewWriter):
     ----------
     training, session : the member's.
     is_copy : whether its weights are another's.
+    n_alike : how many turns are taken as one program.
     """
 
-    def __init__(self, training: Training, session: Session, *, is_copy: bool) -> None:
-        super().__init__(training, session)
+    def __init__(
+        self, training: Training, session: Session, *, is_copy: bool, n_alike: int = 1
+    ) -> None:
+        super().__init__(training, session, n_alike=n_alike)
         age = SECONDS_BETWEEN
         with suppress(OSError):
             age = time.time() - training.run.preview.stat().st_mtime

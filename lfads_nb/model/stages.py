@@ -257,21 +257,36 @@ def sample_posterior(
     with on_device(params):
         model = Lfads(describe(params, sessions))
         load_best(run, model)
-        _write_posterior(run, model, sessions, kind, n_samples, on_progress)
+        sampler = posterior_sampler(model, sessions, kind=kind, n_samples=n_samples)
+        write_posterior(run, sampler, sessions, kind or params.posterior_mean_kind, on_progress)
 
 
-def _write_posterior(
-    run: RunFolder,
+def posterior_sampler(
     model: Lfads,
     sessions: Sequence[Session],
-    kind: PosteriorKind | None,
-    n_samples: int | None,
-    on_progress: Callable[[float], None] | None,
+    *,
+    kind: PosteriorKind | None = None,
+    n_samples: int | None = None,
+) -> PosteriorSampler:
+    """Return what samples these sessions' trials, as the model's parameters say or otherwise."""
+    params = model.architecture.params
+    return PosteriorSampler(
+        model,
+        kind=params.posterior_mean_kind if kind is None else kind,
+        n_samples=params.num_samples_posterior if n_samples is None else n_samples,
+        max_trials=max(len(t) for session in sessions for t in session.splits.values()),
+        with_sd=params.store_posterior_sd,
+    )
+
+
+def write_posterior(
+    run: RunFolder,
+    sampler: PosteriorSampler,
+    sessions: Sequence[Session],
+    kind: PosteriorKind,
+    on_progress: Callable[[float], None] | None = None,
 ) -> list[Path]:
     """Write the files of all sessions and parts of the data, and return where they are."""
-    params = model.architecture.params
-    kind = params.posterior_mean_kind if kind is None else kind
-    n_samples = params.num_samples_posterior if n_samples is None else n_samples
     n_trials = sum(len(trials) for session in sessions for trials in session.splits.values())
     done, written = 0, []
 
@@ -281,13 +296,6 @@ def _write_posterior(
         if on_progress is not None:
             on_progress(done / n_trials)
 
-    sampler = PosteriorSampler(
-        model,
-        kind=kind,
-        n_samples=n_samples,
-        max_trials=max(len(t) for session in sessions for t in session.splits.values()),
-        with_sd=params.store_posterior_sd,
-    )
     for index, session in enumerate(sessions):
         for split, trials in session.splits.items():
             if not len(trials):
@@ -351,7 +359,8 @@ def sample_folder(
         weights.from_tf1(model.network, arrays, source=run.model_params)
         model.step.assign(int(arrays.get("LFADS_global_step:0", 0)))
         target = run if output is None else _Elsewhere(run.path, Path(output))
-        return _write_posterior(target, model, sessions, kind, n_samples, None)
+        sampler = posterior_sampler(model, sessions, kind=kind, n_samples=n_samples)
+        return write_posterior(target, sampler, sessions, kind or stored.params.posterior_mean_kind)
 
 
 class _Elsewhere(RunFolder):

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
+import keras
 import numpy as np
 
 from lfads_nb.errors import RunFolderError
@@ -84,45 +85,76 @@ def take_turn(
         architecture = replace(describe(params, sessions), searched=frozenset(request.settings))
         training = set_up(run, architecture, sessions, models, will_load=request.first_epoch > 0)
         training.on_progress = on_progress
-        result = _Turn(request, training).take(started)
+        result = Turn(request, training).take(started)
     result.save(request)
     return result
 
 
-class _Turn:
-    """One attempt at a turn."""
+class Turn:
+    """One attempt at a turn.
 
-    def __init__(self, request: TurnRequest, training: Training) -> None:
-        self.request, self.training = request, training
+    Parameters
+    ----------
+    request, training : what is asked for, and what it is trained with.
+    n_alike : int
+        How many turns are taken as one program.
+    """
+
+    def __init__(self, request: TurnRequest, training: Training, *, n_alike: int = 1) -> None:
+        self.request, self.training, self._n_alike = request, training, n_alike
         output = training.run.output
         self.ends = Checkpoints(output, ROLLING, GENERATIONS_KEPT)
         self.within = Checkpoints(output, IN_TURN, 1)
+        self._guard = _TurnGuard(training)
 
     def take(self, started: float) -> TurnResult:
-        t = self.training
+        """Take it alone; the request came at that time of the monotonic clock."""
+        self.begin()
+        if not self.is_over:
+            self.training.fit(self.callbacks())
+        return self.result(started)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all its epochs are trained, or there is no use in more."""
+        return self._guard.diverged or self.training.state.epoch >= self.request.last_epoch
+
+    def begin(self) -> None:
+        """Load what an earlier attempt has reached, else what it starts from.
+
+        Raises
+        ------
+        RunFolderError
+            There is nothing to start from.
+        """
         if not self._go_on():
             self._start()
-        guard = _TurnGuard(t)
-        if t.state.epoch < self.request.last_epoch:
-            callbacks = [
-                EpochRecorder(t), guard, _TurnScore(t), FitLogWriter(t), Stopper(t),
-                _TurnCheckpoints(t, self.within), ProgressReporter(t),
-            ]  # fmt: skip
-            if t.previewed is not None:
-                is_copy = self.request.copy_from is not None
-                callbacks.append(TurnPreview(t, t.previewed, is_copy=is_copy))
-            t.fit(callbacks)
-            if not guard.diverged:
-                self.ends.save(t.model, t.state)
+
+    def callbacks(self) -> list[keras.callbacks.Callback]:
+        """Return what it does at the end of each epoch, in this order."""
+        t = self.training
+        callbacks: list[keras.callbacks.Callback] = [
+            EpochRecorder(t), self._guard, _TurnScore(t), FitLogWriter(t), Stopper(t),
+            _TurnCheckpoints(t, self.within, self.ends), ProgressReporter(t),
+        ]  # fmt: skip
+        if t.previewed is not None:
+            is_copy = self.request.copy_from is not None
+            preview = TurnPreview(t, t.previewed, is_copy=is_copy, n_alike=self._n_alike)
+            callbacks.append(preview)
+        return callbacks
+
+    def result(self, started: float) -> TurnResult:
+        """Return what came of a turn that is over."""
+        t = self.training
         self.within.delete()
         turn, seconds = t.state.turn, time.monotonic() - started
         usual = median(t.seconds) if t.seconds else 0.0
         return TurnResult(
             generation=self.request.generation,
             epoch=t.state.epoch,
-            score=math.nan if guard.diverged or turn.score is None else turn.score,
+            score=math.nan if self._guard.diverged or turn.score is None else turn.score,
             valid=tuple(turn.valid),
-            diverged=guard.diverged,
+            diverged=self._guard.diverged,
             seconds=seconds,
             overhead_seconds=max(0.0, seconds - usual * len(turn.valid)),
         )
@@ -205,15 +237,17 @@ class _TurnScore(EpochEnd):
 
 
 class _TurnCheckpoints(EpochEnd):
-    """Writes a checkpoint now and then within a long turn."""
+    """Writes the checkpoint that ends the turn, and one now and then within a long turn."""
 
-    def __init__(self, training: Training, series: Checkpoints) -> None:
+    def __init__(self, training: Training, within: Checkpoints, ends: Checkpoints) -> None:
         super().__init__(training)
-        self._series, self._last = series, training.clock()
+        self._within, self._ends, self._last = within, ends, training.clock()
 
     def after_epoch(self, figures: EpochFigures, logs: Logs) -> None:  # noqa: ARG002
-        """Write one if the last was a minute ago."""
+        """Write the last, or one within if that was a minute ago."""
         t = self.training
-        if t.clock() - self._last > SECONDS_BETWEEN_CHECKPOINTS and not t.stop_reason:
-            self._series.save(t.model, t.state)
+        if t.state.epoch >= t.params.max_epochs:
+            self._ends.save(t.model, t.state)
+        elif t.clock() - self._last > SECONDS_BETWEEN_CHECKPOINTS and not t.stop_reason:
+            self._within.save(t.model, t.state)
             self._last = t.clock()

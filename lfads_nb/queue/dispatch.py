@@ -18,7 +18,7 @@ from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.ledger import Entry, Ledger
 from lfads_nb.queue.memory import BASE_MB, MemoryBook
 from lfads_nb.queue.next_runs import NextRuns
-from lfads_nb.queue.packing import make_pack_folder, may_pack, n_members, pack_key
+from lfads_nb.queue.packing import make_pack_folder, may_pack, n_members, pack_key, turn_pack_key
 from lfads_nb.queue.plan import LOOK_AHEAD, Occupant, Wish, make_plan
 from lfads_nb.queue.pool import DriverPool, LocalPool
 from lfads_nb.queue.processes import new_attempt
@@ -28,6 +28,7 @@ from lfads_nb.queue.status import RunState, read_status
 from lfads_nb.queue.stopping import ask_to_stop, forget_stop
 from lfads_nb.queue.task import RunTask
 from lfads_nb.queue.tickets import Ticket
+from lfads_nb.queue.turn_runner import MODULE as TURN_RUNNER
 
 # Memory that was free is looked at again so often while a run waits for it.
 LOOK_AGAIN_S = 2.0
@@ -38,6 +39,10 @@ DRIVE_AGAIN_S = 1.0
 # A pack whose process died is tried again so often; then its members train alone.
 RESUMES_IN_PACKS = 2
 MAX_ON_CLUSTER = 1000
+
+
+_PACK_KEYS = {RUN_RUNNER: pack_key, TURN_RUNNER: turn_pack_key}
+"""What must be equal for those of a pack, by what executes one of them alone."""
 
 
 class Dispatcher:
@@ -104,7 +109,8 @@ class Dispatcher:
         self._start_drivers(ready)
         ready = [e for e in ready if not e.options.drives]
         self._start_on_clusters(e for e in ready if e.options.cluster is not None)
-        here = [e for e in ready if e.options.cluster is None]
+        gathering = self._gathering()
+        here = [e for e in ready if e.options.cluster is None and e.options.driver not in gathering]
         if self._pool is not None:
             await self._next.get_ready(here)
         if here and (not self.waits or now - self._looked_at >= LOOK_AGAIN_S):
@@ -121,6 +127,14 @@ class Dispatcher:
                 entry.waits_for = "waits until the devices are free of what is before it"
             else:
                 self._submit(entry, self._drivers, None)
+
+    def _gathering(self) -> set[str]:
+        """Return the populations whose next turns wait for members whose last is about to end.
+
+        A generation that is packed starts as a whole.
+        """
+        again = [e.relaunch.options for e in self._ledger.running() if e.relaunch is not None]
+        return {options.driver for options in again if options.driver and options.pack}
 
     def _was_done_elsewhere(self, entry: Entry) -> bool:
         """Forget a run that another process worked on and brought to an end."""
@@ -183,7 +197,8 @@ class Dispatcher:
         What they need together is noted with the first.
         """
         options = first.options
-        key = pack_key(first.folder) if self._may_pack(first, device.kind) else None
+        key_of = _PACK_KEYS.get(options.runner, pack_key)
+        key = key_of(first.folder) if self._may_pack(first, device.kind) else None
         if key is None:
             return [first]
         alike = [
@@ -193,7 +208,7 @@ class Dispatcher:
             and not e.running
             and e.options == options
             and self._may_pack(e, device.kind)
-            and pack_key(e.folder) == key
+            and key_of(e.folder) == key
         ]
         assert self._pool is not None, "runs start on a pool"
         allowed = [
@@ -220,7 +235,7 @@ class Dispatcher:
             may_pack(options.pack, kind)
             and not entry.alone
             and entry.resumes < RESUMES_IN_PACKS
-            and options.runner == RUN_RUNNER
+            and options.runner in _PACK_KEYS
             and options.mode == "all"
             # Each of a sweep that is halved may end by itself.
             and not entry.folder.halving_json.exists()

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from lfads_nb.errors import LfadsError
 from lfads_nb.queue.ends import write_end
@@ -69,8 +69,11 @@ _BEAT_S = 10.0
 _GIVE_UP_S = 7.0
 _REASONS = {RunState.CANCELLED: "it was cancelled", RunState.INTERRUPTED: "the queue stopped it"}
 
-TrainMembers = Callable[[Sequence["Member"]], None]
+TrainMembers = Callable[[Sequence[Any]], None]
 """Trains members; calls each one's `end` when it has ended. A toy in tests."""
+
+MakeMember = Callable[[RunFolder, RunnerOptions, int], "PackMember"]
+"""Takes up a run of a pack, of so many, or a member's turn."""
 
 
 class _Unseen(LiveDisplay):
@@ -80,12 +83,12 @@ class _Unseen(LiveDisplay):
         """Leave it out."""
 
 
-class Member:
-    """One run of a pack: its lock, its status, and how it is asked to stop.
+class PackMember:
+    """What a pack's process works on, one of some: its lock, and how it is asked to stop.
 
     Parameters
     ----------
-    folder : the run.
+    folder : the run, or the member whose turn it is.
     options : of the pack's process.
     n_members : how many train together.
 
@@ -106,24 +109,31 @@ class Member:
         self._lock = RunLock(folder)
         self._lock.__enter__()
         try:
-            keep_room(folder)
             with self._log() as file, redirect_stdout(file):
-                begin_run(folder, self.record, options, pack=n_members)
-                file.write(f"training as one program of {n_members} runs\n")
-            self.is_trained = RunState.TRAINING.value in read_status(folder).finished_stages
-            status = replace(read_status(folder), stage="training")
-            self._reporter = StageReporter(folder, status, _Unseen())
+                self._begin(options, n_members)
         except BaseException:
             self._lock.__exit__()
             raise
-        self.report = self._reporter.report
-        self._reporter.__enter__()
+
+    def _begin(self, options: RunnerOptions, n_members: int) -> None:
+        """Write down that it starts; what is printed goes to its log."""
+        raise NotImplementedError
+
+    def _ended(self, outcome: Any) -> RunStatus:
+        """Return the status to end with."""
+        raise NotImplementedError
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether there is nothing left to train."""
+        return False
 
     def _log(self) -> TextIO:
         file = open_regular(self.folder.log, follow_links=False, append=True)
         return io.TextIOWrapper(file, encoding="utf-8")
 
     def should_stop(self) -> bool:
+        """Whether it is to stop at the end of the epoch."""
         return self.stop_state is not None
 
     def stop(self, state: RunState, reason: str) -> None:
@@ -141,9 +151,10 @@ class Member:
             self.stop(note, _REASONS.get(note, "it was asked to end"))
 
     def beat(self) -> None:
+        """Show that it is being worked on."""
         self._lock.beat()
 
-    def end(self, outcome: TrainSummary | Exception | None) -> None:
+    def end(self, outcome: Any) -> None:
         """Write down how it ended, and let go of it; the first word counts.
 
         Parameters
@@ -153,44 +164,76 @@ class Member:
         with self._ending:
             if self.has_ended:
                 return
-            self._reporter.__exit__(None)
             try:
+                ended = self._ended(outcome)
                 if not self._lock.lost():
-                    self._write_end(outcome)
+                    with self._log() as file:
+                        when = local_now().isoformat(timespec="seconds")
+                        file.write(f"{when}  {_said(ended)}\n")
+                    forget_stop(self.folder)
+                    write_end(self.folder, ended)
+                    reserve_path(self.folder).unlink(missing_ok=True)
             except (LfadsError, OSError) as error:
                 log.warning("the end of %s cannot be written: %s", self.folder.path, error)
             finally:
                 self.has_ended = True
                 self._lock.__exit__()
 
-    def _write_end(self, outcome: TrainSummary | Exception | None) -> None:
+    def moved(self, status: RunStatus, outcome: Any) -> RunStatus | None:
+        """Return the status of one that was stopped or failed; None for one that was not."""
+        if self.stop_state is not None:
+            state, reason = self.stop_state, self.stop_reason
+        elif isinstance(outcome, LfadsError | OSError):
+            state, reason = RunState.FAILED, f"training failed: {outcome}"
+        else:
+            return None
+        return status.moved(state, now=local_now(), reason=reason, pack=0)
+
+
+class Member(PackMember):
+    """One run of a pack: what is left to do after its training is done by its own process."""
+
+    def _begin(self, options: RunnerOptions, n_members: int) -> None:
+        keep_room(self.folder)
+        begin_run(self.folder, self.record, options, pack=n_members)
+        sys.stdout.write(f"training as one program of {n_members} runs\n")
+        self._is_sampled = False
+        self._was_trained = RunState.TRAINING.value in read_status(self.folder).finished_stages
+        status = replace(read_status(self.folder), stage="training")
+        self._reporter = StageReporter(self.folder, status, _Unseen())
+        self.report = self._reporter.report
+        self._reporter.__enter__()
+
+    @property
+    def is_trained(self) -> bool:
+        return self._was_trained
+
+    def note_sampled(self) -> None:
+        """Take note that its posterior means are written."""
+        self._is_sampled = True
+
+    def _ended(self, outcome: TrainSummary | Exception | None) -> RunStatus:
+        self._reporter.__exit__(None)
         status, training = self._reporter.status, RunState.TRAINING.value
         stopped = self.stop_state is not None
         if isinstance(outcome, TrainSummary) and not (stopped and outcome.stop_reason == STOPPED):
-            stages = tuple(dict.fromkeys((*status.finished_stages, training)))
+            done = (training, RunState.SAMPLING.value) if self._is_sampled else (training,)
+            stages = tuple(dict.fromkeys((*status.finished_stages, *done)))
             status = replace(status, finished_stages=stages, training_end=outcome.in_words)
-        if self.stop_state is not None:
-            ended = self._moved(status, self.stop_state, self.stop_reason)
-        elif isinstance(outcome, LfadsError | OSError):
-            ended = self._moved(status, RunState.FAILED, f"training failed: {outcome}")
-        else:
-            ended = replace(
-                status, state=RunState.QUEUED, stage="", pid=None, pid_started=None, pack=0,
-                host="", device="", heartbeat=time.time(),
-            )  # fmt: skip
-        with self._log() as file:
-            file.write(f"{local_now().isoformat(timespec='seconds')}  {_said(ended)}\n")
-        forget_stop(self.folder)
-        write_end(self.folder, ended)
-        reserve_path(self.folder).unlink(missing_ok=True)
+        return self.moved(status, outcome) or queued(status)
 
-    def _moved(self, status: RunStatus, state: RunState, reason: str) -> RunStatus:
-        return status.moved(state, now=local_now(), reason=reason, pack=0)
+
+def queued(status: RunStatus) -> RunStatus:
+    """Return the status of what is to be gone on with by a process of its own."""
+    return replace(
+        status, state=RunState.QUEUED, stage="", pid=None, pid_started=None, pack=0, host="",
+        device="", heartbeat=time.time(),
+    )  # fmt: skip
 
 
 def _said(status: RunStatus) -> str:
     if status.state is not RunState.QUEUED:
-        return f"{status.state.value}: {status.reason}"
+        return f"{status.state.value}: {status.reason}" if status.reason else status.state.value
     if RunState.TRAINING.value in status.finished_stages:
         return f"the training ended: {status.training_end}"
     return "goes on alone"
@@ -204,7 +247,7 @@ class _Watch:
     log : the pack's own, which is kept short.
     """
 
-    def __init__(self, members: Sequence[Member], parent: int | None, log: Path | None) -> None:
+    def __init__(self, members: Sequence[PackMember], parent: int | None, log: Path | None) -> None:
         self._members, self._parent, self._pack_log = members, parent, log
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -261,14 +304,15 @@ def execute_pack(
     options: RunnerOptions,
     *,
     train: TrainMembers,
+    make: MakeMember = Member,
     pack_log: Path | None = None,
 ) -> int:
     """Train runs as one program; return the process' exit code."""
-    members: list[Member] = []
+    members: list[PackMember] = []
     try:
         for folder in runs:
             try:
-                members.append(Member(folder, options, len(runs)))
+                members.append(make(folder, options, len(runs)))
             except RunIsTakenError as error:
                 log.warning("%s is left out: %s", folder.path, error)
             except (LfadsError, OSError) as error:
@@ -297,7 +341,13 @@ def train_members(members: Sequence[Member]) -> None:
     train_together(
         [
             PackRun(
-                m.folder, m.record.params, tuple(m.record.datasets), m.report, m.should_stop, m.end
+                m.folder,
+                m.record.params,
+                tuple(m.record.datasets),
+                m.report,
+                m.should_stop,
+                m.end,
+                m.note_sampled,
             )
             for m in members
         ]
@@ -305,7 +355,11 @@ def train_members(members: Sequence[Member]) -> None:
 
 
 def main(
-    arguments: list[str] | None = None, *, train: TrainMembers = train_members, module: str = RUNNER
+    arguments: list[str] | None = None,
+    *,
+    train: TrainMembers = train_members,
+    make: MakeMember = Member,
+    module: str = RUNNER,
 ) -> int:
     """Train the pack of a folder; see the module's description."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -314,11 +368,9 @@ def main(
         start_marked(folder, module, arguments)
         runs = read_pack_folder(folder.path)
         options = replace(options, device=prepare_process(folder, options))
-        os.environ["KERAS_BACKEND"] = "jax"
-        # Others may use the card too; by default JAX takes three quarters of it at once.
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        use_jax()
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-        code = execute_pack(runs, options, train=train, pack_log=folder.log)
+        code = execute_pack(runs, options, train=train, make=make, pack_log=folder.log)
         if code == 0:
             keep_pack_memory(folder.path, own_peak_memory_mb(), len(runs))
         return code
@@ -326,6 +378,13 @@ def main(
         with suppress(OSError):
             sys.stderr.write(traceback.format_exc())
         return EXIT_ALONE
+
+
+def use_jax() -> None:
+    """Have this process train on JAX; to be called before the model is imported."""
+    os.environ["KERAS_BACKEND"] = "jax"
+    # Others may use the card too; by default JAX takes three quarters of it at once.
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 
 if __name__ == "__main__":

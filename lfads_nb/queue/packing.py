@@ -1,7 +1,7 @@
 """Which waiting runs may train as one program, and how many: decided without tensorflow or JAX.
 
 What a pack is, and the training itself, is `lfads_nb.model.packs`; what executes one is
-`pack_runner`.
+`pack_runner`. For the turns of a population's members they are `turn_packs` and `turn_pack_runner`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from lfads_nb.regular_files import read_json
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.same_program import program_of
+from lfads_nb.sweep.turns import TurnRequest, TurnResult
 
 Pack = int | Literal["auto"]
 """How many runs a program may train at most: 0 for no packs, "auto" for what a GPU takes."""
@@ -30,6 +31,7 @@ MOST_IN_AUTO = 40
 """More members than this were not measured, see docs/gpu.md."""
 
 RUNNER = "lfads_nb.queue.pack_runner"
+TURN_PACK_RUNNER = "lfads_nb.queue.turn_pack_runner"
 _RUNS = "pack.json"
 _MEMORY = "memory.json"
 _CUDA_PLUGINS = ("jax_cuda12_plugin", "jax_cuda13_plugin")
@@ -92,11 +94,36 @@ def pack_key(folder: RunFolder) -> Hashable | None:
         if trained and not is_due(folder, read_retraining(folder)):
             return None
         record = RunRecord.load(folder)
-        files = tuple(str(folder.input_file(n).resolve(strict=True)) for n in record.datasets)
-        key = program_of(record.params), tuple(record.datasets), files
-        hash(key)
+        return _hashable(program_of(record.params), *_inputs(folder, record))
     except (LfadsError, OSError, TypeError):
         return None
+
+
+def turn_pack_key(folder: RunFolder) -> Hashable | None:
+    """Return what is equal for members whose turns can be taken as one program.
+
+    None for one whose turn was taken, or whose folder cannot be read.
+    """
+    try:
+        request = TurnRequest.load(folder.path)
+        if TurnResult.of(request) is not None:
+            return None
+        record = RunRecord.load(folder)
+        searched = frozenset(request.settings)
+        program = program_of(request.params(record.params), searched)
+        turn = request.generation, request.first_epoch, request.epochs
+        return _hashable(program, searched, turn, *_inputs(folder, record))
+    except (LfadsError, OSError, TypeError, ValueError):
+        return None
+
+
+def _inputs(folder: RunFolder, record: RunRecord) -> tuple[tuple, tuple]:
+    files = tuple(str(folder.input_file(n).resolve(strict=True)) for n in record.datasets)
+    return tuple(record.datasets), files
+
+
+def _hashable(*key: Hashable) -> Hashable:
+    hash(key)
     return key
 
 

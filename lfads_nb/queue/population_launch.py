@@ -11,6 +11,7 @@ from dataclasses import asdict, replace
 
 from lfads_nb.queue.batches import LaunchOptions
 from lfads_nb.queue.home import HOME_VARIABLE, QueueHome
+from lfads_nb.queue.packing import TURN_PACK_RUNNER
 from lfads_nb.sweep.folders import PopulationFolder, RunFolder
 
 DRIVER = "lfads_nb.queue.population_runner"
@@ -26,9 +27,12 @@ def is_population(folder: RunFolder) -> bool:
 
 def member_options(options: LaunchOptions, *, share_gpus: bool) -> LaunchOptions:
     """Return how a population's turns are launched, from how the population is."""
-    runner = TURN_RUNNER if options.runner == LaunchOptions.runner else options.runner
+    runner, pack_runner = options.runner, options.pack_runner
     return replace(
-        options, runner=runner, one_task_per_gpu=options.one_task_per_gpu and not share_gpus
+        options,
+        runner=TURN_RUNNER if runner == LaunchOptions.runner else runner,
+        pack_runner=TURN_PACK_RUNNER if pack_runner == LaunchOptions.pack_runner else pack_runner,
+        one_task_per_gpu=options.one_task_per_gpu and not share_gpus,
     )
 
 

@@ -50,9 +50,13 @@ class QueuedTurns:
 
     def start_run(self, run: RunFolder) -> None:
         """Queue the winner as an ordinary run."""
-        self._launch(
-            [run], replace(self._options, runner=LaunchOptions.runner, template=self._template)
+        ordinary = replace(
+            self._options,
+            runner=LaunchOptions.runner,
+            pack_runner=LaunchOptions.pack_runner,
+            template=self._template,
         )
+        self._launch([run], ordinary)
 
     def _launch(self, folders: Sequence[RunFolder], options: LaunchOptions) -> None:
         absolute = [RunFolder(folder.path.absolute()) for folder in folders]

@@ -68,15 +68,12 @@ def execute_turn(
     """
     request = TurnRequest.load(folder.path)
     with RunLock(folder) as lock, RunWatch(folder, lock, parent=parent) as watch:
-        _begin(folder, request, device)
+        begin_turn(folder, request, device)
 
         def on_progress(progress: TrainProgress) -> None:
             if watch.stop_state is not None:
                 raise _TurnStopped
-            status = read_status(folder)
-            beat = local_now().timestamp()
-            changed = replace(status, progress=progress.to_json(), heartbeat=beat)
-            write_status(folder, changed, use_reserve=False)
+            tell_progress(folder, progress)
 
         state, reason, detail = RunState.DONE, "", ""
         try:
@@ -101,7 +98,13 @@ def execute_turn(
         return state
 
 
-def _begin(folder: RunFolder, request: TurnRequest, device: str) -> None:
+def begin_turn(folder: RunFolder, request: TurnRequest, device: str, *, pack: int = 0) -> None:
+    """Write down that a turn starts.
+
+    Parameters
+    ----------
+    pack : how many turns are taken as one program with it.
+    """
     own, status = ProcessId.own(), read_status(folder)
     if status.state.is_running:
         status = replace(status, state=RunState.QUEUED)
@@ -109,7 +112,7 @@ def _begin(folder: RunFolder, request: TurnRequest, device: str) -> None:
     status = status.moved(
         RunState.TRAINING, now=now, stage="training", progress={}, pid=own.pid,
         pid_started=own.started, host=own.host, device=device, reason="", detail="",
-        attempt=status.attempt + 1, attempt_id=own_attempt(), finished_stages=(),
+        attempt=status.attempt + 1, attempt_id=own_attempt(), finished_stages=(), pack=pack,
         job=own_job(),
     )  # fmt: skip
     started = {"started": now.isoformat(timespec="seconds")}
@@ -120,6 +123,13 @@ def _begin(folder: RunFolder, request: TurnRequest, device: str) -> None:
         f"{own.host}\n"
     )
     sys.stdout.flush()
+
+
+def tell_progress(folder: RunFolder, progress: TrainProgress) -> None:
+    """Write how far a turn is into its status."""
+    status, beat = read_status(folder), local_now().timestamp()
+    changed = replace(status, progress=progress.to_json(), heartbeat=beat)
+    write_status(folder, changed, use_reserve=False)
 
 
 def main(

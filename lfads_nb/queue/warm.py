@@ -21,7 +21,7 @@ from pathlib import Path
 
 from lfads_nb.python_commands import module_command
 
-STAYS_WARM = ("lfads_nb.queue.turn_runner",)
+STAYS_WARM = ("lfads_nb.queue.turn_runner", "lfads_nb.queue.turn_pack_runner")
 """Runners that can be called again and again, see `warm_process`."""
 
 IDLE_S = 300.0

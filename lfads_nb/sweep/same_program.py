@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 
 from lfads_nb.sweep.params import RunParams
 
@@ -35,6 +35,12 @@ def compiled_settings(params: RunParams) -> Hashable:
     return tuple(fixed.items())
 
 
-def program_of(params: RunParams) -> Hashable:
-    """Return what is equal for settings that may train in one pack, given the same data."""
-    return type(params), compiled_settings(params), tuple(is_on(params, n) for n in NUMBERS)
+def program_of(params: RunParams, searched: Collection[str] = ()) -> Hashable:
+    """Return what is equal for settings that may train in one pack, given the same data.
+
+    Parameters
+    ----------
+    searched : numbers that are part of the program whatever they are.
+    """
+    on = tuple(name in searched or is_on(params, name) for name in NUMBERS)
+    return type(params), compiled_settings(params), on

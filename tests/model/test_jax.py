@@ -29,6 +29,7 @@ TESTS = (
     "tests/model/test_turns.py::test_turns_follow_each_other",
     "tests/model/test_turns.py::test_kept_models_give_what_new_ones_give",
     "tests/model/test_packs.py",
+    "tests/model/test_turn_packs.py",
 )
 
 
@@ -45,5 +46,5 @@ def test_old_weights_and_a_training_under_jax():
         timeout=580,
     )
     assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-2000:]
-    assert "17 passed" in ran.stdout
+    assert "21 passed" in ran.stdout
     assert "skipped" not in ran.stdout

@@ -7,15 +7,16 @@ import math
 import os
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from lfads_nb.errors import ParamsError, TrainingError
-from lfads_nb.model import packs
+from lfads_nb.model import pack_models, pack_sampling
 from lfads_nb.model.backend import backend_name
 from lfads_nb.model.checkpoints import LOWEST_VALID, ROLLING, Checkpoints
 from lfads_nb.model.packs import PackRun, train_together
-from lfads_nb.model.stages import train
+from lfads_nb.model.stages import sample_posterior, train
 from lfads_nb.sweep.folders import RunFolder
 from tests.model.small_runs import small_params, write_inputs
 
@@ -132,6 +133,55 @@ def test_members_end_each_in_its_own_way(tmp_path):
 
 
 @on_jax
+def test_members_are_sampled_by_the_pack_as_they_are_alone(tmp_path, monkeypatch):
+    data = write_inputs(tmp_path / "data")
+    settings = [
+        small_params(seed=1, kl_ic_weight=1.0, max_epochs=2, store_posterior_sd=True),
+        small_params(seed=2, kl_ic_weight=0.1, max_epochs=3, store_posterior_sd=True),
+        small_params(seed=3, max_epochs=3, posterior_mean_kind="posterior_push_mean"),
+    ]
+    told: list[str] = []
+    runs = [
+        PackRun(
+            folder_of(tmp_path / str(i), data),
+            params,
+            ("one",),
+            on_end=lambda _, i=i: told.append(f"{i} ended"),
+            on_sampled=lambda i=i: told.append(f"{i} sampled"),
+        )
+        for i, params in enumerate(settings)
+    ]
+    train_together(runs, sample=True)
+    assert told == [f"{i} {what}" for i in range(3) for what in ("sampled", "ended")]
+    for run in runs:
+        for split in ("train", "valid"):
+            path = run.folder.posterior_means("one", split, run.params.posterior_mean_kind)
+            by_pack = arrays_of(path)
+            path.unlink()
+            sample_posterior(run.folder, run.params, run.datasets)
+            alone = arrays_of(path)
+            assert by_pack.keys() == alone.keys()
+            for name, array in alone.items():
+                np.testing.assert_allclose(by_pack[name], array, rtol=1e-5, atol=1e-6, err_msg=name)
+
+    # A sampling that fails is left to the run's own process, and no others mind.
+    def out_of_memory(*_) -> None:
+        raise RuntimeError("RESOURCE_EXHAUSTED")
+
+    monkeypatch.setattr(pack_sampling, "write_posterior", out_of_memory)
+    folder = folder_of(tmp_path / "again", data)
+    again = PackRun(folder, settings[0], ("one",), on_sampled=lambda: told.append("again"))
+    (ended,) = train_together([again], sample=True)
+    assert ended.epochs == 2
+    assert "again" not in told
+
+
+def arrays_of(path: Path) -> dict[str, np.ndarray]:
+    with h5py.File(path) as file:
+        return {name: item[()] for name, item in file.items()}
+
+
+@on_jax
 def test_what_is_no_pack_is_refused(tmp_path):
     data, other = write_inputs(tmp_path / "data"), write_inputs(tmp_path / "other")
     one = PackRun(folder_of(tmp_path / "1", data), small_params(), ("one",))
@@ -144,7 +194,7 @@ def test_what_is_no_pack_is_refused(tmp_path):
 
 
 def test_a_pack_without_jax_says_what_to_do(tmp_path, monkeypatch):
-    monkeypatch.setattr(packs, "backend_name", lambda: "tensorflow")
+    monkeypatch.setattr(pack_models, "backend_name", lambda: "tensorflow")
     run = PackRun(RunFolder(tmp_path), small_params(), ("one",))
     with pytest.raises(ParamsError, match="KERAS_BACKEND=jax"):
         train_together([run])

@@ -68,6 +68,17 @@ def test_members_that_have_trained_are_queued_for_the_rest(folders):
         assert "one program of 3 runs" in folder.log.read_text()
 
 
+def test_what_the_pack_has_sampled_is_not_sampled_again(folders):
+    def train(members):
+        members[0].note_sampled()
+        for member in members:
+            trained(member)
+
+    assert execute_pack(folders, OPTIONS, train=train) == 0
+    stages = [read_status(folder).finished_stages for folder in folders]
+    assert stages == [("training", "sampling"), ("training",), ("training",)]
+
+
 def test_a_failure_and_a_cancel_leave_the_others_untouched(folders):
     def train(members):
         members[0].end(TrainingError("the cost became nan"))

@@ -17,9 +17,11 @@ from lfads_nb.queue.packing import (
     n_members,
     pack_key,
     read_pack_folder,
+    turn_pack_key,
     usable_pack,
 )
 from lfads_nb.queue.status import RunState, RunStatus, read_status, write_status
+from lfads_nb.sweep.turns import TurnRequest, TurnResult
 from tests.queue.tiny_runs import make_run_folder
 
 
@@ -122,3 +124,27 @@ def test_deciding_about_packs_imports_neither_tensorflow_nor_jax():
         "assert not {'tensorflow', 'keras', 'jax'} & set(sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def turn(folder, generation=0, **settings):
+    chosen = {"learning_rate_init": 0.01, "keep_prob": 0.9, **settings}
+    request = TurnRequest(folder.path, generation, chosen, 2 * generation, 2, None, 1)
+    request.save()
+    return request
+
+
+def test_turns_of_one_generation_share_a_program(make_run, tmp_path):
+    folders = [make_run(name, keep_prob=0.9) for name in "abcd"]
+    assert turn_pack_key(folders[0]) is None  # nothing is asked for
+    turn(folders[0])
+    first = turn_pack_key(folders[0])
+    assert first is not None
+    # What is searched is part of the program, even at a value that would leave it out.
+    turn(folders[1], learning_rate_init=0.1, keep_prob=1.0)
+    assert turn_pack_key(folders[1]) == first
+    turn(folders[2], 1)
+    assert turn_pack_key(folders[2]) != first
+    request = turn(folders[3])
+    assert turn_pack_key(folders[3]) == first
+    TurnResult(0, 2, 1.0, (1.0, 1.0), False, 1.0, 0.0).save(request)
+    assert turn_pack_key(folders[3]) is None
