@@ -62,6 +62,28 @@ def test_help_names_every_command():
         assert name in result.output
 
 
+def test_info_says_what_files_hold_or_what_it_takes_to_open_them(tmp_path):
+    write_counts(tmp_path / "day1.h5", small_counts())
+    np.savez(tmp_path / "day2.npz", spikes=np.ones((6, 5, 3), int), bin_ms=5)
+    (tmp_path / "notes.txt").write_text("no spikes")
+    (tmp_path / "cut.h5").write_bytes((tmp_path / "day1.h5").read_bytes()[:900])
+    shown = call("info", tmp_path)
+    assert shown.exit_code == 0, shown.output
+    assert "day1.h5" in shown.output
+    assert "NumPy" in shown.output
+    assert "200" in shown.output  # spikes/s: one in each bin of 5 ms
+    said = [line for line in shown.output.splitlines() if line.startswith("!")]
+    assert len(said) == 2
+    assert any("notes.txt" in line and "Pass a loader" in line for line in said)
+    assert any("cut.h5" in line for line in said)
+    alone = call("info", tmp_path / "notes.txt", tmp_path / "gone.mat")
+    assert alone.exit_code == 1
+    assert "gone.mat cannot be read: No such file" in alone.output
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "no files in" in call("info", empty).output
+
+
 def test_status_of_a_prepared_collection(collection):
     result = call("status", collection.path)
     assert result.exit_code == 0

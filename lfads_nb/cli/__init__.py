@@ -15,6 +15,7 @@ from rich.logging import RichHandler
 
 from lfads_nb.cli.acting import bring_back, cancel, go_on, pause, resume, retry, status
 from lfads_nb.cli.launching import autolfads, demo, queue, run, slurm
+from lfads_nb.cli.looking import info
 from lfads_nb.cli.models import decode, infer, nlb, prior, sample
 from lfads_nb.cli.pages import app, lab, report, sweep_report
 from lfads_nb.cli.terminal import guarded
@@ -28,7 +29,7 @@ program = typer.Typer(
 )
 
 COMMANDS = (
-    demo, run, queue, slurm, autolfads,
+    demo, info, run, queue, slurm, autolfads,
     trust,
     cancel, retry, go_on, bring_back, pause, resume, status,
     sample, prior, infer, decode, nlb,

@@ -21,6 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lfads_nb.datasets.counts import Counts
 from lfads_nb.datasets.info import DatasetInfo
 from lfads_nb.datasets.mattrials import SPIKE_TIMES, TrialSettings, listed, trials_to_counts
@@ -38,6 +40,8 @@ from lfads_nb.datasets.session_arrays import (
 from lfads_nb.errors import DataError
 
 _log = logging.getLogger(__name__)
+
+_GUESSED = ("counts", "time_ms", "condition_ids")
 _HOLDING = (*NAMES["counts"], *SPIKE_TIMES)
 
 
@@ -186,10 +190,48 @@ def _find(variables: Variables, path: Path, names: Mapping[str, str]) -> dict[st
         wanted = " or ".join(missing) or "counts or spikes"
         raise DataError(
             f"{path.name} has no variable {wanted}, only {listed(variables)}. Rename it in the "
-            "file, say what the file calls it (loader=functools.partial(read_mat, "
-            'names={"counts": ..., "time_ms": ..., "condition_ids": ...})), or pass a loader that '
-            "makes Counts of read_mat_variables(path).",
+            f"file, say what the file calls it ({_naming(variables)}), or pass a loader that makes "
+            "Counts of read_mat_variables(path).",
             dataset=path.stem,
             field="counts",
         )
     return found
+
+
+def _naming(variables: Variables) -> str:
+    """Say how to name a file's variables, by their own names where their shapes leave no doubt."""
+    likely = _likely_names(variables)
+    names = likely or dict.fromkeys(_GUESSED, "...")
+    listed = ", ".join(
+        f'"{ours}": ' + (f'"{theirs}"' if likely else theirs) for ours, theirs in names.items()
+    )
+    seems = "it looks like " if likely else ""
+    return f"{seems}loader=functools.partial(read_mat, names={{{listed}}})"
+
+
+def _likely_names(variables: Variables) -> dict[str, str]:
+    """Guess which variables are which: the only array, and vectors along one of its axes.
+
+    A vector that rises is the time, one of few values that come again are the conditions.
+    """
+    shapes = {
+        name: shape for name, shape in variables.shapes.items() if _is_numeric(variables, name)
+    }
+    arrays = [name for name, shape in shapes.items() if sum(n > 1 for n in shape) >= 2]
+    if len(arrays) != 1:
+        return {}
+    found = {"counts": arrays[0]}
+    for name, shape in shapes.items():
+        n = max(shape, default=0)
+        if name in arrays or n < 2 or n not in shapes[arrays[0]]:
+            continue
+        values = np.asarray(variables.read(name), float).ravel()
+        if (np.diff(values) > 0).all():
+            found.setdefault("time_ms", name)
+        elif len(np.unique(values)) <= n // 2:
+            found.setdefault("condition_ids", name)
+    return {ours: found[ours] for ours in _GUESSED if ours in found} if len(found) > 1 else {}
+
+
+def _is_numeric(variables: Variables, name: str) -> bool:
+    return variables.classes[name] not in (*OBJECTS, "char", "cell", "struct", "function")

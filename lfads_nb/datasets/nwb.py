@@ -153,10 +153,12 @@ def nwb_needs(path: Path) -> DataError:
             "function from the path to Counts.from_spike_times(...).",
             dataset=path.stem,
         )
+    table = "" if "trials" in tables else f'table="{next(iter(tables))}", '
     return DataError(
         f"{path.name} is an NWB file with {n_units} units and {held}: say which event and "
-        "window make a trial, with loader=functools.partial(read_nwb, align_to=..., "
-        "window_ms=(..., ...), bin_ms=...).",
+        f"window make a trial, with loader=functools.partial(read_nwb, {table}align_to=..., "
+        "window_ms=(..., ...), bin_ms=...)"
+        + (", or cut the whole recording into windows with chop_recording." if table else "."),
         dataset=path.stem,
     )
 
@@ -223,8 +225,8 @@ def _trial_columns(file: NWBFile, table: str, path: Path) -> dict[str, np.ndarra
             f"{name} ({', '.join(tables[name].colnames)})" for name in sorted(tables)
         )
         raise DataError(
-            f"has no table of {table}. "
-            + (f"Other tables of intervals (table=...): {others}." if others else "")
+            f"has no table of {table}."
+            + (f" Other tables of intervals (table=...): {others}." if others else "")
             + " Trials from elsewhere: a loader with Counts.from_spike_times.",
             dataset=path.stem,
         )

@@ -1,3 +1,4 @@
+import json
 from functools import partial
 
 import numpy as np
@@ -322,6 +323,27 @@ def test_other_names_are_given_not_renamed(tmp_path, write):
         read_mat(tmp_path / "a.mat", names={"counts": "raster"})
     with pytest.raises(DataError, match="has no spikes; give"):
         read_mat(tmp_path / "a.mat", names={"spikes": "raster"})
+
+
+def test_names_of_ones_own_are_guessed_where_shapes_leave_no_doubt(tmp_path, write):
+    rng = np.random.default_rng(0)
+    train, t = rng.poisson(0.2, (6, 40)).astype(float), np.arange(-20.0, 20)[None]
+    direction = np.array([[0.0, 1, 0, 1, 1, 0]]).T
+    write(tmp_path / "a.mat", {"train": train, "t": t, "direction": direction, "who": "Ada"})
+    names = '{"counts": "train", "time_ms": "t", "condition_ids": "direction"}'
+    for look in (read_counts, peek_info):
+        with pytest.raises(DataError) as error:
+            look(tmp_path / "a.mat")
+        assert f"it looks like loader=functools.partial(read_mat, names={names})" in str(
+            error.value
+        )
+    counts = read_mat(tmp_path / "a.mat", names=json.loads(names))
+    np.testing.assert_array_equal(counts.counts[:, :, 0], train)
+    np.testing.assert_array_equal(counts.condition_ids, direction[:, 0])
+    for more in ({"other": train}, {"train": train[:, :7]}):
+        write(tmp_path / "a.mat", {"train": train, "t": t, **more})
+        with pytest.raises(DataError, match=r'names=\{"counts": \.\.\., "time_ms": \.\.\.'):
+            read_counts(tmp_path / "a.mat")
 
 
 def test_axes_in_another_order_are_found_and_said_or_refused(tmp_path, write):

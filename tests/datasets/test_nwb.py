@@ -135,6 +135,23 @@ def test_a_file_without_tables(tmp_path):
         read_nwb(tmp_path / "b.nwb")
 
 
+def test_what_is_suggested_for_a_file_with_epochs_and_no_trials_opens_it(tmp_path):
+    nwb = pynwb.NWBFile("x", "y", datetime.datetime(2024, 5, 6, tzinfo=datetime.timezone.utc))
+    for i in range(4):
+        nwb.add_epoch(start_time=2.0 * i, stop_time=2.0 * i + 1, tags=["run"])
+    nwb.add_unit(spike_times=np.sort(np.random.default_rng(0).uniform(0, 9, 400)))
+    with pynwb.NWBHDF5IO(str(tmp_path / "a.nwb"), "w") as io:
+        io.write(nwb)
+    with pytest.raises(DataError) as error:
+        read_counts(tmp_path / "a.nwb")
+    assert 'partial(read_nwb, table="epochs", align_to=..., window_ms=' in str(error.value)
+    assert "chop_recording" in str(error.value)
+    counts = read_nwb(
+        tmp_path / "a.nwb", table="epochs", align_to="start_time", window_ms=(0, 500), bin_ms=20
+    )
+    assert counts.counts.shape == (4, 25, 1)
+
+
 def test_without_pynwb_the_message_says_what_to_install(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "pynwb", None)
     with pytest.raises(DataError, match=r"lfads_nb\[nwb\]"):
