@@ -25,6 +25,8 @@ from lfads_nb.nlb.run_scores import read_scores
 from lfads_nb.queue.home import QueueHome, read_json_file
 from lfads_nb.queue.packing import make_pack_folder, read_pack_folder, read_pack_memory
 from lfads_nb.queue.server import QueueServer
+from lfads_nb.queue.slurm.remembered import remember, remembered, remembered_file
+from lfads_nb.queue.slurm.settings import Slurm
 from lfads_nb.queue.slurm.submission import Submission, Work
 from lfads_nb.queue.task import RunTask
 from lfads_nb.queue.tensorboard import _from_json
@@ -52,11 +54,12 @@ READERS = {
     "queue/home.py": FILES,
     "queue/memory.py": FILES,
     "queue/packing.py": HERE,
-    "queue/population_launch.py": "its own environment, which no file tells it",
+    "queue/queued_turns.py": "its own environment, which no file tells it",
     "queue/reading.py": FILES,
     "queue/retraining.py": POPULATIONS,
     "queue/run_lock.py": FILES,
     "queue/server.py": HERE,
+    "queue/slurm/remembered.py": HERE,
     "queue/slurm/submission.py": HERE,
     "queue/status.py": FILES,
     "queue/task.py": HERE,
@@ -286,6 +289,12 @@ def test_lists_of_what_was_open_and_of_what_is_trusted_may_be_damaged(
         for trusted in consent.consents(original.path):
             assert is_plain(trusted.reference)
         original.status_table()
+        remember(Slurm(time="2:00:00", gres="gpu:1"))
+        assert remembered() == Slurm(time="2:00:00", gres="gpu:1")
+        asked = json.loads(remembered_file().read_text())
+        remembered_file().write_text(json.dumps(data.draw(changes(asked))))
+        if (slurm := remembered()) is not None:
+            assert all(map(is_plain, slurm.directives()))
 
 
 @settings(look, max_examples=100)

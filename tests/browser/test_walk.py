@@ -6,8 +6,11 @@ import contextlib
 
 import pytest
 
-from lfads_nb.sweep import RunCollection
+from lfads_nb.datasets import DatasetCollection
+from lfads_nb.queue.status import RunState, read_status
+from lfads_nb.sweep import RunCollection, RunParams, RunSpec
 from tests.browser.panels import count, restart_kernel, show, tab, type_into
+from tests.queue.tiny_runs import wait_for
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -126,3 +129,73 @@ def test_the_quick_example_by_clicking_through_a_reload_and_a_restart(lab, page,
     assert [p.factors_dim for p in saved.params] == [2, 3]
     assert sum(run.is_done for run in saved.runs) == 2
     lab.errors.clear()  # a page that is left in the middle may complain
+
+
+@pytest.mark.training
+@pytest.mark.timeout(1200)
+def test_more_epochs_and_what_a_run_had_before_come_by_clicks(lab, page, home, data):
+    datasets = DatasetCollection(data)
+    datasets.add("dataset001.h5")
+    rc = RunCollection(data.parent / "runs", "more", datasets)
+    rc.add_params(
+        RunParams(
+            spike_bin_ms=4, batch_size=8, co_dim=0, factors_dim=2, gen_dim=6, ic_enc_dim=6,
+            ic_dim=6, max_epochs=3, num_samples_posterior=2,
+        )
+    )  # fmt: skip
+    rc.add_run_spec(RunSpec("single_dataset001", datasets, ["dataset001"]))
+    queue = rc.launch()
+    (run,) = rc.runs
+    wait_for(lambda: run.folder.done.exists(), timeout=400)
+
+    def n_epochs():
+        return len(run.folder.fit_log.read_text().splitlines())
+
+    assert n_epochs() == 3
+
+    # go on with more epochs
+    show(lab, home, f"lfads_nb.app({str(rc.path)!r})")
+    page.set_default_timeout(90_000)
+    tab(page, "Runs")
+    launch = page.get_by_role("button", name="Launch", exact=True)
+    expect(launch).to_be_disabled()
+    expect(page.get_by_text("more epochs, or go on").first).to_be_visible()
+    page.get_by_text("Launch options …").click()
+    more = page.get_by_label("More epochs for what is done")
+    more.fill("2")
+    more.press("Enter")
+    lab.screenshot("more_epochs")
+    page.get_by_role("button", name="Launch 1 run").click()
+    wait_for(lambda: run.folder.retraining_json.exists() or n_epochs() == 5, timeout=120)
+    wait_for(lambda: run.folder.done.exists() and n_epochs() == 5, timeout=400)
+    expect(count(page)).to_contain_text("1 done", timeout=60_000)
+    report = run.folder.notebook.read_bytes()
+    trained = run.folder.fit_log.read_bytes()
+
+    # train it afresh, which fails; what was there before is brought back
+    inputs = run.folder.input_file("dataset001").resolve()
+    whole = inputs.read_bytes()
+    inputs.write_bytes(whole[:700])
+    tab(page, "Runs")
+    more.fill("0")
+    more.press("Enter")
+    page.get_by_text("train afresh what is done").click()
+    page.get_by_role("button", name="Launch 1 run").click()
+    wait_for(lambda: read_status(run.folder).state is RunState.FAILED, timeout=400)
+    row = page.get_by_role("grid", name="Runs").locator("tr[data-id]").first
+    expect(row).to_contain_text("failed", timeout=60_000)
+    row.click()
+    expect(
+        page.get_by_text("what it had made before is in lfadsOutput_before").first
+    ).to_be_visible()
+    lab.screenshot("bring_back")
+    page.get_by_role("button", name="Bring back what it had before").click()
+    expect(page.get_by_text("It is done again, with what it had made before.")).to_be_visible()
+    expect(row).to_contain_text("done", timeout=60_000)
+    assert run.folder.done.exists()
+    assert run.folder.fit_log.read_bytes() == trained
+    assert run.folder.notebook.read_bytes() == report
+    assert not run.folder.earlier_output.exists()
+    inputs.write_bytes(whole)
+    assert run.posterior_means().rates.shape[0] == 40
+    assert queue.states()[0].state is RunState.DONE
