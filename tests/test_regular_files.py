@@ -1,5 +1,6 @@
 """Files that others made: FIFOs, devices, links, deep JSON, HDF5 that leads elsewhere."""
 
+import errno
 import json
 import os
 import subprocess
@@ -215,3 +216,14 @@ def test_a_file_that_is_damaged_inside_is_an_os_error(tmp_path):
     path.write_bytes(content)
     with pytest.raises(OSError, match="it is damaged"):
         open_hdf5(path)
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE])
+def test_a_disk_that_does_not_answer_cancels_no_run(tmp_path, monkeypatch, code):
+    from lfads_nb.queue import stopping
+
+    def fail(*_args, **_kwargs):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(stopping, "open_regular", fail)
+    assert stopping.asked_to_stop(RunFolder(tmp_path)) is None

@@ -56,7 +56,7 @@ def read_hyperparameters(folder: RunFolder) -> StoredSettings:
         dims = tuple(int(stored["dataset_dims"][name]) for name in names)
         n_bins = int(stored["num_steps"])
         params = _params(stored, len(names))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise RunFolderError(f"hyperparameters of {folder.path} cannot be used: {error}") from error
     return StoredSettings(params, tuple(n.removesuffix(".h5") for n in names), dims, n_bins)
 

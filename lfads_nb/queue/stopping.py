@@ -6,6 +6,7 @@ not react.
 
 from __future__ import annotations
 
+import errno
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,8 @@ from lfads_nb.regular_files import open_regular
 from lfads_nb.sweep.folders import RunFolder
 
 _SIGNALS = {RunState.CANCELLED: signal.SIGINT, RunState.INTERRUPTED: signal.SIGTERM}
+
+_UNREADABLE = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.ELOOP)
 
 
 def stop_note(folder: RunFolder) -> Path:
@@ -50,10 +53,10 @@ def asked_to_stop(folder: RunFolder, *, attempt: str = "") -> RunState | None:
     try:
         with open_regular(stop_note(folder)) as file:
             words = file.read(200).decode("utf-8", errors="replace").split()
-    except FileNotFoundError:
-        return None
-    except OSError:
-        return RunState.CANCELLED
+    except OSError as error:
+        # A note that is there and cannot be read asks all the same. A disk that does not answer, or
+        # too many open files, say nothing of it: it is looked for again in a moment.
+        return RunState.CANCELLED if error.errno in _UNREADABLE else None
     if attempt and len(words) > 1 and words[1] != attempt:
         return None
     known = {state.value: state for state in _SIGNALS}

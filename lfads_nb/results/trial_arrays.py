@@ -252,10 +252,16 @@ def _open(path: Path) -> h5py.File:
 
 
 def _damaged(path: Path, error: Exception) -> RunFolderError:
+    if path.parent.name == "lfadsInput":
+        again = "It is an input of the run: rc.prepare(regenerate=True) writes it again."
+    else:
+        again = (
+            "If a run wrote it: select the run in Queue and press Sample again, or lfads-nb queue "
+            "--sample-only."
+        )
     return RunFolderError(
         f"{path} cannot be read as HDF5 ({error}). It may be cut short by a full disk or a "
-        "stopped run. If a run wrote it: select the run in Queue and press Sample again, or "
-        "lfads-nb launch --sample-only."
+        f"stopped run. {again}"
     )
 
 

@@ -26,7 +26,8 @@ from lfads_nb.datasets import (
 from lfads_nb.errors import DataError
 from tests.datasets.matlab_files import write_mat5, write_mat73
 
-EXAMPLES = int(os.environ.get("MUTATED_FILES", "120"))
+EXAMPLES = int(os.environ.get("MUTATED_FILES", "30"))
+"""For each reader; 2,000 where a release is tried."""
 RNG = np.random.default_rng(0)
 SPIKES = RNG.poisson(0.5, (6, 12, 3))
 MATLAB = {
@@ -138,7 +139,7 @@ def mutated(content, mutations):
 
 @pytest.mark.parametrize("reader", READERS)
 @settings(
-    max_examples=max(EXAMPLES // 4, 20) if EXAMPLES <= 120 else EXAMPLES,
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -159,7 +160,7 @@ def test_damaged_files_give_data_or_a_data_error(tmp_path, whole, reader, name, 
 TABLE = "trial,side,angle\n" + "".join(f"{i},left,{i * 0.5}\n" for i in range(6))
 
 
-@settings(max_examples=max(EXAMPLES // 4, 20), deadline=None,
+@settings(max_examples=EXAMPLES, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(encoding=st.sampled_from(["utf-8", "utf-16", "latin-1"]), mutations=MUTATIONS)
 def test_damaged_tables_give_conditions_or_a_data_error(tmp_path, encoding, mutations):
@@ -187,7 +188,7 @@ def whole_nwb(tmp_path_factory):
     return _Files(nwb=path.read_bytes())
 
 
-@settings(max_examples=max(EXAMPLES // 4, 20), deadline=None,
+@settings(max_examples=EXAMPLES, deadline=None,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 @given(mutations=MUTATIONS)
 def test_damaged_nwb_files_give_data_or_a_data_error(tmp_path, whole_nwb, mutations):

@@ -96,7 +96,7 @@ class Rig:
         return [
             folder
             for member, folder in enumerate(self.members)
-            if read_status(folder).state is RunState.TRAINING and max(self.begun(member)) == 1
+            if read_status(folder).state is RunState.TRAINING and self.begun(member)[-1:] == [1]
         ]
 
     def wait_for_the_end(self):

@@ -5,11 +5,13 @@ Each ends with all runs done and finished work not done again.
 
 import json
 import os
+import re
 import signal
 import subprocess
 
 import h5py
 import nbformat
+import psutil
 import pytest
 
 from lfads_nb.queue.api import Queue
@@ -138,6 +140,50 @@ def test_a_notebook_that_raises_in_each_stage(tmp_path):
     assert [start_runner(f, good).wait(timeout=120) for f in folders] == [0, 0, 0]
     trained = [(folder.path / "trained.txt").read_text() for folder in folders]
     assert trained == ["trained\n"] * 3
+
+
+RUNS_OUT = {
+    "memory": (
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32)); bytearray(2**34)",
+        "training failed: MemoryError: .*ran out: run fewer at once, or make the model",
+    ),
+    "files": (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); "
+        "[open('/dev/null') for _ in range(100)]",
+        "training failed: OSError: .*Too many open files.*`ulimit -n 4096`",
+    ),
+    "abort": ("import os; os.abort()", r"training failed: .*gave up \(signal 6\).*memory"),
+    "kill": (
+        "import os; os.kill(os.getpid(), 9)",
+        r"training failed: .*killed \(signal 9\).*ran out of memory: run fewer at once",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", RUNS_OUT)
+def test_a_run_whose_memory_or_files_run_out_says_what_to_change_and_goes_on_later(
+    folder, tmp_path, what
+):
+    cell, said = RUNS_OUT[what]
+    short = f"def short(run, params, datasets): {cell}\nrun_stage(run_dir, 'training', short)"
+    runner = start_runner(folder, write_template(tmp_path / "short.ipynb", training=short))
+    assert runner.wait(timeout=300) == 1
+    status = read_status(folder)
+    assert status.state is RunState.FAILED
+    assert re.match(said, status.reason), status.reason
+    assert start_runner(folder, write_template(tmp_path / "t.ipynb")).wait(timeout=300) == 0
+    assert_nothing_is_left(folder)
+
+
+@pytest.mark.parametrize("n_files", [24, 64])
+def test_a_runner_that_may_open_few_files_works_or_says_how_to_have_more(folder, template, n_files):
+    runner = start_runner(folder, template)
+    psutil.Process(runner.pid).rlimit(psutil.RLIMIT_NOFILE, (n_files, n_files))
+    code, status = runner.wait(timeout=300), read_status(folder)
+    assert (code, status.state) in ((0, RunState.DONE), (1, RunState.FAILED))
+    if code:
+        assert "ulimit -n" in status.reason, status.reason
+    assert start_runner(folder, template).wait(timeout=300) == 0
 
 
 FILLS_THE_DISK = """
