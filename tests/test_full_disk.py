@@ -136,6 +136,7 @@ def epochs_trained(folder):
 
 @pytest.mark.processes
 @pytest.mark.training
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("small_disk", [6], indirect=True)
 @pytest.mark.parametrize("stage", ["training", "sampling", "exporting"])
 def test_a_training_is_not_lost_to_a_disk_that_fills_up(real_run, tmp_path, stage):
@@ -155,7 +156,7 @@ def test_a_training_is_not_lost_to_a_disk_that_fills_up(real_run, tmp_path, stag
         cells[stage] = f"fill(12)\n{cells[stage]}"
     filling = write_template(tmp_path / "filling.ipynb", **cells)
     runner = start_runner(folder, filling)
-    assert runner.wait(timeout=300) == 1, folder.log.read_text()[-2000:]
+    assert runner.wait(timeout=800) == 1, folder.log.read_text()[-2000:]
     status = read_status(folder)
     assert status.state is RunState.FAILED
     assert re.search(rf"{stage} failed: DiskFullError: {SENTENCE}", status.reason)
@@ -166,7 +167,7 @@ def test_a_training_is_not_lost_to_a_disk_that_fills_up(real_run, tmp_path, stag
         assert "training" in status.finished_stages
         assert epochs_trained(folder) == list(range(12))
     shutil.copy(folder.fit_log, tmp_path)
-    assert start_runner(folder, default_template()).wait(timeout=300) == 0
+    assert start_runner(folder, default_template()).wait(timeout=800) == 0
     assert folder.done.exists()
     assert epochs_trained(folder) == list(range(12))
     if stage != "training":

@@ -22,7 +22,10 @@ from lfads_nb.datasets import Counts, DatasetInfo, peek_info, read_counts, write
 from lfads_nb.datasets.behavior import Signal
 from lfads_nb.errors import DataError, LfadsError
 from lfads_nb.nlb.run_scores import read_scores
+from lfads_nb.queue.clusters import describe_cluster
+from lfads_nb.queue.clusters import remember as remember_cluster
 from lfads_nb.queue.home import QueueHome, read_json_file
+from lfads_nb.queue.job_clusters import ClusterFolder
 from lfads_nb.queue.packing import make_pack_folder, read_pack_folder, read_pack_memory
 from lfads_nb.queue.server import QueueServer
 from lfads_nb.queue.slurm.remembered import remember, remembered, remembered_file
@@ -51,7 +54,9 @@ READERS = {
     "model/training_state.py": HERE,
     "nlb/run_scores.py": HERE,
     "queue/batches.py": FILES,
+    "queue/clusters.py": HERE,
     "queue/home.py": FILES,
+    "queue/job_clusters.py": HERE,
     "queue/memory.py": FILES,
     "queue/packing.py": HERE,
     "queue/queued_turns.py": "its own environment, which no file tells it",
@@ -220,7 +225,7 @@ def test_what_the_user_s_own_state_holds_may_be_damaged(original, tmp_path_facto
     home = QueueHome(tmp_path_factory.mktemp("home"))
     home.make()
     run = str(original.runs[0].folder.path)
-    which = data.draw(st.integers(0, 3))
+    which = data.draw(st.integers(0, 5))
     if which == 0:
         path = home.inbox / "0.json"
         verb = data.draw(st.sampled_from(["cancel", "pause", "resume", "priority", "stop"]))
@@ -253,6 +258,24 @@ def test_what_the_user_s_own_state_holds_may_be_damaged(original, tmp_path_facto
         with contextlib.suppress(LfadsError):
             read_pack_folder(pack)
         read_pack_memory(pack)
+    elif which == 3:
+        address = "tls://10.0.0.1:8786"
+        security = {"require_encryption": True, "tls_ca_file": "/x/ca.pem"}
+        known = {"address": address, "security": security}
+        remember_cluster(home, known, insecure=False)
+        assert describe_cluster(address, home) == {**known, "insecure": False}
+        (path,) = home.clusters.glob("*.json")
+        path.write_text(json.dumps(data.draw(changes(json.loads(path.read_text())))))
+        described = describe_cluster(address, home)
+        assert described["address"] == address
+        assert set(described["security"]) <= {"require_encryption", "tls_ca_file"}
+    elif which == 4:
+        folder = ClusterFolder(home.path / "clusters" / "x")
+        folder.path.mkdir(parents=True)
+        folder.owner_json.write_text(
+            json.dumps(data.draw(changes({"pid": 1, "started": 2.0, "host": "here"})))
+        )
+        folder.remove_if_left()
     else:
         task = asdict(make_task(run))
         RunTask.from_json(data.draw(changes(task)))

@@ -125,9 +125,22 @@ def recall(home: QueueHome, address: str) -> dict[str, Any] | None:
     Its `insecure` says whether that was without TLS, as its user wanted.
     """
     found = read_json_file(_known(home, address))
-    if found.get("address") != address or not isinstance(found.get("security"), dict):
+    if found.get("address") != address or not _is_security(found.get("security")):
         return None
     return found
+
+
+def _is_security(content: Any) -> bool:
+    """Whether a file's content are credentials as `_security` describes them."""
+    return (
+        isinstance(content, dict)
+        and all(
+            value is True if name == "require_encryption" else isinstance(value, str)
+            for name, value in content.items()
+            if name == "require_encryption" or name in _SECURITY_FIELDS
+        )
+        and set(content) <= {"require_encryption", *_SECURITY_FIELDS}
+    )
 
 
 def forget(home: QueueHome, address: str) -> None:
