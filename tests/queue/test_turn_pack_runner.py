@@ -81,7 +81,7 @@ def test_a_pack_of_turns_that_breaks_leaves_what_is_whole(folders):
 
 @pytest.mark.training
 @pytest.mark.processes
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(find_spec("jax") is None, reason="needs JAX: pip install 'lfads-nb[jax]'")
 def test_two_members_take_their_turns_in_one_process(tmp_path):
     data, requests = write_inputs(tmp_path / "data"), []
@@ -97,7 +97,7 @@ def test_two_members_take_their_turns_in_one_process(tmp_path):
         [sys.executable, "-m", TURN_PACK_RUNNER, str(pack), "--device=cpu", "--threads=2"],
         cwd=ROOT,
         env={**os.environ, "JAX_PLATFORMS": "cpu", **run_marks(pack, "an-attempt")},
-        timeout=280,
+        timeout=580,
     )
     log = RunFolder(pack).log
     assert ran.returncode == 0, log.read_text()
