@@ -36,11 +36,19 @@ TESTS = (
 @pytest.mark.training
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(find_spec("jax") is None, reason="needs JAX: pip install 'lfads-nb[jax]'")
-def test_old_weights_and_a_training_under_jax():
+def test_old_weights_and_a_training_under_jax(tmp_path):
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS],
         cwd=ROOT,
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            # Most of the time goes by compiling the same tiny programs for one test after another.
+            "JAX_COMPILATION_CACHE_DIR": str(tmp_path),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        },
         capture_output=True,
         text=True,
         timeout=580,
