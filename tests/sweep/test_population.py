@@ -68,6 +68,33 @@ def test_wrong_populations_are_refused(changes, words):
         Population(BASE, **changes)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"members": 2}, {"seed": 0}, {"epochs": 1}, {"generations": 1}, {"patience": 2},
+     {"least_improvement": 0.0}],
+)  # fmt: skip
+def test_the_smallest_populations_are_allowed(changes):
+    ((name, value),) = changes.items()
+    assert getattr(Population(BASE, **changes), name) == value
+
+
+def test_what_is_not_said_is_as_autolfads_does_it():
+    plain = Population(BASE)
+    assert (plain.members, plain.epochs, plain.generations) == (20, 25, 50)
+    assert (plain.patience, plain.least_improvement) == (4, 5e-4)
+    assert (plain.rule, plain.score, plain.seed, plain.name) == ("one_way", "recon", 0, "")
+    assert plain.space == autolfads_space()
+
+
+def test_a_population_says_in_a_line_what_it_will_do_and_for_how_long():
+    assert SMALL.describe().startswith(
+        "3 members x up to 4 generations of 2 epochs, searching learning_rate_init, "
+    )
+    assert SMALL.describe().endswith(f"; base: {BASE.differences_text()}")
+    assert SMALL.first_epochs(5) == 2 + 5
+    assert SMALL.epochs_at_most(5) == 5 + 4 * 2
+
+
 def test_populations_can_be_swept():
     assert [p.base.factors_dim for p in SMALL.sweep(factors_dim=[4, 8])] == [4, 8]
 
@@ -75,6 +102,9 @@ def test_populations_can_be_swept():
 def test_the_first_generation_lasts_the_ramps_in_addition():
     assert ramp_epochs(BASE, [16]) == 4  # 20 steps, 6 an epoch
     assert ramp_epochs(BASE, [16, 16]) == 4  # twice the steps, twice as many an epoch
+    assert ramp_epochs(BASE, [3]) == 20  # one an epoch
+    late = BASE.copy(l2_start_step=10, l2_increase_steps=30)
+    assert ramp_epochs(late, [16]) == 7  # 40 steps until the last ramp has ended
     first = next_generation(record(), [])
     assert (first.first_epoch, first.epochs, first.number) == (0, 6, 0)
     second = next_generation(record(), [ended(first, 3.0, 1.0, 2.0)])
