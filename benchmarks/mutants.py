@@ -96,10 +96,10 @@ def mutants(source: str) -> Iterator[tuple[int, str, str, str]]:
     tree = ast.parse(source)
     left_alone = {id(n) for r in _texts_and_types(tree) for n in ast.walk(r)}
     for parent, field, i in list(places(tree)):
-        if id(parent) in left_alone:
-            continue
         held = getattr(parent, field)
         child = held if i is None else held[i]
+        if {id(parent), id(child)} & left_alone:
+            continue
         for other in changes(child):
             _put(parent, field, i, other)
             written = ast.unparse(ast.fix_missing_locations(tree))
