@@ -202,6 +202,12 @@ def short_cause(kind: str, text: str) -> str:
     return f"{cause}; {advice}" if advice else cause
 
 
+def with_advice(error: BaseException) -> str:
+    """Return what an exception of our own or of the system says, and what to do about it."""
+    advice = _advice(type(error).__name__, str(error))
+    return f"{error}; {advice}" if advice else str(error)
+
+
 _LESS_MEMORY = "run fewer at once, or make the model or the batches smaller"
 _MORE_FILES = (
     "this account may open too few files at once: end the queue, and start it from a shell after "

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from lfads_nb.atomic_files import write_text
 from lfads_nb.errors import LfadsError, QueueError, RunFolderError
-from lfads_nb.queue.execution import NotebookExecution, skip_slow_imports
+from lfads_nb.queue.execution import NotebookExecution, short_cause, skip_slow_imports, with_advice
 from lfads_nb.queue.notebook import render, set_banner, templates_folder
 from lfads_nb.queue.population_driver import (
     DriverStoppedError,
@@ -209,11 +209,12 @@ def main(arguments: list[str] | None = None) -> int:
         return terminal.refuse(error)
     except (LfadsError, OSError) as error:
         sys.stderr.write(f"{error}\n")
-        record_failure(folder, f"the population could not start: {error}")
+        record_failure(folder, f"the population could not start: {with_advice(error)}")
         return EXIT_CODES[RunState.FAILED]
-    except Exception:  # noqa: BLE001  the outermost frame: whatever it is gets recorded
+    except Exception as error:  # noqa: BLE001  the outermost frame: whatever it is gets recorded
         sys.stderr.write(traceback.format_exc())
-        record_failure(folder, "an error inside lfads_nb; its traceback is in lfads.out")
+        cause = short_cause(type(error).__name__, str(error))
+        record_failure(folder, f"an error inside lfads_nb, its traceback is in lfads.out: {cause}")
         return EXIT_CODES[RunState.FAILED]
 
 

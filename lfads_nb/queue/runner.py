@@ -23,7 +23,13 @@ from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.plain_text import plain_text
 from lfads_nb.python_commands import module_command
 from lfads_nb.queue.devices import default_label, find_device, run_environment
-from lfads_nb.queue.execution import Failure, NotebookExecution, skip_slow_imports
+from lfads_nb.queue.execution import (
+    Failure,
+    NotebookExecution,
+    short_cause,
+    skip_slow_imports,
+    with_advice,
+)
 from lfads_nb.queue.kernel import RunKernel
 from lfads_nb.queue.notebook import default_template, optional_parts, render, set_banner
 from lfads_nb.queue.outputs import finished_stages, is_trained, unusable_outputs
@@ -406,11 +412,12 @@ def main(arguments: list[str] | None = None) -> int:
         return terminal.refuse(error)
     except (LfadsError, OSError) as error:
         sys.stderr.write(f"{error}\n")
-        record_failure(folder, f"the run could not start: {error}")
+        record_failure(folder, f"the run could not start: {with_advice(error)}")
         return EXIT_CODES[RunState.FAILED]
-    except Exception:  # noqa: BLE001  the outermost frame of a run: whatever it is gets recorded
+    except Exception as error:  # noqa: BLE001  the outermost frame of a run: whatever it is gets recorded
         sys.stderr.write(traceback.format_exc())
-        record_failure(folder, "an error inside lfads_nb; its traceback is in lfads.out")
+        cause = short_cause(type(error).__name__, str(error))
+        record_failure(folder, f"an error inside lfads_nb, its traceback is in lfads.out: {cause}")
         return EXIT_CODES[RunState.FAILED]
 
 

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Protocol
 
 from lfads_nb.errors import LfadsError, RunFolderError
+from lfads_nb.queue.execution import with_advice
 from lfads_nb.queue.processes import ProcessId, own_attempt
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
 from lfads_nb.queue.runner import (
@@ -158,7 +159,7 @@ def main(
         return EXIT_TAKEN
     except (LfadsError, OSError) as error:
         sys.stderr.write(f"{error}\n")
-        record_failure(folder, f"the turn could not start: {error}")
+        record_failure(folder, f"the turn could not start: {with_advice(error)}")
         return EXIT_CODES[RunState.FAILED]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lfads_nb.queue.execution import _death_in_words, short_cause
+from lfads_nb.queue.execution import _death_in_words, short_cause, with_advice
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,12 @@ def test_the_reason_of_a_failure_is_never_empty(kind, text, expected):
 def test_a_resource_that_ran_out_comes_with_what_to_do(kind, text, advice):
     assert short_cause(kind, text).startswith(f"{kind}: {text}; ")
     assert advice in short_cause(kind, text)
+
+
+def test_what_could_not_start_says_what_to_do_about_it():
+    error = OSError(24, "Too many open files")
+    assert with_advice(error).startswith("[Errno 24] Too many open files; this account may open")
+    assert with_advice(ValueError("no such thing")) == "no such thing"
 
 
 def test_a_cause_of_a_million_characters_fits_a_status():
