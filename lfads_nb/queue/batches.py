@@ -28,6 +28,8 @@ from lfads_nb.sweep.halving import Halving
 
 SCHEMA = 1
 
+# These can hold secrets, and begin as TensorFlow's do.
+_TERRAFORM = ("TF_VAR_", "TF_CLI_", "TF_TOKEN_")
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "CONDA_PREFIX", "VIRTUAL_ENV")
 
 
@@ -185,7 +187,11 @@ def passed_on(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     A server may have been started from another Python environment than that of this launch.
     """
     kept = {k: environment[k] for k in _PASSED_ON if k in environment}
-    kept |= {k: v for k, v in environment.items() if k.startswith(("TF_", "XLA_", "KERAS_"))}
+    kept |= {
+        k: v
+        for k, v in environment.items()
+        if k.startswith(("TF_", "XLA_", "KERAS_")) and not k.startswith(_TERRAFORM)
+    }
     package_root = str(Path(__file__).parents[2])
     installed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     if package_root not in installed:

@@ -57,6 +57,8 @@ def table_row(status: RunStatus, wait: str, *, now: datetime) -> dict[str, Any]:
     """Return the values of a run's row, None where there is nothing to say."""
     progress = status.progress
     row = {name: progress.get(name) for name in COLUMNS[2:8]}
+    if status.state.is_ended:
+        row["eta_s"] = None
     return {
         **row,
         "state": status.state.value,

@@ -42,6 +42,8 @@ def joined(folder: RunFolder, status: RunStatus, jobs: Jobs) -> tuple[RunStatus,
     if found.user != os.getuid():
         return status, f"SLURM job {found.job}_{read_mark(status.submission)} of another user"
     number = f"{found.job}_{read_mark(status.submission)}"
+    if status.state is not RunState.QUEUED and status.job != number:
+        return status, ""  # it was started by hand since
     jobs.look()
     if not jobs.answers:
         return status, f"SLURM job {number} (SLURM cannot be asked here)"
@@ -64,7 +66,8 @@ def _join(
     if job is not None and not job.is_over:
         if status.state is RunState.INTERRUPTED:
             return _silent(folder, status, job)
-        return status, f"SLURM job {number} starts on {job.node}" if job.node else ""
+        starts = " starts" if status.state is RunState.QUEUED else ""
+        return status, f"SLURM job {number}{starts} on {job.node}" if job.node else ""
     now = read_status(folder)
     if not status.state.is_active or (now.state, now.job) != (status.state, status.job):
         return now, ""

@@ -9,7 +9,10 @@ from tests.queue.slurm.submitting import jobs_of, start_now, wait_for
 from tests.queue.test_population_faults import RUNNER, Rig, undisturbed
 
 __all__ = ["undisturbed"]
-pytestmark = [pytest.mark.slurm, pytest.mark.processes, pytest.mark.xdist_group("real_slurm")]
+pytestmark = [
+    pytest.mark.slurm, pytest.mark.processes, pytest.mark.xdist_group("real_slurm"),
+    pytest.mark.timeout(1200),
+]  # fmt: skip
 
 
 class SubmittedRig(Rig):
@@ -37,8 +40,7 @@ def rig(slurm, tmp_path, home):
         process.kill()
 
 
-@pytest.mark.timeout(600)
-def test_a_population_is_one_job_that_goes_on_in_the_next_when_its_time_is_over(
+def test_a_population_is_one_job_that_goes_on_after_its_time_and_after_it_was_cancelled(
     slurm, rig, undisturbed
 ):
     rig.launch_to_the_middle()
@@ -46,24 +48,28 @@ def test_a_population_is_one_job_that_goes_on_in_the_next_when_its_time_is_over(
     status = rig.queue.states()[0]
     assert (status.job, status.progress["generation"]) == (rig.job, 1)
     slurm.ask("scancel", "--batch", "--signal=USR1", rig.job)
-    wait_for(lambda: jobs_of(slurm, rig.found.jobs[0]) == ["PENDING"])
+    wait_for(lambda: jobs_of(slurm, rig.found.jobs[0]) == ["PENDING"], timeout=rig.patience_s)
     assert not rig.processes()
     assert rig.state is RunState.QUEUED
+    rig.let_go(1)
     start_now(slurm, rig.job)
-    rig.finish(undisturbed)
-    assert "generation 2 of 4, " in rig.log
+    rig.wait_for_the_middle(2)
+    assert "generation 3 of 4, " in rig.log
     assert "queued again" in rig.log
+
+    # whoever cancels it ends its members too, and what they had made stays
+    rig.queue.cancel()
+    wait_for(lambda: rig.state is RunState.CANCELLED, timeout=rig.patience_s)
+    first = rig.found.jobs[0]
+    gone = {"PENDING", "RUNNING", "COMPLETING"}
+    wait_for(lambda: not set(jobs_of(slurm, first)) & gone, timeout=rig.patience_s)
+    assert not rig.processes()
+
+    rig.launch()
+    assert rig.found.jobs[0] != first
+    rig.finish(undisturbed)
     assert read_status(rig.folder.best).job == rig.job
     # The job's own queue is gone, and this machine's was never asked.
-    wait_for(lambda: not set(jobs_of(slurm, rig.job)) & {"RUNNING", "COMPLETING"})
+    wait_for(lambda: not set(jobs_of(slurm, rig.found.jobs[0])) & gone, timeout=rig.patience_s)
     assert not list(rig.home.path.parent.glob("queue-*-slurm-*"))
     assert rig.home.server_process() is None
-
-
-@pytest.mark.timeout(600)
-def test_a_population_that_is_cancelled_ends_with_its_members(slurm, rig):
-    rig.launch_to_the_middle()
-    rig.queue.cancel()
-    wait_for(lambda: rig.state is RunState.CANCELLED)
-    wait_for(lambda: not rig.processes())
-    wait_for(lambda: not set(jobs_of(slurm, rig.job)) & {"PENDING", "RUNNING", "COMPLETING"})

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lfads_nb.errors import QueueError
+from lfads_nb.queue.batches import passed_on
 from lfads_nb.queue.slurm.remembered import remember, remembered, remembered_file
 from lfads_nb.queue.slurm.settings import Slurm
 from lfads_nb.queue.slurm.submission import Submission, Work
@@ -71,3 +72,16 @@ def test_what_was_asked_last_is_the_beginning_of_the_next_form(tmp_path, monkeyp
     for damage in ("", "[]", '{"partition": "a;b"}', '{"speed": 3}'):
         remembered_file().write_text(damage)
         assert remembered() is None
+
+
+def test_what_begins_like_tensorflows_variables_and_holds_secrets_gets_into_no_script():
+    environment = {
+        "TF_XLA_FLAGS": "x",
+        "TF_VAR_password": "hunter2",
+        "TF_TOKEN_a": "t",
+        "PATH": "/",
+    }
+    kept = passed_on(environment)
+    assert kept["TF_XLA_FLAGS"] == "x"
+    assert "hunter2" not in kept.values()
+    assert "t" not in kept.values()

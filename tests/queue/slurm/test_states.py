@@ -118,12 +118,13 @@ def test_a_silent_run_is_said_to_be_that_until_slurm_gives_its_job_up(submitted,
     gone = ProcessId.own()
     running = RunStatus(
         RunState.TRAINING, stage="training", pid=2**22 - 3, pid_started=1.0, host=gone.host,
-        submission="KEY/4",
+        submission="KEY/4", job="123_4",
     )  # fmt: skip
     write_status(submitted, running)
     silent = RunStatus(
-        RunState.INTERRUPTED, submission="KEY/4", reason="no sign of life from n7; launch it again"
-    )
+        RunState.INTERRUPTED, submission="KEY/4", job="123_4",
+        reason="no sign of life from n7; launch it again",
+    )  # fmt: skip
     slurm.lines = ["123_4|RUNNING|None|N/A|n7|lfads-KEY"]
     status, _ = joined(submitted, silent, Jobs(slurm))
     assert status.state is RunState.INTERRUPTED
@@ -135,3 +136,17 @@ def test_a_silent_run_is_said_to_be_that_until_slurm_gives_its_job_up(submitted,
     status, wait = joined(submitted, silent, Jobs(slurm))
     assert status.state is RunState.QUEUED
     assert wait.startswith("its job ended, and waits for another start: SLURM job 123_4 pending")
+
+
+def test_a_run_that_is_executed_by_hand_after_its_submission_is_told_as_its_folder_has_it(
+    submitted, slurm
+):
+    slurm.lines = ["123_4|CANCELLED|None|N/A||lfads-KEY"]
+    own = ProcessId.own()
+    for job in ("", "77"):
+        running = RunStatus(
+            RunState.TRAINING, stage="training", pid=own.pid, pid_started=own.started,
+            host=own.host, submission="KEY/4", job=job,
+        )  # fmt: skip
+        write_status(submitted, running)
+        assert look(submitted, slurm) == (running, "")
