@@ -37,6 +37,7 @@ from lfads_nb.queue.plan import Wish, never_fits
 from lfads_nb.queue.population_launch import driver_options, is_population
 from lfads_nb.queue.reading import StatusReader
 from lfads_nb.queue.slurm.settings import Slurm
+from lfads_nb.queue.slurm.submission import asked_before
 from lfads_nb.queue.slurm.submitting import Submitted, submit
 from lfads_nb.queue.starting import ensure_server
 from lfads_nb.queue.status import read_status
@@ -89,7 +90,7 @@ def launch_where_they_were(
     Raises
     ------
     QueueError
-        Their cluster does not answer, or they were submitted to SLURM: nothing is trained on this
+        Their cluster does not answer, or SLURM cannot be asked here: nothing is trained on this
         machine unasked.
     """
     if options.pop("here", False) or not {"cluster", "slurm"}.isdisjoint(options):
@@ -97,16 +98,27 @@ def launch_where_they_were(
         return
     called = dict(zip(folders, names, strict=True))
     before = {folder: read_status(folder) for folder in folders}
-    submitted = [called[folder] for folder in folders if before[folder].submission]
-    if submitted:
+    asked: dict[RunFolder, Slurm] = {}
+    unknown = []
+    for folder in (each for each in folders if before[each].submission):
+        slurm = asked_before(folder, before[folder])
+        if slurm is None:
+            unknown.append(called[folder])
+        else:
+            asked[folder] = slurm
+    if unknown:
         raise QueueError(
             f"these were submitted to SLURM, and are not trained on this machine unasked: "
-            f"{', '.join(submitted)}. Submit them again: lfads-nb slurm, or launch(slurm=...); or "
+            f"{', '.join(unknown)}. Submit them again: lfads-nb slurm, or launch(slurm=...); or "
             "say here=True (--here)"
         )
+    for slurm in dict.fromkeys(asked.values()):
+        again = {name: value for name, value in options.items() if name != "insecure"}
+        submit_folders([f for f in asked if asked[f] == slurm], slurm, **again)
     places: dict[str, list[RunFolder]] = {}
     for folder in folders:
-        places.setdefault(before[folder].cluster, []).append(folder)
+        if folder not in asked:
+            places.setdefault(before[folder].cluster, []).append(folder)
     for address, those in places.items():
         if not address:
             launch_folders(those, home, **options)
@@ -130,6 +142,8 @@ def submit_folders(
     chosen = LaunchOptions(**{"environment": passed_on(), **options})
     if chosen.mode == "posterior_mean_only":
         refuse_untrained(folders)
+    if chosen.more_epochs:
+        refuse_what_cannot_go_on(folders)
     if not dry_run:
         let_stop(folders)
         order_halving(folders, [f for f in folders if is_wanted(f, chosen)], chosen)

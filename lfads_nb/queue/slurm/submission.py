@@ -15,6 +15,7 @@ from lfads_nb.errors import QueueError
 from lfads_nb.python_commands import module_command
 from lfads_nb.queue.runner import MODES
 from lfads_nb.queue.slurm.settings import Slurm
+from lfads_nb.queue.status import RunStatus
 from lfads_nb.regular_files import read_json
 from lfads_nb.sweep.folders import CollectionFolder, RunFolder
 
@@ -172,6 +173,12 @@ class Submission:
             f"exec {shlex.join(command)}",
         ]
         return "\n".join(lines) + "\n"
+
+
+def asked_before(run: RunFolder, status: RunStatus) -> Slurm | None:
+    """Return what a run's job asked for when it was submitted; None if that is not known."""
+    submission = Submission.of_mark(run, status.submission)
+    return None if submission is None else submission.read_slurm()
 
 
 def jobs_folder(run: RunFolder) -> Path:

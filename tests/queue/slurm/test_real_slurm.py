@@ -95,16 +95,21 @@ def test_a_job_that_starts_finds_the_mark_of_who_cancelled_elsewhere(
     assert starts(queue.folders[1]) == 0
 
 
-def test_a_run_whose_job_was_taken_by_scancel_is_submitted_again(slurm, tmp_path, home):
+def test_a_run_whose_job_was_taken_by_scancel_is_submitted_again_as_it_was(slurm, tmp_path, home):
     queue = make_queue(tmp_path / "runs", home, 1, wait=True)
     found = submit(queue)
     wait_for(lambda: starts(queue.folders[0]) == 1)
     slurm.ask("scancel", found.jobs[0])
     wait_for(lambda: states(queue) == [RunState.INTERRUPTED])
-    wait_for(lambda: submit(queue).jobs)
     (queue.folders[0].path / "go").touch()
+    # Until its processes have left, nobody else may have the run.
+    wait_for(lambda: queue.retry(runner=RUNNER) or states(queue)[0] is not RunState.INTERRUPTED)
     wait_for(lambda: states(queue) == [RunState.DONE])
     assert starts(queue.folders[0]) == 2
+    scripts = [path.read_text() for path in jobs_folder(queue.folders[0]).glob("*/array.sh")]
+    assert len(scripts) == 2
+    assert all("#SBATCH --mem=100M" in script for script in scripts)
+    assert home.server_process() is None
 
 
 def test_a_preempted_run_goes_on_when_there_is_room_again(slurm, tmp_path, home):
