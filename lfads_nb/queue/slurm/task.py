@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -25,7 +26,15 @@ from lfads_nb.queue.run_lock import lock_path, read_holder
 from lfads_nb.queue.slurm.job_queue import JobQueue
 from lfads_nb.queue.slurm.scheduler import run_program
 from lfads_nb.queue.slurm.submission import Submission, Work
-from lfads_nb.queue.status import RunState, RunStatus, how_far, local_now, move_status, read_status
+from lfads_nb.queue.status import (
+    RunState,
+    RunStatus,
+    how_far,
+    local_now,
+    move_status,
+    read_status,
+    write_status,
+)
 from lfads_nb.queue.stopping import asked_to_stop
 from lfads_nb.sweep.folders import PopulationFolder, RunFolder
 
@@ -163,7 +172,8 @@ class ArrayTask:
                 f"{'turn was whole' if self._members else 'epoch was saved'}; ask for more with "
                 "--time"
             )
-            move_status(self.folder, RunState.FAILED, reason=reason)
+            # It has ended already; what it is said to have ended by is corrected.
+            write_status(self.folder, replace(after, state=RunState.FAILED, reason=reason))
             say(reason)
             return 1
         move_status(self.folder, RunState.QUEUED, reason="the time of its job was over")

@@ -151,6 +151,7 @@ def test_a_run_whose_node_lost_its_power_goes_on_on_another(slurm, tmp_path, hom
         slurm.power_on(node)
 
 
+@pytest.mark.timeout(600)
 def test_a_run_that_may_not_be_queued_again_says_that_its_node_failed(slurm, tmp_path, home):
     queue = make_queue(tmp_path / "runs", home, 1, wait=True)
     (job,) = submit(queue, requeue=False).jobs
@@ -158,9 +159,9 @@ def test_a_run_that_may_not_be_queued_again_says_that_its_node_failed(slurm, tmp
     node = slurm.ask("squeue", "-h", "-j", job, "-o", "%N")
     slurm.cut_power(node)
     try:
-        wait_for(lambda: jobs_of(slurm, job) == ["NODE_FAIL"], timeout=200)
-        wait_for(lambda: states(queue) == [RunState.INTERRUPTED])
-        assert "its node failed (NODE_FAIL); submit it again" in queue.states()[0].reason
+        words = "its node failed (NODE_FAIL); submit it again"
+        wait_for(lambda: words in queue.states()[0].reason, timeout=300)
+        assert states(queue) == [RunState.INTERRUPTED]
         (queue.folders[0].path / "go").touch()
         assert submit(queue).jobs
         wait_for(lambda: states(queue) == [RunState.DONE])
