@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import shlex
@@ -45,6 +47,14 @@ class Work:
     environment: dict[str, str] = field(default_factory=dict)
     members: dict[str, Any] = field(default_factory=dict)
     slurm: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Tell it from any other: the script has it, which SLURM copies when it is submitted.
+
+        Whoever may write to the collection could else have the jobs do what they like, as another.
+        """
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -156,7 +166,8 @@ class Submission:
             for name, value in work.environment.items()
             if name != "PATH"
         ]
-        command = [*module_command("lfads_nb.queue.slurm.task", python=work.python), str(self.path)]
+        command = module_command("lfads_nb.queue.slurm.task", python=work.python)
+        command += [str(self.path), work.digest]
         lines = [
             "#!/bin/bash",
             f"#SBATCH --job-name={self.job_name}",

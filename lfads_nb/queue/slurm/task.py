@@ -1,4 +1,4 @@
-"""`python -m lfads_nb.queue.slurm.task SUBMISSION`: one element of an array, inside its job.
+"""`python -m lfads_nb.queue.slurm.task SUBMISSION DIGEST`: one element of an array, inside its job.
 
 It starts the run's process, says how far that is in the job's own output, and passes SLURM's
 signals on: the run saves a checkpoint and leaves, and the job is queued again if it is to be.
@@ -216,12 +216,15 @@ def say(text: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Execute what this element of an array stands for."""
-    (path,) = sys.argv[1:] if arguments is None else arguments
+    path, *digest = sys.argv[1:] if arguments is None else arguments
     submission = Submission(Path(path))
     try:
+        work = submission.read_work()
+        if digest and digest != [work.digest]:
+            raise QueueError(f"{submission.work_json} is not what was submitted: submit it again")
         index = int(os.environ["SLURM_ARRAY_TASK_ID"])
         job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{index}"
-        task = ArrayTask(submission, submission.read_work(), index, job)
+        task = ArrayTask(submission, work, index, job)
         node = os.environ.get("SLURMD_NODENAME", "")
         say(f"SLURM job {job} on {node}: {task.folder.path}")
         refusal = task.refusal()

@@ -1,6 +1,8 @@
 """What is asked of SLURM gets into a script as it was said, or not at all."""
 
 import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,9 @@ from lfads_nb.errors import QueueError
 from lfads_nb.queue.batches import passed_on
 from lfads_nb.queue.slurm.remembered import remember, remembered, remembered_file
 from lfads_nb.queue.slurm.settings import Slurm
-from lfads_nb.queue.slurm.submission import Submission, Work
+from lfads_nb.queue.slurm.submission import Submission, Work, jobs_folder, relative_runs
+from lfads_nb.queue.slurm.task import main
+from lfads_nb.queue.status import RunState, RunStatus, write_status
 
 
 @pytest.mark.parametrize(
@@ -59,7 +63,7 @@ def test_the_script_is_bash_whatever_the_folder_is_called(tmp_path):
         capture_output=True, text=True, cwd=tmp_path, check=True,
     ).stdout.splitlines()  # fmt: skip
     assert said[0] == "/opt/my python/bin/python"
-    assert said[-2:] == [str(place), "/a b:$(touch injected)"]
+    assert said[-3:] == [str(place), work.digest, "/a b:$(touch injected)"]
     assert not list(Path(tmp_path).iterdir())
 
 
@@ -85,3 +89,20 @@ def test_what_begins_like_tensorflows_variables_and_holds_secrets_gets_into_no_s
     assert kept["TF_XLA_FLAGS"] == "x"
     assert "hunter2" not in kept.values()
     assert "t" not in kept.values()
+
+
+def test_work_that_somebody_changed_after_it_was_submitted_is_not_done(folder, monkeypatch, capsys):
+    submission = Submission(jobs_folder(folder) / "KEY")
+    submission.path.mkdir(parents=True)
+    work = Work(relative_runs([folder]), sys.executable)
+    submission.write(work, Slurm())
+    assert submission.read_work() == work
+    assert work.digest in submission.script.read_text()
+    write_status(folder, RunStatus(RunState.CANCELLED, submission="KEY/0"))
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "12")
+    assert main([str(submission.path), work.digest]) == 0
+    assert "not started: it was cancelled" in capsys.readouterr().out
+    submission.write(replace(work, runner="evil"), Slurm())
+    assert main([str(submission.path), work.digest]) == 1
+    assert "work.json is not what was submitted: submit it again" in capsys.readouterr().out
