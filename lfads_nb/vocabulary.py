@@ -61,8 +61,9 @@ class Figure:
 
     @property
     def label(self) -> str:
-        """The name with its unit, for an axis."""
-        return f"{self.name} ({self.unit})" if self.unit else self.name
+        """The name with its unit, for an axis; once where the name says it."""
+        says_unit = self.unit.replace("/", " per ") in self.name
+        return f"{self.name} ({self.unit})" if self.unit and not says_unit else self.name
 
     @property
     def hint(self) -> str:

@@ -107,7 +107,8 @@ function render({ model, el }) {
     box.blur();
     act.click();
   };
-  window.addEventListener("keydown", submit);
+  // Before ipywidgets, whose text boxes keep keys to themselves.
+  window.addEventListener("keydown", submit, true);
   // The outermost says it, once: a panel inside the whole bench leaves it to the bench.
   const watch = new MutationObserver(() => look());
   const look = () => {
@@ -121,7 +122,7 @@ function render({ model, el }) {
   model.on("comm_live_update", look);
   return () => {
     window.removeEventListener("keydown", guard, true);
-    window.removeEventListener("keydown", submit);
+    window.removeEventListener("keydown", submit, true);
     model.off("comm_live_update", look);
     watch.disconnect();
     stopNaming();

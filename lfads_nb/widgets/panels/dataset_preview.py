@@ -41,11 +41,13 @@ class DatasetPreview(w.VBox):
         self._shown: Dataset | None = None
         self._body = w.VBox()
         self._trial.observe(guarded(self._task.notice, self._show_trial), "value")
-        super().__init__([self._task, self._body])
+        super().__init__([self._task, self._body], layout={"display": "none"})
+        self.add_class("lfads-section")
 
     def show(self, dataset: Dataset | None) -> None:
         """Read a dataset and show it; None shows nothing."""
         self._wanted = dataset
+        self.layout.display = "none" if dataset is None else None
         if dataset is None:
             self._shown = None
             self._body.children = ()

@@ -98,8 +98,11 @@ class DatasetsPanel(Panel):
 
     def _lay_out(self) -> None:
         self._body = stack(
-            row(self.folder, self.pattern, self.look, html("<span class='lfads-dim'>or</span>"),
-                self.demo, self.demo_kind, self.n_demo),
+            row(
+                row(self.folder, self.pattern, self.look),
+                row(html("<span class='lfads-dim'>or</span>"), self.demo, self.demo_kind,
+                    self.n_demo),
+            ),
             self.task,
             self.files,
             self._look_task,
@@ -108,7 +111,7 @@ class DatasetsPanel(Panel):
                 title("In this collection"), self.table,
                 row(self.remove, self._chosen), self._info_task,
             ),
-            section(stack(self.preview)),
+            self.preview,
         )  # fmt: skip
         self.fill(
             title("Datasets", "Each file is one recording session: spike counts of trials."),

@@ -123,7 +123,7 @@ class LossCurves(w.VBox):
                 y = np.where(y > 0, y, np.nan)
             marks.append(
                 self._bq.Lines(
-                    x=(place + 1).astype(np.float32), y=y.astype(np.float32),
+                    x=place.astype(np.float32), y=y.astype(np.float32),
                     scales={"x": self._x, "y": y_scale}, colors=[colour], stroke_width=1.6,
                 )
             )  # fmt: skip

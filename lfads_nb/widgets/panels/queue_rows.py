@@ -35,12 +35,8 @@ COLUMNS = [
     column(
         "bits", FIGURES["bits_per_spike"].short, kind="number", hint=FIGURES["bits_per_spike"].hint
     ),
-    column("device", "Device"),
     column("progress", "Progress"),
-    column("epoch", "Epoch", kind="number"),
-    column(
-        "train", "Training cost", kind="number", hint=f"Last epoch's {curve('total_train').hint}"
-    ),
+    column("epoch", "Epoch", kind="number", hint="the last that ended, counted from 0"),
     column(
         "valid",
         "Validation cost",
@@ -48,6 +44,10 @@ COLUMNS = [
     ),
     column("elapsed", "Elapsed", kind="number"),
     column("eta", "Left", kind="number", hint="about; by the stopping rule and the recent pace"),
+    column(
+        "train", "Training cost", kind="number", hint=f"Last epoch's {curve('total_train').hint}"
+    ),
+    column("device", "Device"),
 ]
 
 

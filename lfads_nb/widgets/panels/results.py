@@ -36,7 +36,7 @@ class ResultsPanel(Panel):
         self._viewers: Any = None
         self.apply = ApplyRun(self._applied, self._datasets)
         self.apply.layout.display = "none"
-        self.fill(self.notice, self._words, self._what, self._place, self.apply)
+        self.fill(self.notice, self._words, self._place, self.apply)
         self.refresh = self.guard(self._refresh)
         self.bench.on_change(self.refresh)
         self.refresh()
@@ -86,7 +86,8 @@ class ResultsPanel(Panel):
             return
         self._words.value = ""
         self._runs, self._stopped = {r.name: r for r in runs}, {r.name for r in stopped}
-        self._viewers = importlib.import_module("lfads_nb.widgets.viewers").Viewers(runs)
+        viewers = importlib.import_module("lfads_nb.widgets.viewers")
+        self._viewers = viewers.Viewers(runs, heading=self._what)
         self._viewers.selection.observe(self._name, ["run", "dataset"])
         self._place.children = [self._viewers]
         self.apply.layout.display = ""
@@ -109,16 +110,15 @@ class ResultsPanel(Panel):
         if self.apply.selected_index is not None:
             self.apply.check()
         chosen = self._viewers.selection
-        called = self._viewers.runs.short_names.get(chosen.run, chosen.run)
-        parts = [("collection", self.bench.collection.name), ("run", called)]
+        parts = [("collection", self.bench.collection.name)]
+        if len(self._runs) == 1:  # several are in the menu beside it
+            parts.append(("run", self._viewers.runs.short_names.get(chosen.run, chosen.run)))
         run = self._looked_at()
         if run is not None and chosen.dataset in run.spec.dataset_names:
             parts.append(("session", chosen.dataset))
         self._what.value = " · ".join(
             f'<span class="lfads-dim">{what}</span> <b>{escape(name)}</b>' for what, name in parts
         )
-        if called != chosen.run:
-            self._what.value += f' <small class="lfads-dim">{escape(chosen.run)}</small>'
 
 
 def _done_at(run: Run) -> int:

@@ -60,6 +60,8 @@ class LinkedView(w.VBox):
     def redraw(self, _change: Any = None) -> None:
         """Draw anew, or say in the plot's place why that cannot be."""
         with self._lock:
+            for plot in self.plots:
+                plot.remove_class("lfads-gone")
             if self.plots:
                 self.plots[0].explain_emptiness(None)
             try:
@@ -74,6 +76,8 @@ class LinkedView(w.VBox):
         """Show nothing but the reason why there is nothing to show."""
         for plot in self.plots:
             plot.blank()
+        for plot in self.plots[1:]:
+            plot.add_class("lfads-gone")
         self.plots[0].explain_emptiness(reason)
 
     def close(self) -> None:

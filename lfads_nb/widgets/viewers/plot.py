@@ -43,7 +43,7 @@ class Plot(w.VBox):
         y_label: str,
         *,
         height: int = 320,
-        margins: Margins = (8, 18, 40, 62),
+        margins: Margins = (8, 18, 40, 66),
         x_ticks: bool = True,
         y_ticks: bool = True,
         x_scale: LinearScale | None = None,
@@ -57,7 +57,7 @@ class Plot(w.VBox):
         )
         self.y_axis = Axis(
             scale=self.y_scale, label=y_label, orientation="vertical", grid_lines="none",
-            label_offset="46px",
+            label_offset="50px",
         )  # fmt: skip
         self.figure = Figure(
             axes=[*([self.x_axis] if x_ticks else []), *([self.y_axis] if y_ticks else [])],
@@ -104,6 +104,11 @@ class Plot(w.VBox):
             layout={"width": "100%", "min_width": "0", "overflow": "visible"},
         )
         self.add_class("lfads-plot")
+
+    def add_control(self, control: w.Widget) -> None:
+        """Put a control that is about this plot alone beside its title."""
+        head = self.children[0]
+        head.children = [self._key, control, *head.children[1:]]
 
     def blank(self) -> None:
         """Show nothing but the axes."""
@@ -178,9 +183,11 @@ class Plot(w.VBox):
         self._note.value = html.escape(note)
 
     def explain_emptiness(self, reason: str | None) -> None:
-        """Say over the figure why it shows nothing, or take that back with None."""
+        """Say in the figure's place why it shows nothing, or take that back with None."""
         self._empty.value = html.escape(reason or "")
         self._empty.layout.display = "none" if reason is None else "flex"
+        # Axes from 0 to 1 would be numbers that mean nothing.
+        (self.remove_class if reason is None else self.add_class)("lfads-nothing")
 
     @property
     def emptiness(self) -> str:

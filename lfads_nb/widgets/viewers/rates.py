@@ -59,7 +59,7 @@ class RatesViewer(Viewer):
         self.show_spikes = toggle("spikes", value=True)
         self.show_spikes.observe(self.redraw, "value")
         self.raster = Plot(
-            _TIME, "trials", height=130, margins=(4, 18, 6, 62), y_ticks=False,
+            _TIME, "trials", height=130, margins=(4, 18, 6, 66), y_ticks=False,
             x_scale=self.plot.x_scale,
         )  # fmt: skip
         self.order = w.Dropdown(
@@ -68,7 +68,7 @@ class RatesViewer(Viewer):
         )  # fmt: skip
         self.order.observe(self.redraw, "value")
         self.behavior = Plot(
-            _TIME, "", height=130, margins=(4, 18, 6, 62), x_scale=self.plot.x_scale
+            _TIME, "", height=130, margins=(4, 18, 6, 66), x_scale=self.plot.x_scale
         )  # fmt: skip
         self.signal = w.Dropdown(
             description="behaviour", options=[NO_SIGNAL], style={"description_width": "initial"},
@@ -76,9 +76,8 @@ class RatesViewer(Viewer):
         )  # fmt: skip
         self.signal.observe(self.redraw, "value")
         self._has_offered = False
-        controls = bar(
-            self.neuron, *self.bundle.controls, self.show_spikes, self.order, self.signal
-        )
+        self.raster.add_control(self.order)
+        controls = bar(self.neuron, *self.bundle.controls, self.show_spikes, self.signal)
         return [controls, self.plot, self.raster, self.behavior]
 
     @property

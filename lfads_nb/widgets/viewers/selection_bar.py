@@ -16,8 +16,11 @@ NO_EVENT = "no events"
 _WORDS = {"auto": "automatic", "categories": "categories", "numbers": "numbers", "angles": "angles"}
 
 
-class SelectionBar(w.HBox):
-    """Chooses the session, the trials, what they are coloured by, and the time window."""
+class SelectionBar(w.VBox):
+    """Chooses the session, the trials, what they are coloured by, and the time window.
+
+    It stands beside the plots, above the legend, so that what stands above them stays low.
+    """
 
     def __init__(self, viewed: Viewed) -> None:
         self._viewed, self._is_offering = viewed, False
@@ -30,14 +33,15 @@ class SelectionBar(w.HBox):
         self.scheme = _dropdown("as", [(_WORDS[name], name) for name in SCHEMES])
         self.window = w.FloatRangeSlider(
             description="time (ms)", continuous_update=False, readout_format=".0f",
-            style={"description_width": "initial"}, layout={"width": "300px"},
+            style={"description_width": "initial"}, layout={"width": "100%"},
         )  # fmt: skip
+        self.window.add_class("lfads-window")
         self.events = _dropdown("mark", [(NO_EVENT, ())])
         self.events.tooltip = "columns of the trials in ms, read as times after time zero"
         super().__init__(
             [self.dataset, self.trials, self.colour_by, self.scheme, self.window, self.events]
         )
-        self.add_class("lfads-bar")
+        self.add_class("lfads-choices")
         self._fill()
         for control, name in ((self.dataset, "dataset"), (self.scheme, "scheme")):
             w.link((selection, name), (control, "value"))
@@ -103,9 +107,16 @@ class SelectionBar(w.HBox):
         self._viewed.selection.time_window = chosen
 
 
+def make_side(viewed: Viewed) -> w.VBox:
+    """Return the column beside the plots: what is chosen, and the legend."""
+    side = w.VBox([SelectionBar(viewed), make_legend(viewed)])
+    side.add_class("lfads-side")
+    return side
+
+
 def make_legend(viewed: Viewed) -> Legend:
     """Return a legend that toggles the selection's conditions."""
-    legend = Legend(layout={"width": "150px", "flex": "0 0 auto", "max_height": "420px"})
+    legend = Legend(layout={"width": "100%", "flex": "0 1 auto", "max_height": "420px"})
     selection = viewed.selection
 
     def fill(_change: Any = None) -> None:
@@ -131,7 +142,7 @@ def make_legend(viewed: Viewed) -> Legend:
 
 def _dropdown(description: str, options: list[Any]) -> w.Dropdown:
     return w.Dropdown(
-        description=description, options=options, layout={"width": "auto"},
+        description=description, options=options, layout={"width": "100%"},
         style={"description_width": "initial"},
     )  # fmt: skip
 

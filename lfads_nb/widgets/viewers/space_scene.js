@@ -4,6 +4,7 @@
 
 const POINTS_WHILE_MOVING = 30000;
 const MOST_MARKED = 600; // trials with a mark each
+const ROUNDED_POINTS = 60000; // of single trials; more are joined by straight lines
 const MOST_PITCH = Math.PI / 2;
 
 class SpaceScene {
@@ -129,6 +130,7 @@ class SpaceScene {
     // Fewer bins first, down to some forty a line, then fewer lines.
     const stride = Math.max(1, Math.min(Math.floor((last + 1) / 40), Math.ceil((n * last) / most)));
     const skip = Math.max(1, Math.ceil((n * (last / stride)) / most));
+    const rounded = !moving && n * last <= ROUNDED_POINTS;
     context.setLineDash([]);
     context.lineWidth = 0.8;
     const alpha = this.model.get("alpha") * Math.min(1.6, Math.sqrt(skip));
@@ -137,7 +139,7 @@ class SpaceScene {
       context.strokeStyle = colours[colour];
       context.beginPath();
       for (let line = 0; line < n; line += skip) {
-        if (group[line] === colour) this.trace(context, view, points, line, last, stride);
+        if (group[line] === colour) this.trace(context, view, points, line, last, stride, rounded);
       }
       context.stroke();
     }
@@ -152,23 +154,31 @@ class SpaceScene {
     }
   }
 
-  trace(context, view, points, line, last, stride) {
+  // A line through every so many bins; rounded, it is a Catmull-Rom curve through the same points.
+  trace(context, view, points, line, last, stride, rounded = true) {
     const first = 3 * line * this.nBins;
     const [a, b] = view.x;
     const [c, d, e] = view.y;
-    let open = false;
-    for (let bin = 0; bin <= last; bin = bin < last ? Math.min(bin + stride, last) : last + 1) {
+    let px = NaN, py = NaN; // the point before
+    let sx = 0, sy = 0; // a sixth of the curve's slope there
+    const place = (bin) => {
       const at = first + 3 * bin;
       const [x, y, z] = [points[at], points[at + 1], points[at + 2]];
-      if (x !== x) {
-        open = false;
-        continue;
+      return [view.left + a * x + b * y, view.top + c * x + d * y + e * z];
+    };
+    const after = (bin) => Math.min(bin + stride, last);
+    let [x, y] = place(0);
+    for (let bin = 0; bin <= last; bin = bin < last ? after(bin) : last + 1) {
+      const [nx, ny] = bin < last ? place(after(bin)) : [NaN, NaN];
+      const isOpen = px === px, goesOn = nx === nx;
+      if (x === x) {
+        const [tx, ty] = isOpen && goesOn ? [(nx - px) / 6, (ny - py) / 6] : [0, 0];
+        if (!isOpen) context.moveTo(x, y);
+        else if (rounded) context.bezierCurveTo(px + sx, py + sy, x - tx, y - ty, x, y);
+        else context.lineTo(x, y);
+        [sx, sy] = [tx, ty];
       }
-      const px = view.left + a * x + b * y;
-      const py = view.top + c * x + d * y + e * z;
-      if (open) context.lineTo(px, py);
-      else context.moveTo(px, py);
-      open = true;
+      [px, py, x, y] = [x, y, nx, ny];
     }
   }
 

@@ -19,7 +19,7 @@ from lfads_nb.widgets.viewers.projections import principal_axes, readout_axes
 from lfads_nb.widgets.viewers.references import References
 from lfads_nb.widgets.viewers.selection import Selection
 from lfads_nb.widgets.viewers.toggle import bar, toggle
-from lfads_nb.widgets.viewers.turning_space import TurningSpace
+from lfads_nb.widgets.viewers.turning_space import ABOVE, ALONG_THIRD, TurningSpace
 from lfads_nb.widgets.viewers.viewed import Viewed
 from lfads_nb.widgets.viewers.viewer import Viewer
 
@@ -32,7 +32,7 @@ _MOST_COMPONENTS = 6
 _TIME = -1  # in the place of a dimension
 _HELP = (
     "Drag to turn, click and then wheel or +/− to zoom, arrows to turn by keys, space to play. "
-    "Dots: first bin; rings: time 0."
+    "Dots: first bin; rings: time 0. Curves are rounded between bins."
 )
 
 
@@ -131,6 +131,7 @@ class StateSpaceViewer(Viewer):
             control.options = [*((name, i) for i, name in enumerate(names)), ("time", _TIME)]
             # Two dimensions have no third: they are seen as they go on in time.
             control.value = place if place < len(names) else _TIME
+        self.space.look_from(ALONG_THIRD if self.dims[2].value == _TIME else ABOVE)
         self._offering = False
 
     def _names_of_dimensions(self) -> list[str]:

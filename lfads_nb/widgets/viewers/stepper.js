@@ -17,6 +17,7 @@ function render({ model, el }) {
   function options() {
     select.replaceChildren(...model.get("options").map((text) => new Option(text)));
     label.textContent = model.get("label");
+    el.hidden = !model.get("options").length; // nothing to step through
     const [k0, k1] = keys();
     back.title = `previous ${label.textContent} (${k0})`;
     forth.title = `next ${label.textContent} (${k1})`;

@@ -31,6 +31,10 @@ class SvgContext {
     this.path += `${this.path ? "L" : "M"}${SvgContext.round(x)} ${SvgContext.round(y)}`;
   }
 
+  bezierCurveTo(...points) {
+    this.path += `C${points.map(SvgContext.round).join(" ")}`;
+  }
+
   arc(x, y, radius) {
     const [cx, cy] = [SvgContext.round(x), SvgContext.round(y)];
     this.path += `M${cx - radius} ${cy}a${radius} ${radius} 0 1 0 ${2 * radius} 0`;

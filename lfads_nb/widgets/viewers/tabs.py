@@ -25,7 +25,7 @@ from lfads_nb.widgets.viewers.peristimulus import PeristimulusViewer
 from lfads_nb.widgets.viewers.prior import PriorViewer
 from lfads_nb.widgets.viewers.rates import RatesViewer
 from lfads_nb.widgets.viewers.selection import Selection
-from lfads_nb.widgets.viewers.selection_bar import SelectionBar, make_legend
+from lfads_nb.widgets.viewers.selection_bar import make_side
 from lfads_nb.widgets.viewers.state_space import StateSpaceViewer
 from lfads_nb.widgets.viewers.sweep import SweepViewer
 from lfads_nb.widgets.viewers.trial import TrialViewer
@@ -50,9 +50,12 @@ class Viewers(w.VBox):
     ----------
     runs : a run or several (such as `rc.runs`), or their folders.
     selection : what is selected, to share with others.
+    heading : stands first in the line above the plots, such as the collection's name.
     """
 
-    def __init__(self, runs: Any, *, selection: Selection | None = None) -> None:
+    def __init__(
+        self, runs: Any, *, selection: Selection | None = None, heading: w.Widget | None = None
+    ) -> None:
         self.runs = ViewedRuns(runs, selection)
         self.selection = self.runs.selection
         self._viewed: Viewed | None = None
@@ -62,17 +65,19 @@ class Viewers(w.VBox):
             layout={"width": "auto", "max_width": "420px"},
         )  # fmt: skip
         self.run.observe(self._choose_run, "value")
-        self._trial_bar = w.VBox()
-        self._legend = w.Box(layout={"flex": "0 0 auto"})
+        self._side = w.Box()
+        self._side.add_class("lfads-beside-tabs")
         self.tabs = w.Tab(layout={"flex": "1 1 auto", "min_width": "0", "width": "auto"})
         super().__init__(layout={"width": "100%"})
         self.add_class("lfads-viewer")
         self.add_class("lfads-viewers")
-        row = w.HBox([self.tabs, self._legend], layout={"align_items": "flex-start"})
+        row = w.HBox([self.tabs, self._side], layout={"align_items": "flex-start"})
         self.verdict = w.HTML()
         self.verdict.add_class("lfads-verdict")
-        head = w.HBox([*([self.run] if len(self.runs.names) > 1 else []), self.verdict])
-        self.children = [head, self._trial_bar, row]
+        menu = [self.run] if len(self.runs.names) > 1 else []
+        head = w.HBox([*([heading] if heading is not None else []), *menu, self.verdict])
+        head.add_class("lfads-head")
+        self.children = [head, row]
         self._makers = self._tab_makers()
         self._built: set[str] = set()
         self._open_run()
@@ -134,9 +139,13 @@ class Viewers(w.VBox):
         if index is None:
             return
         title = list(self._makers)[index]
-        is_of_trials = title in {viewer.title for viewer in _OF_TRIALS}
-        there = is_of_trials and self._viewed is not None
-        self._trial_bar.layout.display = self._legend.layout.display = None if there else "none"
+        viewed, viewer = self._viewed, {each.title: each for each in _OF_TRIALS}.get(title)
+        # What is chosen beside the plots must matter to them.
+        there = viewer is not None and viewed is not None
+        if viewer in (DecodingViewer, TrialsTable) and viewed is not None:
+            there = len(viewed.sources) > 1
+        self._side.layout.display = None if there else "none"
+        (self.add_class if there else self.remove_class)("lfads-has-side")
         if title in self._built:
             return
         self._built.add(title)
@@ -186,10 +195,9 @@ class Viewers(w.VBox):
             self._viewed = Viewed(self._view.posterior_means(), self.selection)
         except LfadsError as error:
             self._viewed, self._why_no_trials = None, str(error)
-            self._trial_bar.children = self._legend.children = []
+            self._side.children = []
             return
-        self._trial_bar.children = [SelectionBar(self._viewed)]
-        self._legend.children = [make_legend(self._viewed)]
+        self._side.children = [make_side(self._viewed)]
 
 
 def _words(text: str) -> w.HTML:

@@ -20,7 +20,9 @@ _MOST_VALUES_OF_A_FACET = 40
 # Further work for huge sessions would keep the viewer blank for long.
 _MOST_VALUES_SCORED = 40_000_000
 
+_TRIAL = "lfads_nb trial"  # a recording may have a column of its own that is called trial
 _TITLES = {
+    _TRIAL: ("trial", "Its place in the recording, counted from 0"),
     "costs": ("cost (nats)", "Whole cost of the trial, posterior averaged"),
     "nll_bound_vaes": ("VAE bound (nats)", "Upper bound of the negative log likelihood"),
     "nll_bound_iwaes": ("IWAE bound (nats)", "A tighter bound of the same"),
@@ -89,7 +91,7 @@ class TrialsTable(Viewer):
         is_scored = pm.params.output_dist == "poisson" and n_values <= _MOST_VALUES_SCORED
         if is_scored and pm.has("counts"):
             frame = frame.assign(bits_per_spike=bits_per_spike_of_trials(pm))
-        return frame
+        return frame.assign(**{_TRIAL: frame.index})[[_TRIAL, *frame]]
 
     def _pick(self, change: dict[str, Any]) -> None:
         if not self._following:

@@ -82,7 +82,8 @@ function render({ model, el }) {
   }
 
   function home() {
-    model.set({ yaw: -0.7, pitch: 0.45, zoom: 1 });
+    const [yaw, pitch] = model.get("home");
+    model.set({ yaw, pitch, zoom: 1 });
     model.save_changes();
     move();
   }

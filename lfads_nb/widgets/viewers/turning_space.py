@@ -16,6 +16,8 @@ import traitlets as t
 
 _HERE = Path(__file__).parent
 MOST_POINTS = 1_000_000
+ABOVE, ALONG_THIRD = (-0.3, 1.0), (0.0, 1.5)
+"""Where one looks from at first, yaw and pitch: the first two axes are the widest."""
 """Of single trials; beyond that only every second, third ... bin is sent."""
 
 
@@ -48,8 +50,9 @@ class TurningSpace(anywidget.AnyWidget):
     axes = t.List(t.Unicode()).tag(sync=True)
     show_trials = t.Bool(True).tag(sync=True)
     show_averages = t.Bool(True).tag(sync=True)
-    yaw = t.Float(-0.7).tag(sync=True)
-    pitch = t.Float(0.45).tag(sync=True)
+    home = t.List(t.Float(), list(ABOVE)).tag(sync=True)
+    yaw = t.Float(ABOVE[0]).tag(sync=True)
+    pitch = t.Float(ABOVE[1]).tag(sync=True)
     zoom = t.Float(1.0).tag(sync=True)
     cursor = t.Int(-1).tag(sync=True)
     title = t.Unicode("").tag(sync=True)
@@ -116,6 +119,13 @@ class TurningSpace(anywidget.AnyWidget):
             for name, value in more.items():
                 self.set_trait(name, value)
         return every
+
+    def look_from(self, side: tuple[float, float]) -> None:
+        """Turn it to a side, yaw and pitch in radians, which "reset" then goes back to."""
+        if self.home != list(side):
+            with self.hold_sync():
+                self.home = list(side)
+                self.yaw, self.pitch = side
 
     def clear(self) -> None:
         """Draw nothing but the axes."""

@@ -11,7 +11,7 @@ from lfads_nb.results.run_view import RunView
 from lfads_nb.sweep import Run
 from lfads_nb.widgets.viewers.linked_view import LinkedView
 from lfads_nb.widgets.viewers.selection import Selection
-from lfads_nb.widgets.viewers.selection_bar import SelectionBar, make_legend
+from lfads_nb.widgets.viewers.selection_bar import make_side
 from lfads_nb.widgets.viewers.viewed import Viewed
 
 
@@ -49,9 +49,9 @@ class Viewer(LinkedView):
         layout = {"flex": "1 1 auto", "min_width": "0", "width": "auto", "overflow": "visible"}
         body = w.VBox(list(self.build()), layout=layout)
         if chrome:
-            self.legend = make_legend(self.viewed)
-            row = w.HBox([body, self.legend], layout={"align_items": "flex-start"})
-            self.children = [SelectionBar(self.viewed), row]
+            self.side = make_side(self.viewed)
+            row = w.HBox([body, self.side], layout={"align_items": "flex-start"})
+            self.children = [row]
         else:
             self.children = [body]
         self.start()
