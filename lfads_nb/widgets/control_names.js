@@ -14,6 +14,8 @@ function nameControls() {
     const icon = /fa-(play|pause|stop|retweet)/.exec(button.innerHTML);
     button.setAttribute("aria-label", { retweet: "repeat" }[icon?.[1]] || icon?.[1] || "play");
   }
+  // ipywidgets' word for "no tooltip", which the mouse would show.
+  for (const each of document.querySelectorAll(":is(.lfads, .lfads-viewer) [title=null]")) each.removeAttribute("title");
 }
 
 // What is added to the page later is looked at too, at leisure; returns what ends that.

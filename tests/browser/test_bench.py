@@ -47,7 +47,13 @@ def test_from_a_notebook_the_bench_opens_in_a_tab_of_its_own(lab, page, home, da
 
 
 def test_keys_are_listed_by_a_question_mark_and_lead_to_the_tabs(lab, page, home, data):
+    other = make_collection(data, "entered")
     show(lab, home, f"lfads_nb.app({str(make_collection(data, 'keys').path)!r})")
+    # Enter in a text box does what the blue button beside it does
+    page.get_by_role("button", name="Open …").click()
+    page.get_by_label("Folder", exact=True).first.fill(str(other.path))
+    page.get_by_label("Folder", exact=True).first.press("Enter")
+    expect(page.get_by_text(f"saved in {other.path}").first).to_be_visible()
     page.get_by_role("tab", name="Datasets", exact=True).focus()
     page.keyboard.press("?")
     keys = page.get_by_role("dialog", name="Keys")

@@ -25,6 +25,7 @@ from lfads_nb.results.run_view import RunView
 from lfads_nb.widgets.viewers import *
 pm = RunView.of({folder!r}).posterior_means()
 """
+PLOT = ".lfads-viewers :is(.lfads-stage, .lfads-space canvas):visible"
 
 
 @pytest.fixture
@@ -218,6 +219,19 @@ def test_tabs_of_all_viewers(lab, run, make_run):  # noqa: F811
     other = make_run(PARAMS.copy(factors_dim=3), n_trials=80)
     folders = [str(each.folder.path) for each in (run, other)]
     show(lab, run, f"v = Viewers({folders!r}); v")
+    # what stands above a plot is low; the sweep's leaderboard is itself a thing to look at
+    for title in set(lab.kernel_answers("list(v.tabs.titles)")) - {"Sweep", "Trials"}:
+        lab.kernel_answers(f"v.show({title!r}) is None")
+        lab.page.locator(PLOT).first.wait_for()
+        lab.page.wait_for_function(
+            """(plot) => {
+              const [above] = document.querySelectorAll('.lfads-head');
+              const below = [...document.querySelectorAll(plot)].find((e) => e.offsetParent);
+              return below.getBoundingClientRect().top - above.getBoundingClientRect().top <= 120;
+            }""",
+            arg=PLOT.replace(":visible", ""),
+        )
+    lab.kernel_answers("v.show('Rates') is None")
     for title in ("Factors", "Initial conditions", "Inputs", "Sweep", "Weights"):
         tab = lab.page.locator(".lm-TabBar-tabLabel", has_text=title).last
         tab.click()
@@ -288,11 +302,11 @@ def test_a_space_turns_under_the_mouse_plays_and_is_saved(lab, run):
     lab.page.mouse.down()
     lab.page.mouse.move(x + 60, y + 10, steps=6)
     lab.page.mouse.up()
-    lab.wait_until("abs(viewer.space.yaw - (-0.1)) < 0.05")
+    lab.wait_until("abs(viewer.space.yaw - 0.3) < 0.05")
     lab.page.wait_for_function(f"() => ({drawn})(document.querySelector('.lfads-space canvas'), 1)")
     assert space.screenshot() != before
     space.press("0")
-    lab.wait_until("viewer.space.yaw == -0.7")
+    lab.wait_until("viewer.space.yaw == viewer.space.home[0] == -0.3")
     # The cursor goes through the trial and comes back to the whole of it.
     slider = area.get_by_label("time within the trial")
     slider.fill("3")

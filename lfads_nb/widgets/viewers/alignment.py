@@ -11,6 +11,7 @@ import ipywidgets as w
 import numpy as np
 
 from lfads_nb.datasets.alignment import Alignment
+from lfads_nb.datasets.conditions import condition_label
 from lfads_nb.errors import RunFolderError
 from lfads_nb.palette import TEXT, of_sessions
 from lfads_nb.results.alignment_report import RunAlignment, alignment_of
@@ -130,7 +131,7 @@ class AlignmentViewer(LinkedView):
     ) -> None:
         middles = [(i + 0.5 / (1 + _GAP)) * spacing for i in range(len(conditions))]
         self.plot.x_axis.tick_values = np.array(middles)
-        labels = [f"condition {_first(what).condition_ids[c]}" for c in conditions]
+        labels = [f"condition {condition_label(_first(what).condition_ids[c])}" for c in conditions]
         self.plot.x_axis.tick_labels = dict(zip(map(_tick, middles), labels, strict=True))
         rows = [float(-row) for row in range(len(factors))]
         self.plot.y_axis.tick_values = np.array(rows)

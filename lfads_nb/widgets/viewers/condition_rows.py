@@ -34,8 +34,8 @@ class ConditionRows:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Bottom and top of all rows."""
-        return 0.0, self.step * max(len(self.shown), 1)
+        """Bottom and top of all rows; the last one's name is clear of the corner of the axes."""
+        return -0.12 * self.step, self.step * max(len(self.shown), 1)
 
     def lift(self, groups: np.ndarray) -> np.ndarray:
         """Return what is to be added to the values of these conditions: (groups,)."""

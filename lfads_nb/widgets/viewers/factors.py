@@ -11,6 +11,7 @@ from bqplot import Scatter
 
 from lfads_nb.palette import PAPER, TEXT
 from lfads_nb.results import PosteriorMeans
+from lfads_nb.widgets.theme import plural
 from lfads_nb.widgets.viewers.average_lines import AverageLines
 from lfads_nb.widgets.viewers.line_keys import key_html
 from lfads_nb.widgets.viewers.plot import Plot
@@ -163,7 +164,7 @@ class FactorsViewer(Viewer):
             note += f" Dashed: {name}, laid over these (R² {fit.r2:.2f})."
         self._set_home(np.concatenate(flat), plane)
         if len(everyone) > 1:
-            note += f" Thin: {len(everyone) - 1} other sessions."
+            note += f" Thin: {plural(len(everyone) - 1, 'other session')}."
         self.space.say(note)
         self.space.explain_key(key_html("Condition averages", kinds))
 

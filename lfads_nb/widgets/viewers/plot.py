@@ -110,6 +110,12 @@ class Plot(w.VBox):
         head = self.children[0]
         head.children = [self._key, control, *head.children[1:]]
 
+    def fold(self, is_folded: bool) -> None:
+        """Leave nothing but the title and its controls, or show the figure again."""
+        display = "none" if is_folded else None
+        for part in (self.stage, self._note, self.tools):
+            part.layout.display = display
+
     def blank(self) -> None:
         """Show nothing but the axes."""
         self.layer.clear()

@@ -103,6 +103,26 @@ function download(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
+// Tools that do not fit beside the title would take a line of their own above the plot.
+function foldWhereNarrow(el, tools) {
+  let wide = 0;
+  const look = () => {
+    const head = el.parentElement;
+    if (!head || !head.clientWidth) return;
+    if (!el.hasAttribute("data-folded")) wide = Math.max(wide, tools.offsetWidth);
+    const beside = [...head.children].filter((each) => each !== el);
+    const taken = beside.reduce((sum, each) => sum + each.offsetWidth + 8, 0);
+    el.toggleAttribute("data-folded", wide > 0 && taken + wide > head.clientWidth);
+  };
+  const sizes = new ResizeObserver(look);
+  const watch = () => {
+    sizes.observe(el);
+    for (const each of el.parentElement ? [el.parentElement, ...el.parentElement.children] : []) sizes.observe(each);
+  };
+  const there = setTimeout(watch, 0); // the widget is put into its place after this
+  return () => { clearTimeout(there); sizes.disconnect(); };
+}
+
 function render({ model, el }) {
   el.classList.add("lfads-tools");
   const said = document.createElement("span");
@@ -153,20 +173,27 @@ function render({ model, el }) {
     }
   });
   const fill = () => (code.textContent = model.get("code"));
-  el.append(
-    said,
+  const tools = document.createElement("div");
+  tools.className = "lfads-all-tools";
+  tools.append(
     pan,
     button("reset", "show everything again", () => model.send({ event: "reset" })),
     size,
     button("PNG", "save as PNG", saving(pngBlob, "png")),
     button("SVG", "save as SVG", saving(async (svg) => new Blob([svg], { type: "image/svg+xml" }), "svg")),
     showCode,
-    code,
   );
+  const unfold = button("⋯", "tools: pan and zoom, save, code", () => {
+    unfold.setAttribute("aria-expanded", tools.toggleAttribute("data-open"));
+  });
+  unfold.className = "lfads-unfold";
+  el.append(said, unfold, tools, code);
+  const stopFolding = foldWhereNarrow(el, tools);
   model.on("change:panning", pressed);
   model.on("change:code", fill);
   pressed();
   fill();
+  return stopFolding;
 }
 
 export default { render };

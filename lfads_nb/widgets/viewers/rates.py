@@ -77,7 +77,8 @@ class RatesViewer(Viewer):
         self.signal.observe(self.redraw, "value")
         self._has_offered = False
         self.raster.add_control(self.order)
-        controls = bar(self.neuron, *self.bundle.controls, self.show_spikes, self.signal)
+        self.behavior.add_control(self.signal)
+        controls = bar(self.neuron, *self.bundle.controls, self.show_spikes)
         return [controls, self.plot, self.raster, self.behavior]
 
     @property
@@ -154,13 +155,14 @@ class RatesViewer(Viewer):
         viewed = self.viewed
         signals = viewed.source.pm.behavior
         offered = traces_of(signals)
-        self.signal.layout.display = None if offered else "none"
+        self.behavior.layout.display = None if offered else "none"
         chosen = offer(self.signal, (*offered, NO_SIGNAL), self.redraw)
         if offered and not self._has_offered:  # shown at once where there is some
             self._has_offered = True
             chosen = choose(self.signal, next(iter(offered)), self.redraw)
-        self.behavior.layout.display = "none" if chosen == NO_SIGNAL else None
+        self.behavior.fold(chosen == NO_SIGNAL)
         if chosen == NO_SIGNAL:
+            self.behavior.explain_key(key_html("Behaviour", []))
             return
         conditions, bins = viewed.conditions, viewed.bins()
         time, unit = viewed.source.time_ms[bins], signals[offered[chosen][0]].unit

@@ -13,6 +13,7 @@ from lfads_nb.datasets.behavior import Signal
 from lfads_nb.errors import DataError
 from lfads_nb.results import PosteriorMeans
 from lfads_nb.results.jpca import jpca, shuffled_r2
+from lfads_nb.widgets.theme import plural
 from lfads_nb.widgets.viewers.event_dots import median_times
 from lfads_nb.widgets.viewers.plot import Plot
 from lfads_nb.widgets.viewers.projections import principal_axes, readout_axes
@@ -205,7 +206,7 @@ class StateSpaceViewer(Viewer):
             return averages[:0], ""
         if over == _SESSIONS:
             sessions = self.references.other_sessions(groups, field)
-            return np.concatenate(sessions), f" Dashed: {len(sessions)} other sessions."
+            return np.concatenate(sessions), f" Dashed: {plural(len(sessions), 'other session')}."
         laid, fit = self.references.lay_over(over, averages, groups, field)
         words = f" Dashed: {html.escape(over)}, laid over these (R² {fit.r2:.2f})."
         return laid, words

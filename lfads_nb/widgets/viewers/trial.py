@@ -54,7 +54,7 @@ class TrialViewer(Viewer):
     def build(self) -> Sequence[w.Widget]:
         self.trial = Stepper(label="trial")
         self.trial.observe(self._step, "index")
-        self.slider = w.IntSlider(readout=False, tooltip="trial", layout={"width": "260px"})
+        self.slider = w.IntSlider(readout=False, tooltip="trial", layout={"width": "130px"})
         self.slider.observe(self._step_by_slider, "value")
         self.play = w.Play(interval=_MS_A_TRIAL, show_repeat=False, tooltip="go through the trials")
         self.play.observe(self._step_by_slider, "value")
@@ -63,7 +63,7 @@ class TrialViewer(Viewer):
             style={"description_width": "initial"}, layout={"width": "auto"},
         )  # fmt: skip
         self.per_neuron = toggle(
-            "each neuron by its own largest rate", value=False,
+            "a scale for each neuron", value=False,
             tooltip="else all neurons share one colour scale",
         )  # fmt: skip
         self.lock = toggle(
@@ -97,8 +97,9 @@ class TrialViewer(Viewer):
         self._candidates = np.zeros(0, dtype=np.int64)
         controls = bar(
             self.trial, self.play, self.slider, self.order, self.per_neuron, self.lock,
-            *self.wanted.values(), self.signal,
+            *self.wanted.values(),
         )  # fmt: skip
+        self.behavior.add_control(self.signal)
         return [controls, *self.plots, self.time]
 
     @property
@@ -254,8 +255,7 @@ class TrialViewer(Viewer):
 
     def _draw_behavior(self, trial: int) -> None:
         signals = self.viewed.source.pm.behavior
-        for each in (self.behavior, self.signal):
-            _show(each, bool(signals))
+        _show(self.behavior, bool(signals))
         if not signals:
             return
         name = offer(self.signal, tuple(signals), self.redraw)

@@ -18,7 +18,8 @@ def verdict_line(shown: ShownVerdict, *, of: str = "") -> str:
         return ""
     verdict = shown.verdict
     points = "; ".join(f"{label} {value}" for label, value in figures_shown(verdict))
+    headline = html.escape(of + verdict.headline)
     return (
-        f"<details><summary>{SIGNS[verdict.level]} {html.escape(of + verdict.headline)}</summary>"
+        f"<details><summary title='{headline}'>{SIGNS[verdict.level]} {headline}</summary>"
         f"<div>{html.escape(verdict.text)}</div><div>{html.escape(points)}</div></details>"
     )

@@ -49,8 +49,9 @@ class Viewer(LinkedView):
         layout = {"flex": "1 1 auto", "min_width": "0", "width": "auto", "overflow": "visible"}
         body = w.VBox(list(self.build()), layout=layout)
         if chrome:
-            self.side = make_side(self.viewed)
-            row = w.HBox([body, self.side], layout={"align_items": "flex-start"})
+            side = make_side(self.viewed)
+            self.choices, self.legend = side.children
+            row = w.HBox([body, side], layout={"align_items": "flex-start"})
             self.children = [row]
         else:
             self.children = [body]

@@ -60,9 +60,11 @@ def test_behaviour_stands_under_the_rates(open_run):
     speed = run.session.behavior["hand_vel"].speed[viewer.viewed.trials()]
     np.testing.assert_allclose(viewer.behavior.layer.drawn_lines(), speed, rtol=1e-5)
     viewer.signal.value = "– none –"
-    assert viewer.behavior.layout.display == "none"
+    # folded away; its menu stays, to have it back
+    assert viewer.behavior.stage.layout.display == "none"
+    assert viewer.behavior.layout.display is None
     without = RatesViewer(open_run()[1])
-    assert without.behavior.layout.display == without.signal.layout.display == "none"
+    assert without.behavior.layout.display == "none"
 
 
 def test_one_dimension_has_no_path_and_no_length():

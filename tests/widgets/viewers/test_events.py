@@ -79,7 +79,7 @@ def test_the_raster_is_sorted_by_the_column_and_marked(opened):
 def test_the_bar_offers_events_and_follows_the_selection(opened):
     _, pm = opened
     viewer = RatesViewer(pm)
-    bar = viewer.children[0]
+    bar = viewer.choices
     assert [label for label, _ in bar.events.options] == ["no events", "reaction_ms"]
     bar.events.value = ("reaction_ms",)
     assert viewer.selection.events == ("reaction_ms",)
@@ -91,7 +91,7 @@ def test_the_bar_offers_events_and_follows_the_selection(opened):
 def test_sessions_without_times_offer_none(open_run):
     _, pm = open_run()
     viewer = RatesViewer(pm, events=("reaction_ms",))
-    assert viewer.children[0].events.layout.display == "none"
+    assert viewer.choices.events.layout.display == "none"
     assert not len(viewer.plot.layer.drawn_dots()[0])
 
 

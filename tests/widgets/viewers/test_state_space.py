@@ -110,7 +110,7 @@ def test_sessions_of_a_stitched_run_lie_over_each_other_as_they_are(open_run):
     view.over.value = "all sessions"
     assert view.space.drawn("others").shape == (2, view.space.n_bins, 3)
     assert list(np.frombuffer(view.space.others_group, "<u2")) == [1, 3]
-    assert "1 other sessions" in view.note.value
+    assert "1 other session." in view.note.value
     tuesday = pm.session("tuesday")
     ids = tuesday.condition_ids
     expected = np.stack([tuesday.factors[ids == c].mean(axis=0)[:, :3] for c in (1, 3)])
