@@ -94,9 +94,8 @@ class FactorsViewer(Viewer):
             default_size=50, stroke=PAPER, visible=False,
         )  # fmt: skip
         self.space.figure.marks = [*self.space.figure.marks, self.starts]
-        controls = bar(
-            self.factor, *self.bundle.controls, self.plane, self.all_sessions, self.reference
-        )
+        self.space.add_control(self.plane)
+        controls = bar(self.factor, *self.bundle.controls, self.all_sessions, self.reference)
         row = w.HBox([self.plot, self.space], layout={"flex_flow": "row wrap"})
         self.plot.layout.flex, self.plot.layout.width = "1 1 420px", "auto"
         words = w.HTML(ARBITRARY)

@@ -108,7 +108,7 @@ class Plot(w.VBox):
     def add_control(self, control: w.Widget) -> None:
         """Put a control that is about this plot alone beside its title."""
         head = self.children[0]
-        head.children = [self._key, control, *head.children[1:]]
+        head.children = [*head.children[:-1], control, self.tools]
 
     def fold(self, is_folded: bool) -> None:
         """Leave nothing but the title and its controls, or show the figure again."""

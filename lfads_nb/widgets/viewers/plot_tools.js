@@ -106,8 +106,15 @@ function download(blob, name) {
 // Tools that do not fit beside the title would take a line of their own above the plot.
 function foldWhereNarrow(el, tools) {
   let wide = 0;
+  const watched = new Set();
   const look = () => {
     const head = el.parentElement;
+    // The widget is put into its place, and others beside it, after it was made.
+    for (const each of head ? [head, ...head.children] : []) {
+      if (watched.has(each)) continue;
+      watched.add(each);
+      sizes.observe(each);
+    }
     if (!head || !head.clientWidth) return;
     if (!el.hasAttribute("data-folded")) wide = Math.max(wide, tools.offsetWidth);
     const beside = [...head.children].filter((each) => each !== el);
@@ -115,12 +122,9 @@ function foldWhereNarrow(el, tools) {
     el.toggleAttribute("data-folded", wide > 0 && taken + wide > head.clientWidth);
   };
   const sizes = new ResizeObserver(look);
-  const watch = () => {
-    sizes.observe(el);
-    for (const each of el.parentElement ? [el.parentElement, ...el.parentElement.children] : []) sizes.observe(each);
-  };
-  const there = setTimeout(watch, 0); // the widget is put into its place after this
-  return () => { clearTimeout(there); sizes.disconnect(); };
+  watched.add(el);
+  sizes.observe(el);
+  return () => sizes.disconnect();
 }
 
 function render({ model, el }) {

@@ -96,9 +96,11 @@ class TrialViewer(Viewer):
         self._order = np.zeros(0, dtype=np.int64)
         self._candidates = np.zeros(0, dtype=np.int64)
         controls = bar(
-            self.trial, self.play, self.slider, self.order, self.per_neuron, self.lock,
-            *self.wanted.values(),
+            self.trial, self.play, self.slider, *self.wanted.values(),
         )  # fmt: skip
+        self.spikes.add_control(self.order)
+        self.rates.add_control(self.per_neuron)
+        self.rates.add_control(self.lock)
         self.behavior.add_control(self.signal)
         return [controls, *self.plots, self.time]
 
