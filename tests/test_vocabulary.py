@@ -10,7 +10,7 @@ from lfads_nb.vocabulary import CURVES, FIGURES, JUDGES, best_first, best_runs, 
 def test_a_figure_says_what_it_is(figure):
     assert figure.name
     assert figure.short
-    assert figure.unit in figure.label
+    assert figure.unit in figure.label or figure.unit.replace("/", " per ") in figure.name
     assert figure.hint.endswith(".")
     assert ".." not in figure.hint
     assert figure.text(float("nan")) == "–"
