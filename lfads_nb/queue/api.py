@@ -166,7 +166,8 @@ class Queue:
                     break
                 if deadline is not None and time.monotonic() > deadline:
                     break
-                if any(status.state is RunState.QUEUED for status in statuses):
+                # What waits for SLURM needs no server of ours.
+                if any(s.state is RunState.QUEUED and not s.submission for s in statuses):
                     keeper.keep()
                 time.sleep(0.5)
         return self.status()

@@ -69,9 +69,10 @@ def _join(
         starts = " starts" if status.state is RunState.QUEUED else ""
         return status, f"SLURM job {number}{starts} on {job.node}" if job.node else ""
     now = read_status(folder)
-    if not status.state.is_active or (now.state, now.job) != (status.state, status.job):
+    moved_on = status.state.is_active and (now.state, now.job) != (status.state, status.job)
+    if moved_on or not now.state.is_active:
         return now, ""
-    return _ended(status, number, job, submission), ""
+    return _ended(now, number, job, submission), ""
 
 
 def _silent(folder: RunFolder, status: RunStatus, job: Job) -> tuple[RunStatus, str]:

@@ -6,6 +6,9 @@ import time
 import pytest
 
 from lfads_nb.errors import QueueError
+from lfads_nb.queue import reading, starting
+from lfads_nb.queue.api import Queue
+from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.processes import ProcessId
 from lfads_nb.queue.slurm.scheduler import POLL_S, Jobs
 from lfads_nb.queue.slurm.states import joined
@@ -136,6 +139,10 @@ def test_a_silent_run_is_said_to_be_that_until_slurm_gives_its_job_up(submitted,
     status, wait = joined(submitted, silent, Jobs(slurm))
     assert status.state is RunState.QUEUED
     assert wait.startswith("its job ended, and waits for another start: SLURM job 123_4 pending")
+    slurm.lines = ["123_4|NODE_FAIL|NodeDown|N/A|n7|lfads-KEY"]
+    status, _ = joined(submitted, silent, Jobs(slurm))
+    assert status.state is RunState.INTERRUPTED
+    assert "its node failed (NODE_FAIL); submit it again" in status.reason
 
 
 def test_a_run_that_is_executed_by_hand_after_its_submission_is_told_as_its_folder_has_it(
@@ -150,3 +157,18 @@ def test_a_run_that_is_executed_by_hand_after_its_submission_is_told_as_its_fold
         )  # fmt: skip
         write_status(submitted, running)
         assert look(submitted, slurm) == (running, "")
+
+
+def test_who_waits_for_slurm_starts_no_server_on_the_login_node(submitted, tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(starting, "_START_S", 0.0)
+    monkeypatch.setattr(starting, "ensure_server", started.append)
+    jobs = Jobs(FakeSlurm())
+    jobs._ask.lines = ["123_4|PENDING|Priority|N/A||lfads-KEY"]
+    monkeypatch.setattr(reading, "shared_jobs", lambda: jobs)
+    home = QueueHome.find({"LFADS_NB_HOME": str(tmp_path / "home")})
+    assert Queue([submitted], home=home).wait(timeout_s=1.2)["state"].tolist() == ["queued"]
+    assert started == []
+    write_status(submitted, RunStatus(RunState.QUEUED))
+    Queue([submitted], home=home).wait(timeout_s=1.2)
+    assert started
