@@ -21,10 +21,6 @@ class Divergences(NamedTuple):
     ic: Tensor
     co: Tensor
 
-    @property
-    def total(self) -> Tensor:
-        return self.ic + self.co
-
 
 def divergences(network: Network, encoded: Encoded, decoded: Decoded, n_trials: int) -> Divergences:
     """Return both KL divergences of each trial, times their weights."""
