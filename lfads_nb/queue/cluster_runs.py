@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lfads_nb.queue.foreign_pool import ForeignPool
 from lfads_nb.queue.ledger import Entry
@@ -46,6 +46,13 @@ class _Given:
     worker: str = ""
     ended_at: float | None = None
     is_let_go: bool = False
+
+
+class _Room(NamedTuple):
+    """What a cluster's runs wait for: its workers if it has any, and jobs that are to come."""
+
+    busy: str
+    coming: str
 
 
 class ClusterRuns:
@@ -143,7 +150,7 @@ class ClusterRuns:
         answers = {id(pool): await pool.look() for pool in {g.pool for g in given}}
         if any(g.pool.jobs or g.entry.after_job for g in given):
             await asyncio.to_thread(self._jobs.look)
-        room = {id(g.pool): self._room_text(g.pool) for g in given}
+        room = {id(g.pool): self._room(g.pool) for g in given}
         for one in given:
             if self._given.get(one.entry.run) is not one or one.is_let_go:
                 continue
@@ -156,8 +163,15 @@ class ClusterRuns:
             elif self._is_unwanted(one.entry) and one.ticket.withdraw():
                 await self._let_go(one)
             else:
-                text = await asyncio.to_thread(self._after_job, one.entry)
-                self.waits[one.entry.run] = f"{text}{room[id(one.pool)]}"
+                self.waits[one.entry.run] = await asyncio.to_thread(
+                    self._text, one.entry, room[id(one.pool)]
+                )
+
+    async def take_back(self) -> None:
+        """Take back what no worker has begun: another server gives it anew."""
+        for one in list(self._given.values()):
+            if not one.is_let_go and one.ticket.withdraw():
+                await self._let_go(one)
 
     @staticmethod
     def _is_unwanted(entry: Entry) -> bool:
@@ -221,28 +235,38 @@ class ClusterRuns:
 
     # ---------------------------------------------------------------------------------- words
 
+    def _text(self, entry: Entry, room: _Room) -> str:
+        """Say why a run waits that no worker has begun."""
+        before = self._after_job(entry)
+        if room.busy:
+            words = f"waits for {room.busy}"
+            return "; ".join(filter(None, [f"{before}, {words}" if before else words, room.coming]))
+        return f"{before}, waits for another: {room.coming}" if before else f"waits: {room.coming}"
+
     def _after_job(self, entry: Entry) -> str:
         """Say what became of the job in which a run was before; "" if there was none."""
         if not entry.was_lost:
             return ""
-        job = self._jobs.find(entry.after_job) if entry.after_job and self._jobs.answers else None
-        if job is not None and job.is_over:
-            return f"its job ended ({job.state}), waits for another: "
-        return "its job ended, waits for another: " if entry.after_job else "its worker was lost: "
+        if not entry.after_job:
+            return "its worker was lost"
+        job = self._jobs.find(entry.after_job) if self._jobs.answers else None
+        return (
+            f"its job ended ({job.state})" if job is not None and job.is_over else "its job ended"
+        )
 
-    def _room_text(self, pool: ForeignPool) -> str:
-        """Say what runs wait for that a cluster has not begun."""
+    def _room(self, pool: ForeignPool) -> _Room:
+        """Return what a cluster has, and what is to come."""
         jobs = self._jobs.with_name(pool.jobs) if pool.jobs and self._jobs.answers else []
-        pending = [pending_text(job) for job in jobs if job.waits]
-        if len(pending) > 1:
-            pending[0] += f", and {len(pending) - 1} more"
+        coming = [pending_text(job) for job in jobs if job.waits]
+        if len(coming) > 1:
+            coming[0] += f", and {len(coming) - 1} more"
         n = len(pool.workers)
         if n:
-            workers = "the cluster's one worker" if n == 1 else f"one of the cluster's {n} workers"
-            return "; ".join([f"waits for {workers}", *pending[:1]])
-        if pending:
-            return f"waits: {pending[0]}"
+            busy = "the cluster's one worker" if n == 1 else f"one of the cluster's {n} workers"
+            return _Room(busy, coming[0] if coming else "")
         starting = [job for job in jobs if not job.is_over]
-        if starting:
-            return f"waits: SLURM job {starting[0].id} starts on {starting[0].node}"
-        return f"waits: the dask cluster at {pool.address} has no worker yet"
+        if not coming and starting:
+            coming = [f"SLURM job {starting[0].id} starts on {starting[0].node}"]
+        return _Room(
+            "", coming[0] if coming else f"the cluster at {pool.address} has no worker yet"
+        )

@@ -178,15 +178,13 @@ def probe_folders(
         return
     from distributed import Client
 
-    from lfads_nb.queue.foreign_pool import security_of
-
     shared = Path(os.path.commonpath([str(folder.path) for folder in folders]))
     word = uuid.uuid4().hex
     probe = shared / f".lfads-probe-{word}"
     try:
         client = Client(
             cluster["address"],
-            security=security_of(cluster),
+            security=_usable_security(cluster),
             timeout=connect_s,
             set_as_default=False,
         )
@@ -207,3 +205,22 @@ def probe_folders(
             continue  # it went away in between
         if problem:
             raise UnsharedFolderError(worker, str(problem))
+
+
+def _usable_security(cluster: dict[str, Any]) -> Any:
+    """Return the credentials for a cluster, which one with TLS does not answer without."""
+    from lfads_nb.queue.foreign_pool import security_of
+
+    security, problem = security_of(cluster), ""
+    if cluster["address"].startswith("tls://"):
+        try:
+            if security.get_connection_args("client").get("ssl_context") is None:
+                problem = "they were never given, or went when it was closed"
+        except OSError as error:
+            problem = f"{error.strerror} ({error.filename})" if error.filename else str(error)
+    if problem:
+        raise QueueError(
+            f"the credentials of the dask cluster at {cluster['address']} are not known here "
+            f"({plain_text(problem)}): give the cluster object as cluster="
+        )
+    return security

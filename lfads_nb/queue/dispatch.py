@@ -379,6 +379,7 @@ class Dispatcher:
     async def close(self) -> None:
         """Interrupt what runs, wait for it, and end the workers."""
         self._ends.is_closing = True
+        await self.clusters.take_back()
         for entry in self._ledger.running():
             entry.stop = RunState.INTERRUPTED
             ask_to_stop(entry.folder, RunState.INTERRUPTED, attempt=entry.attempt)

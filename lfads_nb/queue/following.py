@@ -44,6 +44,12 @@ async def _code_of(future: Any) -> int | None:
         return None
 
 
+def _waits(entry: Entry) -> bool:
+    """Whether a run that a cluster lost before it began can be given to it anew."""
+    is_asked = entry.stop is not RunState.CANCELLED and not entry.held and entry.relaunch is None
+    return is_asked and read_status(entry.folder).state is RunState.QUEUED
+
+
 class Ends:
     """Waits for the ends of runs and of packs, and decides what comes next.
 
@@ -95,18 +101,14 @@ class Ends:
             await self._wait_until_free(entry)
         if blind is not None and entry.stop is None:
             self._not_there(entry, blind, has_others=has_others)
-        elif code is None and entry.options.cluster and not was_begun and self._may_wait(entry):
+        elif code is None and entry.options.cluster and not was_begun and _waits(entry):
+            # Another server goes on with it where this one ends.
             self._ledger.put_back(entry, not_before=self._clock() + GIVEN_AGAIN_S)
         elif code == EXIT_TAKEN or is_worked_on(entry.folder, but_by=entry.attempt):
             self._leave_to_other(entry)
         else:
             self._settle(entry, await self._status_at_end(entry), worker_died=code is None)
         self._on_room()
-
-    def _may_wait(self, entry: Entry) -> bool:
-        """Whether a run that a cluster lost before it began can be given to it anew."""
-        is_asked = entry.stop is None and entry.relaunch is None and not self.is_closing
-        return is_asked and read_status(entry.folder).state is RunState.QUEUED
 
     def _not_there(self, entry: Entry, blind: UnsharedFolderError, *, has_others: bool) -> None:
         """Give a run to another worker than one that does not see its folder, if there is one."""

@@ -37,7 +37,6 @@ _CONTROLLER = re.compile(r"^SlurmctldHost\[0\]\s*=\s*([^\s(]+)(?:\(([^)]+)\))?",
 # Where idle jobs are looked for.
 _LOOK_S = 2
 DASK_SETTINGS = {
-    "distributed.scheduler.allowed-failures": 0,
     # One run waits behind no other where a worker is free.
     "distributed.scheduler.worker-saturation": 1.0,
     # A node that lost its power says nothing.

@@ -245,6 +245,18 @@ def test_a_cluster_object_with_credentials_in_memory_leaves_no_key_files(home):
     assert not list(home.path.rglob("cluster-*.pem"))
 
 
+def test_a_tls_cluster_whose_keys_are_gone_is_refused_in_words(tmp_path, home):
+    queue = Queue([make_run_folder(tmp_path / "runs")], home=home)
+    with pytest.raises(QueueError, match="credentials of the dask cluster .* went when it was"):
+        queue.launch(cluster="tls://127.0.0.1:9")
+    gone = {name: str(tmp_path / "gone.pem") for name in ("tls_ca_file", "tls_client_cert")}
+    security = Security(require_encryption=True, tls_client_key=gone["tls_ca_file"], **gone)
+    closed = SimpleNamespace(scheduler_address="tls://127.0.0.1:9", security=security)
+    with pytest.raises(QueueError, match=r"credentials of .* No such file"):
+        queue.launch(cluster=closed)
+    assert queue.states()[0].state is RunState.PREPARED
+
+
 def test_a_cluster_without_tls_is_refused_unless_that_is_said(tmp_path, home):
     queue = Queue([make_run_folder(tmp_path / "runs")], home=home)
     with pytest.raises(QueueError, match=r"tcp://10.0.0.1:8786 has no TLS.*insecure=True"):
@@ -336,6 +348,22 @@ def test_a_run_cancelled_elsewhere_leaves_the_queue_of_the_cluster(cluster, make
     let_go(queue)
     assert ended(queue).count("done") == N_WORKERS
     assert not (queue.folders[waiting].path / "starts.txt").exists()
+
+
+def test_runs_that_wait_on_a_cluster_are_paused_and_outlive_the_server(cluster, make_queue, home):
+    queue = make_queue(N_WORKERS + 2, wait=True)
+    queue.launch(runner=RUNNER, insecure=True, cluster=cluster.address)
+    wait_for(lambda: n_running(queue) == N_WORKERS)
+    first, second = (i for i, s in enumerate(queue.states()) if s.state is RunState.QUEUED)
+    queue.pause(first)
+    wait_for(lambda: queue.status()["reason"].iloc[first] == "paused")
+    assert queue.states()[first].state is RunState.QUEUED
+    queue.stop_server(timeout_s=60)
+    assert queue.states()[second].state is RunState.QUEUED
+    queue.resume(first)
+    let_go(queue)
+    queue.launch(runner=RUNNER, insecure=True, cluster=cluster.address)
+    assert ended(queue) == ["done"] * (N_WORKERS + 2)
 
 
 def test_a_lost_run_reads_as_queued_and_wait_waits_for_it(cluster, make_queue):
