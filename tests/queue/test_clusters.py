@@ -247,7 +247,7 @@ def test_a_cluster_object_with_credentials_in_memory_leaves_no_key_files(home):
 
 def test_a_tls_cluster_whose_keys_are_gone_is_refused_in_words(tmp_path, home):
     queue = Queue([make_run_folder(tmp_path / "runs")], home=home)
-    with pytest.raises(QueueError, match="credentials of the dask cluster .* went when it was"):
+    with pytest.raises(QueueError, match=r"credentials of the dask cluster .* went when it was"):
         queue.launch(cluster="tls://127.0.0.1:9")
     gone = {name: str(tmp_path / "gone.pem") for name in ("tls_ca_file", "tls_client_cert")}
     security = Security(require_encryption=True, tls_client_key=gone["tls_ca_file"], **gone)
