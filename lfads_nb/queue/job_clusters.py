@@ -225,7 +225,9 @@ def slurm_cluster(
             f"jobs must be a number from 1 up, and min_jobs at most that, got {jobs!r}"
         )
     try:
-        from lfads_nb.queue.slurm_dask import OwnSlurmCluster
+        from lfads_nb.queue.slurm_dask import own_slurm_cluster
+
+        kind = own_slurm_cluster()
     except ImportError as error:
         raise QueueError(
             f"a SLURM cluster of dask needs dask_jobqueue ({error}): pip install "
@@ -236,7 +238,7 @@ def slurm_cluster(
     listens = {"interface": interface} if interface else {"host": host or address_for_nodes()}
     own = ClusterFolder.make(Path(folder) if folder else None)
     atexit.register(own.close)
-    cluster = OwnSlurmCluster(own, asked, _options(own, listens))
+    cluster = kind(own, asked, _options(own, listens))
     try:
         _try_out(own, cluster.job_script())
     except QueueError:
