@@ -77,6 +77,10 @@ class Rig:
         folders = [self.folder, self.folder.best, *self.members]
         return [p for folder in folders for p in marked_processes(folder)]
 
+    def driver(self):
+        holder = read_holder(self.folder)
+        return holder.pid if holder is not None and holder.is_alive else None
+
     def begun(self, member):
         """The generations that a member has begun, as often as it began them."""
         log = self.members[member].log
@@ -144,7 +148,10 @@ def kill_a_turn(rig):
 
 
 def kill_the_driver(rig):
-    kill(read_holder(rig.folder).pid)
+    before = read_holder(rig.folder).pid
+    kill(before)
+    # Until the next one holds the population, nobody drives it.
+    wait_for(lambda: rig.driver() not in (None, before), timeout=LONG)
 
 
 def kill_the_server(rig):
