@@ -12,6 +12,7 @@ import ipywidgets as w
 from lfads_nb.datasets import generate_demo_datasets
 from lfads_nb.demo import make_demo
 from lfads_nb.errors import CollectionError
+from lfads_nb.sweep.run_notes import RunNotes
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.code_view import CodeView
@@ -19,6 +20,7 @@ from lfads_nb.widgets.jupyter_place import bench_page
 from lfads_nb.widgets.links import Links, page_link
 from lfads_nb.widgets.live_table import LiveTable, cell, column
 from lfads_nb.widgets.panel import Panel
+from lfads_nb.widgets.panels.notes_box import NotesBox, notes_cell
 from lfads_nb.widgets.panels.trust_question import TrustQuestion
 from lfads_nb.widgets.recent import FoundCollection, found_collections, remember
 from lfads_nb.widgets.script import script_of
@@ -31,6 +33,7 @@ _FOUND_COLUMNS = [
     column("runs", "Runs", kind="number", hint="that were prepared"),
     column("done", "Done", kind="number"),
     column("changed", "Changed"),
+    column("notes", "Notes", width="200px", hint="Your star, tags and note on the collection"),
     column("folder", "In folder"),
 ]
 
@@ -47,9 +50,15 @@ class CollectionBar(Panel):
     def __init__(self, source: Source = None, *, folder: str | Path = DEFAULT_ROOT) -> None:
         super().__init__(source)
         self._about = html()
+        self._about.add_class("lfads-about")
         self.new = w.ToggleButton(description="New …", layout=w.Layout(width="auto"))
         self.open = w.ToggleButton(description="Open …", layout=w.Layout(width="auto"))
         self.code = w.ToggleButton(description="Show me the code", layout=w.Layout(width="auto"))
+        self.noted = w.ToggleButton(
+            description="Notes …", tooltip="a star, tags and a note on the collection",
+            layout=w.Layout(width="auto"),
+        )  # fmt: skip
+        self.notes = NotesBox()
         self.root = text_box("In folder", str(folder), width="430px")
         self.name = text_box("Name", "example", width="220px")
         self.make = button("Make collection", style="primary")
@@ -73,16 +82,17 @@ class CollectionBar(Panel):
             html("<span class='lfads-dim'>Click one to open it, or name its folder.</span>"),
             self.found, row(self.path, self.load),
         )  # fmt: skip
-        self._code_box = stack(self.script)
+        self._code_box, self._notes_box = stack(self.script), stack(self.notes)
         for form in (self._new_box, self._open_box):
             form.add_class("lfads-form")  # Enter does what its first button does
         self._boxes = {
             self.new: self._new_box, self.open: self._open_box, self.code: self._code_box,
+            self.noted: self._notes_box,
         }  # fmt: skip
         self.fill(
-            row(self._about, self.new, self.open, self.code, self.own_page,
+            row(self._about, self.new, self.open, self.code, self.noted, self.own_page,
                 html("<span class='lfads-dim'>Keys: <kbd>?</kbd></span>")),
-            self._new_box, self._open_box, self._code_box, self.task, self.notice,
+            self._new_box, self._open_box, self._code_box, self._notes_box, self.task, self.notice,
             self.trust,
         )  # fmt: skip
         for toggle in self._boxes:
@@ -102,7 +112,8 @@ class CollectionBar(Panel):
     def refresh(self) -> None:
         """Show which collection is open."""
         collection = self.bench.collection
-        self.code.disabled = collection is None
+        self.code.disabled = self.noted.disabled = collection is None
+        self.notes.show(self.bench.path)
         self.trust.refresh()
         if collection is None:
             self._about.value = "<b>No collection open.</b>"
@@ -113,9 +124,10 @@ class CollectionBar(Panel):
             f"{plural(len(collection.params), 'setting')}, "
             f"{plural(len(collection.run_specs), 'run spec')}, {plural(collection.n_runs, 'run')}"
         )
+        place = escape(str(collection.path))
         self._about.value = (
-            f"<b>{escape(collection.name)}</b> <span class='lfads-dim'>{escape(facts)} · saved in "
-            f"{escape(str(collection.path))}</span>"
+            f"<b>{escape(collection.name)}</b> <span class='lfads-dim' title='{place}'>"
+            f"{escape(facts)} · saved in {place}</span>"
         )
         if self.code.value:
             self.script.code = script_of(collection)
@@ -150,6 +162,7 @@ class CollectionBar(Panel):
                     "runs": each.n_runs,
                     "done": _done(each),
                     "changed": cell(_date(each.changed), sort=each.changed),
+                    "notes": notes_cell(RunNotes.read(each.path)),
                     "folder": "open now" if each.path == here else str(each.path.parent),
                 },
             }

@@ -42,6 +42,7 @@ class LossCurves(w.VBox):
         self._words = html('<span class="lfads-dim">Select runs to see their curves.</span>')
         self._box = w.VBox()
         self._logs: list[tuple[str, str, FitLog]] = []
+        self._places: dict[str, int] = {}
         self._drawn: Any = None
         self._bq: Any = None
         for widget in (self.which, self.log_scale):
@@ -104,10 +105,21 @@ class LossCurves(w.VBox):
             self._make_figure()
         self._replace_marks()
 
-    def _replace_marks(self) -> None:
+    def _steady_colours(self) -> list[str]:
+        """Return the runs' colours: a run keeps its own while others come and go."""
         from lfads_nb.palette import of_runs
 
-        colours = of_runs(len(self._logs))
+        names = [name for name, _, _ in self._logs]
+        self._places = {name: at for name, at in self._places.items() if name in names}
+        free = iter(sorted(set(range(len(names))) - set(self._places.values())))
+        for name in names:
+            if name not in self._places:
+                self._places[name] = next(free)
+        every = of_runs(max(self._places.values(), default=0) + 1)
+        return [every[self._places[name]] for name in names]
+
+    def _replace_marks(self) -> None:
+        colours = self._steady_colours()
         column = _CHOICES[self.which.value]
         y_scale = self._y_log if self.log_scale.value else self._y
         old = list(self.figure.marks)
