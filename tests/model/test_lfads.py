@@ -230,6 +230,16 @@ def test_padded_channels_cost_nothing():
     assert figures(model, batch)["recon"] == pytest.approx(before)
 
 
+def test_a_session_with_fewer_channels_costs_what_its_own_channels_do():
+    architecture = small_architecture(sessions=("a", "b"), channels=(4, 6), ic_post_var_min=0.0)
+    model = with_certain_posterior(Lfads(architecture))
+    data = trials(5, 7, 4)
+    rates = reference(model).push_mean("a", data.counts)["output_dist_params"]
+    log_p = stats.poisson.logpmf(data.counts, rates)
+    found = figures(model, batch_of(model, data))["recon"]
+    assert found == pytest.approx(-log_p.sum(axis=(1, 2)).mean(), rel=1e-4)
+
+
 def test_correlated_inputs_cost_extra():
     model = Lfads(small_architecture(co_dim=2, co_mean_corr_scale=3.0))
     parts = figures(model, batch_of(model, trials(4, 7, 6)))
