@@ -162,7 +162,8 @@ class Queue:
             while True:
                 statuses = self._reader.read()
                 view.update(statuses, self._reader.waits())
-                if not any(status.state.is_active for status in statuses):
+                is_open = any(status.state.is_active for status in statuses)
+                if not is_open and not self._reader.may_go_on:
                     break
                 if deadline is not None and time.monotonic() > deadline:
                     break

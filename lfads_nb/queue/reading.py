@@ -20,6 +20,8 @@ _Stamp = tuple[int, int, int] | None
 
 STARTS_WITHIN_S = 12.0
 """A server that is being started is there by then, on a busy machine too."""
+TAKEN_BACK_WITHIN_S = 20.0
+"""A queue elsewhere has said by then that a run whose job on a cluster ended waits again."""
 SAVED_WITHIN_S = 60.0
 """A launch is saved by then after its runs were marked as queued."""
 
@@ -66,6 +68,7 @@ class StatusReader:
         self._has_server = True
         self._launches_of: _Stamp = None
         self._launched: set[str] = set()
+        self._lost_at: dict[int, float] = {}
         self._news_of: _Stamp = None
         self._news: dict = {}
 
@@ -87,6 +90,10 @@ class StatusReader:
         status = self._corrected(index) if status.state.is_running else status
         if status.cluster:
             status = self._waiting_again(index, status)
+        if status.cluster and status.state is RunState.INTERRUPTED:
+            self._lost_at.setdefault(index, time.monotonic())
+        else:
+            self._lost_at.pop(index, None)
         if status.state is RunState.DONE:
             status = self._told(index, status)
         if not status.submission:
@@ -94,6 +101,12 @@ class StatusReader:
         status, wait = joined(self.folders[index], status, shared_jobs())
         self._job_waits[index] = wait
         return status
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether a run's job on a cluster ended just now, and the queue may take it back yet."""
+        now = time.monotonic()
+        return any(now - at < TAKEN_BACK_WITHIN_S for at in self._lost_at.values())
 
     def _waiting_again(self, index: int, status: RunStatus) -> RunStatus:
         """Say of a run whose job on a cluster ended that it waits, if the queue has it still."""

@@ -25,7 +25,7 @@ from lfads_nb.queue.status import RunState, move_status, read_status
 from lfads_nb.queue.task import BEGUN_BEFORE, RunTask, execute_task
 from lfads_nb.queue.tickets import Ticket, UnsharedFolderError, answer_probe
 from lfads_nb.sweep.folders import RunFolder
-from tests.queue.tiny_runs import make_run_folder, wait_for
+from tests.queue.tiny_runs import leave_outputs, make_run_folder, wait_for
 
 pytestmark = pytest.mark.processes
 RUNNER = "tests.queue.quick_runner"
@@ -381,6 +381,24 @@ def test_a_lost_run_reads_as_queued_and_wait_waits_for_it(cluster, make_queue):
     wait_for(look)
     assert RunState.INTERRUPTED not in seen
     threading.Timer(1.0, let_go, [queue]).start()
+    assert list(queue.wait()["state"]) == ["done"]
+
+
+def test_wait_on_another_login_node_waits_for_a_run_whose_job_just_ended(tmp_path):
+    folder = make_run_folder(tmp_path / "runs")
+    move_status(folder, RunState.QUEUED, cluster="tls://login1:8786", host="login1")
+    move_status(folder, RunState.TRAINING)
+    move_status(folder, RunState.INTERRUPTED, reason="its process was asked to end (SIGTERM)")
+
+    def go_on():
+        move_status(folder, RunState.QUEUED)
+        move_status(folder, RunState.TRAINING)
+        leave_outputs(folder)
+        folder.done.touch()
+        move_status(folder, RunState.DONE)
+
+    threading.Timer(2.0, go_on).start()
+    queue = Queue([folder], home=QueueHome.find({"LFADS_NB_HOME": str(tmp_path / "another")}))
     assert list(queue.wait()["state"]) == ["done"]
 
 
