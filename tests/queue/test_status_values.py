@@ -1,9 +1,11 @@
 """What a `status.json` may hold, whoever wrote it: what is kept, left out or refused."""
 
 import math
+from dataclasses import fields
 
 import pytest
 
+from lfads_nb.queue.status import RunStatus
 from lfads_nb.queue.status_values import checked_values
 
 WHOLE = {
@@ -11,7 +13,8 @@ WHOLE = {
     "host": "node1", "device": "GPU 0", "times": {"queued": "2025-01-02T03:04:05+00:00"},
     "finished_stages": ("training",), "reason": "out of memory", "detail": "line 3",
     "training_end": "max_epochs", "attempt": 2, "attempt_id": "a1", "mode": "all",
-    "peak_memory_mb": 512.5, "heartbeat": 99.25, "submission": "s1", "job": "123_4", "pack": 6,
+    "peak_memory_mb": 512.5, "heartbeat": 99.25, "submission": "s1", "job": "123_4",
+    "cluster": "here", "pack": 6,
 }  # fmt: skip
 
 
@@ -20,6 +23,7 @@ def kept(name, value):
 
 
 def test_a_status_of_ours_is_kept_as_it_is_and_what_is_not_known_left_out():
+    assert set(WHOLE) == {f.name for f in fields(RunStatus)} - {"state"}
     assert checked_values({**WHOLE, "state": "training", "of a later version": 1}) == WHOLE
     assert checked_values({}) == {}
 
