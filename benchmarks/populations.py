@@ -9,7 +9,7 @@
   starting, loading weights, storing them; said per member and generation, the first one apart,
   as processes start and compile in it.
 - many: a population of many members whose turns take no time, so that what is left is the
-  driver, the queue's table and the view: seconds, and MiB that they hold.
+  driver, the queue's table and the view: seconds by the clock and of the processor, and MiB.
 - memory: what a warm process holds that takes member after member, and what a member holds on disk.
 """
 
@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.queue import all_ended, fresh_queue, milliseconds, show, wait_until
+from benchmarks.queue import all_ended, fresh_queue, show, wait_until
 from lfads_nb.datasets import DatasetCollection, generate_demo_datasets
 from lfads_nb.demo import QUICK
 from lfads_nb.queue.api import Queue
@@ -149,43 +149,46 @@ def measure_many(members: int = 200, generations: int = 50) -> dict[str, float]:
     result: dict[str, float] = {"members": members, "generations": generations}
     with fresh_queue() as (home, root):
         folder = make_many(root, members, generations)
-        began = time.perf_counter()
-        PopulationDriver(folder, InstantTurns(), sleep=lambda _: None).run()
-        seconds = time.perf_counter() - began
-        result["driver_per_generation_s"] = seconds / generations
-        print(f"driver {seconds:.1f} s", flush=True)
-        result["driver_per_turn_ms"] = 1e3 * seconds / generations / members
+        driver = PopulationDriver(folder, InstantTurns(), sleep=lambda _: None)
+        each = {
+            name: seconds / generations
+            for name, seconds in timed("driver_per_generation", driver.run).items()
+        }
+        result |= each
         result["files_mib"] = sum(p.stat().st_size for p in folder.path.rglob("*.*")) / MIB
 
         runs = [folder.member(m) for m in range(members)]
         Queue([], home=home).pause_all()
-        began = time.perf_counter()
-        queue_folders(runs, home, LaunchOptions(runner="benchmarks.noop_runner"))
-        result["queueing_a_generation_s"] = time.perf_counter() - began
+        options = LaunchOptions(runner="benchmarks.noop_runner")
+        result |= timed("queueing_all", lambda: queue_folders(runs, home, options))
         queue = Queue(runs, home=home)
-        result["states_first_ms"] = milliseconds(queue.states)
-        result["states_unchanged_ms"] = min(milliseconds(queue.states) for _ in range(5))
-        result["table_ms"] = min(milliseconds(queue.status) for _ in range(3))
+        result |= timed("states_first", queue.states)
+        result |= timed("states_unchanged", queue.states)
+        result |= timed("table_first", queue.status)
+        result |= timed("table_again", queue.status)
         queue.cancel()
         result |= _measure_view(folder)
     return result
 
 
+def timed(name: str, function: Callable[[], Any]) -> dict[str, float]:
+    """Return the seconds that something takes by the clock, and those of the processor."""
+    began, before = time.perf_counter(), time.process_time()
+    function()
+    seconds, cpu = time.perf_counter() - began, time.process_time() - before
+    return {f"{name}_s": seconds, f"{name}_cpu_s": cpu}
+
+
 def _measure_view(folder: PopulationFolder) -> dict[str, float]:
     from lfads_nb.widgets.viewers.population import PATHS, SCORES, VALUES, PopulationViewer
 
-    result = {"results_open_s": milliseconds(lambda: PopulationResults.open(folder)) / 1e3}
+    result = timed("results_open", lambda: PopulationResults.open(folder))
     made: list[PopulationViewer] = []
-    result["view_first_s"] = milliseconds(lambda: made.append(PopulationViewer(folder))) / 1e3
+    result |= timed("view_first", lambda: made.append(PopulationViewer(folder)))
     viewer = made[0]
-    result["view_read_again_s"] = min(milliseconds(viewer.read_again) for _ in range(3)) / 1e3
-    for name, kind in (("scores", SCORES), ("paths", PATHS), ("values", VALUES)):
-
-        def draw(kind: str = kind) -> None:
-            viewer.kind.value = kind
-            viewer.redraw()
-
-        result[f"draw_{name}_s"] = milliseconds(draw) / 1e3
+    result |= timed("view_read_again", viewer.read_again)
+    for name, kind in (("paths", PATHS), ("values", VALUES), ("scores", SCORES)):
+        result |= timed(f"draw_{name}", lambda kind=kind: viewer.kind.set_trait("value", kind))
     tracemalloc.start()
     held = PopulationViewer(folder)
     result["view_holds_mib"], result["view_peak_mib"] = (
