@@ -18,7 +18,6 @@ import h5py
 import numpy as np
 
 from lfads_nb.datasets.behavior import Signal, write_signals
-from lfads_nb.model.backend import read_ahead
 from lfads_nb.model.inputs import describe, read_sessions
 from lfads_nb.model.training_setup import set_up
 from lfads_nb.sweep.folders import RunFolder
@@ -63,8 +62,8 @@ def main() -> None:
         for turn in range(options.turns + 1):
             began = time.perf_counter()
             training.model.fit(
-                read_ahead(training.batches), validation_data=read_ahead(training.validation),
-                epochs=1, shuffle=False, verbose=0,
+                training.sources[0].of(training.batches),
+                validation_data=training.sources[1].of(training.validation), epochs=1, shuffle=False, verbose=0,
             )  # fmt: skip
             between = time.perf_counter()
             training.metrics.figures()
