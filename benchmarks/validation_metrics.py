@@ -63,8 +63,11 @@ def main() -> None:
             began = time.perf_counter()
             training.model.fit(
                 training.sources[0].of(training.batches),
-                validation_data=training.sources[1].of(training.validation), epochs=1, shuffle=False, verbose=0,
-            )  # fmt: skip
+                validation_data=training.sources[1].of(training.validation),
+                epochs=1,
+                shuffle=False,
+                verbose=0,
+            )
             between = time.perf_counter()
             training.metrics.figures()
             if turn:  # the first turn compiles
