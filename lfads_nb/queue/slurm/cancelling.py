@@ -26,7 +26,7 @@ def cancel_submitted(folders: Sequence[RunFolder]) -> None:
         SLURM cannot be told from here. The marks are set all the same: jobs that start then leave
         at once.
     """
-    jobs = []
+    jobs: dict[str, str] = {}
     for folder in folders:
         status = read_status(folder)
         if status.state.is_running:
@@ -35,6 +35,10 @@ def cancel_submitted(folders: Sequence[RunFolder]) -> None:
             record_end(folder, RunState.CANCELLED, "it was cancelled before it started")
         submission = Submission.of_mark(folder, status.submission)
         taken = submission.job() if submission is not None else None
-        if taken is not None and (status.state.is_active or status.state is RunState.INTERRUPTED):
-            jobs.append(f"{taken.job}_{read_mark(status.submission)}")
+        if (
+            submission is not None
+            and taken is not None
+            and (status.state.is_active or status.state is RunState.INTERRUPTED)
+        ):
+            jobs[f"{taken.job}_{read_mark(status.submission)}"] = submission.job_name
     cancel_jobs(jobs, shared_jobs())

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lfads_nb.errors import QueueError
@@ -171,20 +171,27 @@ def submit_script(name: str, folder: str) -> str:
     return run_program("sbatch", "--parsable", name, cwd=folder).strip().split(";")[0]
 
 
-def cancel_jobs(numbers: Sequence[str], jobs: Jobs) -> None:
+def cancel_jobs(names: Mapping[str, str], jobs: Jobs) -> None:
     """Take waiting jobs back, and ask running ones to end as cancelled.
+
+    Parameters
+    ----------
+    names : job -> what it must be called: its number comes from a file in a folder of runs, which
+        may have been made by somebody else, or on another cluster.
+    jobs : to ask SLURM with.
 
     Raises
     ------
     QueueError
         SLURM cannot be asked, or refuses.
     """
-    if not numbers:
+    if not names:
         return
     jobs.look(now=True)
     if not jobs.answers:
         raise QueueError("SLURM does not answer here: scancel their jobs on a login node")
-    found = [job for job in map(jobs.find, numbers) if job is not None and not job.is_over]
+    known = [(jobs.find(number), name) for number, name in names.items()]
+    found = [job for job, name in known if job is not None and not job.is_over and job.name == name]
     if waiting := [job.id for job in found if job.waits]:
         run_program("scancel", *waiting)
     # The shell's place is taken by our own process, which knows what SIGINT means.
