@@ -152,7 +152,7 @@ def safe_cluster_options(
 
 def _options(folder: ClusterFolder, listens: dict[str, str]) -> dict[str, Any]:
     from lfads_nb.queue.batches import passed_on
-    from lfads_nb.queue.pool import SilentScheduler, SilentWorker, make_credentials
+    from lfads_nb.queue.pool import JobWorker, SilentScheduler, make_credentials
 
     # The workers of a scheduler on loopback are on this machine, and nobody else need reach them.
     is_local = listens.get("host", "").startswith("127.")
@@ -164,10 +164,11 @@ def _options(folder: ClusterFolder, listens: dict[str, str]) -> dict[str, Any]:
         "scheduler_options": {**listens, "dashboard": False, "dashboard_address": None},
         "processes": 1,
         "nanny": False,
-        "python": sys.executable,
+        # In the shell's place: what a batch system says to the job reaches the worker itself.
+        "python": f"exec {shlex.quote(sys.executable)}",
         "worker_extra_args": [
             "--nthreads", "1", "--no-dashboard", *(["--host", "127.0.0.1"] if is_local else []),
-            "--worker-class", f"{SilentWorker.__module__}.{SilentWorker.__qualname__}",
+            "--worker-class", f"{JobWorker.__module__}.{JobWorker.__qualname__}",
         ],
         "log_directory": str(folder.logs),
         "local_directory": str(folder.scratch),

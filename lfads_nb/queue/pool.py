@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 from collections.abc import Awaitable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,6 +46,8 @@ _CONFIG = {
 
 
 _HEARTBEAT_S = 10
+# SLURM leaves a job half a minute from its SIGTERM.
+_LEAVES_WITHIN_S = 20
 MAX_DRIVERS = 16
 
 
@@ -76,6 +79,20 @@ class SilentWorker(Worker):
 
     def start_http_server(self, *_: Any, **__: Any) -> None:
         """Leave the web pages out."""
+
+
+class JobWorker(SilentWorker):
+    """A worker in a job of a batch system, which is given back when the worker is closed.
+
+    A run that does not end in time must not keep the job: without a worker it leaves by itself.
+    """
+
+    async def close(self, *args: Any, **options: Any) -> Any:
+        """End, and the process with it."""
+        last = threading.Timer(_LEAVES_WITHIN_S, os._exit, [0])
+        last.daemon = True
+        last.start()
+        return await super().close(*args, **options)
 
 
 class LocalPool:

@@ -67,9 +67,11 @@ def make_cluster(slurm, home):
         return made[-1]
 
     yield make
+    addresses = [cluster.scheduler_address for cluster in made]
     for cluster in made:
         cluster.close()
     wait_for(lambda: not jobs_of(slurm))
+    wait_for(lambda: not workers_of(addresses))
 
 
 def wait_for(condition, timeout=150.0):
@@ -79,6 +81,12 @@ def wait_for(condition, timeout=150.0):
 def jobs_of(real):
     lines = real.ask("squeue", "-h", "-o", "%i %T").splitlines()
     return dict(line.split() for line in lines if "COMPLETING" not in line)
+
+
+def workers_of(addresses):
+    """Processes of workers, whether or not SLURM knows of them."""
+    lines = (process.info["cmdline"] or () for process in psutil.process_iter(["cmdline"]))
+    return [line for line in lines if set(addresses) & set(line)]
 
 
 def make_queue(root, home, n, **behaviour):
@@ -322,7 +330,7 @@ def test_other_batch_systems_get_the_same_safety(tmp_path):
         assert cluster.scheduler_address.startswith("tls://127.0.0.1:")
         script = cluster.job_script()
         assert "--tls-key" in script
-        assert "SilentWorker" in script
+        assert "JobWorker" in script
         assert str(tmp_path) in script
         with pytest.raises((OSError, TimeoutError)):
             Client(cluster.scheduler_address.replace("tls", "tcp"), timeout=2)
