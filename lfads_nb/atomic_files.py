@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lfads_nb.errors import DiskFullError
+from lfads_nb.errors import DiskFullError, RunFolderError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -68,8 +68,41 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all; see `write_bytes`."""
-    write_bytes(path, text.encode())
+    """Write a text file, whole or not at all; see `write_bytes`.
+
+    Raises
+    ------
+    RunFolderError
+        It would name a file or folder whose name is no text.
+    """
+    try:
+        content = text.encode()
+    except UnicodeEncodeError as error:
+        raise RunFolderError(f"{path} cannot be written: {no_text(error)}") from error
+    write_bytes(path, content)
+
+
+def check_text(path: Path) -> None:
+    """See that a path can be written into files.
+
+    Raises
+    ------
+    RunFolderError
+        It cannot.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise RunFolderError(f"{path} cannot be used: {no_text(error)}") from error
+
+
+def no_text(error: UnicodeEncodeError) -> str:
+    """Say what to do about a path whose bytes are no UTF-8, such as one of an old disk."""
+    near = ascii(error.object[max(0, error.start - 30) : error.end + 10])
+    return (
+        f"a file or folder has a name that is not UTF-8 text (near {near}): rename it, for example "
+        "with the program convmv"
+    )
 
 
 def write_json(path: Path, content: Any) -> None:

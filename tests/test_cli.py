@@ -133,6 +133,24 @@ def test_whatever_a_command_cannot_use_is_one_sentence(collection, tmp_path, arg
     assert len(result.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text elsewhere")
+@pytest.mark.parametrize(
+    "arguments",
+    [["status", "{place}", "--json"], ["queue", "{place}", "--detach"], ["run", "{run}"]],
+)
+def test_a_folder_whose_name_is_not_utf8_is_told_in_one_sentence(collection, tmp_path, arguments):
+    root = os.fsdecode(os.fsencode(tmp_path) + b"/M\xfcller")
+    run = collection.runs[0].folder.path.relative_to(collection.root)
+    os.rename(collection.root, root)
+    places = {"place": f"{root}/{collection.name}", "run": f"{root}/{run}"}
+    result = call(*(argument.format(**places) for argument in arguments))
+    assert result.exit_code == 1
+    said = [line for line in result.stderr.splitlines() if "Error:" in line]
+    assert len(said) == 1
+    assert "not UTF-8 text" in said[0]
+    assert "convmv" in said[0]
+
+
 def test_runs_are_cancelled_and_paused_by_what_they_are_called(collection, monkeypatch, tmp_path):
     monkeypatch.setenv("LFADS_NB_HOME", str(tmp_path / "home"))
     for run in collection.runs:

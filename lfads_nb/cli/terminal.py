@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape as escape_markup
 
+from lfads_nb.atomic_files import no_text
 from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.plain_text import plain_text
 
@@ -47,6 +48,9 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **kwargs)
         except LfadsError as error:
             complain(error)
+            raise typer.Exit(1) from None
+        except UnicodeEncodeError as error:
+            complain(RunFolderError(no_text(error)))
             raise typer.Exit(1) from None
         except BrokenPipeError:
             raise  # who reads the output has read enough

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from lfads_nb.atomic_files import check_text
 from lfads_nb.plain_text import plain_text
 from lfads_nb.python_commands import module_command
 from lfads_nb.queue.batches import passed_on
@@ -44,6 +45,7 @@ def run_here(run_dir: str | Path, *, device: str | None = None) -> int:
         If there is no such device.
     """
     folder = RunFolder(Path(run_dir).resolve())
+    check_text(folder.path)
     check_own_code(RunRecord.load(folder).params)
     find_device(device or "")
     _refuse_taken(folder)

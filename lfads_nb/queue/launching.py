@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from lfads_nb.atomic_files import check_text
 from lfads_nb.errors import LfadsError, QueueError
 from lfads_nb.queue.batches import Batch, LaunchOptions, passed_on
 from lfads_nb.queue.clusters import (
@@ -60,6 +61,8 @@ def launch_folders(
             f"unknown option {', '.join(sorted(unknown))}; the options of a launch are: "
             f"run_idx, cluster, {', '.join(LaunchOptions.__dataclass_fields__)}"
         )
+    for folder in folders:
+        check_text(folder.path)
     if "gpu_list" in options and options["gpu_list"] is not None:
         options["gpu_list"] = tuple(int(index) for index in options["gpu_list"])
     if slurm is not None:

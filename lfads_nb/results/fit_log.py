@@ -69,7 +69,7 @@ class FitLog:
             raise RunFolderError(f"{path} cannot be read: {error}") from error
         # Without its line end, a number may be cut short and still look like one.
         complete = text[: text.rfind("\n") + 1]
-        rows = [row for row in map(_parse_line, complete.splitlines()) if "step" in row]
+        rows = [row for row in map(_parse_line, complete.splitlines()) if _is_counted(row)]
         if not rows:
             raise RunFolderError(
                 f"{path} has no complete line yet: wait for the end of the first epoch"
@@ -277,6 +277,11 @@ def _parse_line(line: str) -> dict[str, float]:
             return row
         label, values = token, []
     return row
+
+
+def _is_counted(row: Mapping[str, float]) -> bool:
+    """Whether a line says after how many steps it was written; a damaged one may say anything."""
+    return all(0 <= row.get(name, 0) < 2**53 for name in ("epoch", "step")) and "step" in row
 
 
 def _number(token: str) -> float | None:

@@ -90,6 +90,14 @@ def test_lines_that_are_not_ours_are_passed_over(tmp_path):
     assert log.n_epochs == 1
 
 
+@pytest.mark.parametrize("damage", ["nan", "inf", "-1", "1e300"])
+@pytest.mark.parametrize("count", ["epoch,0", "step,5"])
+def test_a_damaged_count_of_steps_is_a_line_that_is_not_ours(tmp_path, count, damage):
+    name, _ = count.split(",")
+    log = _read(tmp_path, LINE.replace(count, f"{name},{damage}") + LINE)
+    assert (log.epoch.tolist(), log.step.tolist()) == ([0], [5])
+
+
 def test_missing_and_empty_logs_say_why(tmp_path):
     with pytest.raises(RunFolderError, match="has not finished its first epoch"):
         FitLog.read(tmp_path / "fitlog.csv")
