@@ -159,6 +159,7 @@ def begin_run(
     ----------
     pack : how many runs train as one program with it.
     """
+    folder.check_output()
     tidy(folder)
     if options.rerun or options.more_epochs:
         kind: Kind = "more_epochs" if options.more_epochs else "afresh"

@@ -106,6 +106,7 @@ def begin_turn(folder: RunFolder, request: TurnRequest, device: str, *, pack: in
     ----------
     pack : how many turns are taken as one program with it.
     """
+    folder.check_output()
     own, status = ProcessId.own(), read_status(folder)
     if status.state.is_running:
         status = replace(status, state=RunState.QUEUED)

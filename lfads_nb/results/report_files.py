@@ -77,7 +77,9 @@ def write_html(
             f"{notebook} is missing: the notebook is written when the run starts. Launch it first."
         )
     try:
-        content = nbformat.reads(read_bytes(notebook, at_most=_MAX_BYTES).decode(), as_version=4)
+        # A link may lead to a notebook of whoever makes the report, who sends it on.
+        read = read_bytes(notebook, at_most=_MAX_BYTES, follow_links=False)
+        content = nbformat.reads(read.decode(), as_version=4)
         content = content if trusted else safe_notebook(content)
     except (
         OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError,

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from lfads_nb.errors import RunFolderError
+
 Split = Literal["train", "valid", "test"]
 PosteriorKind = Literal["posterior_sample_and_average", "posterior_push_mean"]
 
@@ -126,6 +128,23 @@ class RunFolder:
     @property
     def output(self) -> Path:
         return self.path / "lfadsOutput"
+
+    def check_output(self) -> None:
+        """See that what is written into `lfadsOutput` is not another run's.
+
+        It may be a link to another disk; a folder that was received may have any link.
+
+        Raises
+        ------
+        RunFolderError
+            It leads to the outputs of another run.
+        """
+        other = os.path.dirname(os.path.realpath(self.output))
+        if other != os.path.realpath(self.path) and os.path.exists(f"{other}/run.json"):
+            raise RunFolderError(
+                f"{self.output} is a link to the outputs of another run ({other}), which would be "
+                "overwritten: remove the link, or make it one to a folder of its own"
+            )
 
     @property
     def retraining_json(self) -> Path:

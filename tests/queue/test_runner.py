@@ -132,6 +132,25 @@ def test_sampling_alone_needs_a_trained_model(folder, template):
     assert read_status(folder).state is RunState.DONE
 
 
+def test_a_received_run_whose_outputs_are_a_link_to_another_run_s_changes_nothing_there(
+    folder, template, tmp_path
+):
+    mine = make_run_folder(tmp_path / "mine")
+    mine.output.mkdir()
+    mine.fit_log.write_text("of mine")
+    folder.output.symlink_to(mine.output)
+    assert run(folder, template) == 1
+    assert read_status(folder).state is RunState.FAILED
+    assert f"link to the outputs of another run ({mine.path})" in read_status(folder).reason
+    assert [path.name for path in mine.output.iterdir()] == [mine.fit_log.name]
+    folder.output.unlink()
+    elsewhere = tmp_path / "another disk"
+    elsewhere.mkdir()
+    folder.output.symlink_to(elsewhere)
+    assert run(folder, template) == 0
+    assert list(elsewhere.iterdir())
+
+
 def test_cancelling_saves_the_notebook_and_leaves_no_process(folder, tmp_path):
     slow = write_template(
         tmp_path / "slow.ipynb",

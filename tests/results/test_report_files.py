@@ -61,6 +61,17 @@ def test_a_report_that_is_not_there_or_half_written_says_so(make_run):
         write_html(run.folder)
 
 
+def test_a_received_report_that_is_a_link_shows_no_notebook_of_mine(make_run, tmp_path):
+    run = make_run()
+    _write_notebook(run)
+    mine = tmp_path / "mine.ipynb"
+    run.folder.notebook.rename(mine)
+    run.folder.notebook.symlink_to(mine)
+    with pytest.raises(RunFolderError, match="it is a link, which is not followed"):
+        write_html(run.folder, tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
 @pytest.mark.slow
 def test_figures_are_saved_under_telling_names(make_run, tmp_path):
     run = make_run(conditions=None, n_bins=8, n_neurons=4)
