@@ -149,7 +149,8 @@ def from_tf1(network: Network, arrays: Mapping[str, np.ndarray], *, source: obje
     Raises
     ------
     RunFolderError
-        A variable is missing, has another shape, or has no place in the network.
+        A variable is missing, has another shape, holds no finite numbers, or has no place in the
+        network.
     """
     variables: dict[int, Any] = {}
     values: dict[int, np.ndarray] = {}
@@ -157,7 +158,7 @@ def from_tf1(network: Network, arrays: Mapping[str, np.ndarray], *, source: obje
     for view in views(network):
         key = _find(view.key, arrays, source)
         used.add(key)
-        array = np.atleast_2d(np.asarray(arrays[key], np.float32))
+        array = _as_weights(arrays[key], f"{key} in {source}")
         blocks = []
         for variable, index in view.blocks:
             variables[id(variable)] = variable
@@ -179,6 +180,16 @@ def from_tf1(network: Network, arrays: Mapping[str, np.ndarray], *, source: obje
         )
     for place, variable in variables.items():
         variable.assign(values[place])
+
+
+def _as_weights(array: np.ndarray, what: str) -> np.ndarray:
+    """Return a variable's values as (rows, columns); rates of NaN weights would be NaN."""
+    if np.asarray(array).dtype.kind not in "fiub":
+        raise RunFolderError(f"{what} holds no numbers")
+    found = np.atleast_2d(np.asarray(array, np.float32))
+    if not np.isfinite(found).all():
+        raise RunFolderError(f"{what} holds values that are not finite: its training diverged")
+    return found
 
 
 def _model_keys(arrays: Mapping[str, np.ndarray]) -> list[str]:

@@ -53,6 +53,18 @@ def test_what_does_not_fit_is_named():
         from_tf1(network, {**arrays, "LFADS_con_c0:0": np.ones((1, 4))}, source="there")
 
 
+@pytest.mark.parametrize(
+    ("value", "why"), [(np.nan, "diverged"), (np.inf, "diverged"), (b"x", "no numbers")]
+)
+def test_weights_that_are_no_numbers_make_no_rates_of_nan_but_a_sentence(value, why):
+    network = Network(small_architecture())
+    arrays = to_tf1(network)
+    key = next(key for key, array in arrays.items() if array.ndim == 2)
+    arrays[key] = np.full(arrays[key].shape, value)
+    with pytest.raises(RunFolderError, match=f"in there holds .*{why}"):
+        from_tf1(network, arrays, source="there")
+
+
 def test_optimiser_slots_of_tf1_are_ignored():
     network = Network(small_architecture())
     arrays = to_tf1(network)
