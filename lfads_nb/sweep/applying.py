@@ -108,6 +108,11 @@ def apply_run(
     )
     if into.path.resolve() == run.folder.path.resolve():
         raise CollectionError(f"{into.path} is the run's own folder: choose another one")
+    if folder is not None and _holds_other_things(into.path):
+        raise CollectionError(
+            f"{into.path} holds something else than an earlier result of this kind, which would be "
+            "overwritten: choose a new folder"
+        )
     _write(run, into, name, counts, binned, outputs, kind or run.params.posterior_mean_kind)
     write_json(
         into.path / "applied.json",
@@ -121,6 +126,12 @@ def apply_run(
     )
     write_text(into.done, "")
     return Applied(into, RunRecord.load(into))
+
+
+def _holds_other_things(folder: Path) -> bool:
+    """Whether a folder is another run's, a collection's, or anything but what `apply_run` wrote."""
+    is_ours = (folder / "applied.json").exists() and not (folder / "status.json").exists()
+    return folder.is_dir() and not is_ours and any(folder.iterdir())
 
 
 def _only_session(run: Run, n_channels: int) -> str:

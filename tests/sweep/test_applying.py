@@ -102,6 +102,19 @@ def test_a_recording_is_cut_inferred_and_merged_around_its_gap(run, tmp_path):
     assert np.flatnonzero(gap).tolist() == list(range(45, 50))
 
 
+@pytest.mark.parametrize("place", ["another run", "collection", "folder of papers"])
+def test_results_for_other_data_never_overwrite_what_is_in_a_folder(run, tmp_path, place):
+    folder = tmp_path / place
+    folder.mkdir()
+    names = {"another run": "run.json", "collection": "collection.json"}
+    kept = folder / names.get(place, "paper.tex")
+    kept.write_text("precious")
+    with pytest.raises(CollectionError, match="choose a new folder"):
+        run.apply(counts(), folder=folder, name="x", session="one")
+    assert [path.name for path in folder.iterdir()] == [kept.name]
+    assert kept.read_text() == "precious"
+
+
 def test_data_that_do_not_fit_say_what_would(run, tmp_path):
     with pytest.raises(ParamsError, match=r"5 channels.*one \(6\), two \(7\)"):
         run.apply(counts(n_channels=5), folder=tmp_path / "new")
