@@ -249,12 +249,15 @@ class _Watch:
 
     def __init__(self, members: Sequence[PackMember], parent: int | None, log: Path | None) -> None:
         self._members, self._parent, self._pack_log = members, parent, log
+        self._before: dict[int, Any] = {}
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> _Watch:
         for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, lambda *_: self._stop_all("its process was asked to end"))
+            self._before[signum] = signal.signal(
+                signum, lambda *_: self._stop_all("its process was asked to end")
+            )
         self._thread.start()
         return self
 
@@ -262,6 +265,9 @@ class _Watch:
         self._closed.set()
         self._thread.join()
         self._keep_logs_short()
+        # The process may stay, for the next pack.
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
 
     def _keep_logs_short(self) -> None:
         for member in self._members:

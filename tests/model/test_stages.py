@@ -235,7 +235,7 @@ def test_training_ends_when_asked_and_goes_on_later(tmp_path):
 @pytest.mark.parametrize("by_interruption", [True, False])
 def test_a_training_stopped_within_an_epoch_loses_nothing_but_that(tmp_path, by_interruption):
     through, stopped = write_inputs(tmp_path / "through"), write_inputs(tmp_path / "stopped")
-    asked = []
+    asked, before = [], signal.getsignal(signal.SIGINT)
 
     def stop_in_fifth_epoch():
         asked.append(1)
@@ -245,7 +245,7 @@ def test_a_training_stopped_within_an_epoch_loses_nothing_but_that(tmp_path, by_
 
     with pytest.raises(KeyboardInterrupt) if by_interruption else nullcontext():
         train(stopped, max_epochs=6, should_stop=stop_in_fifth_epoch)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
     train(through, max_epochs=6)
     assert train(stopped, max_epochs=6).resumed_from_step == 4 * 3
     assert stopped.fit_log.read_text() == through.fit_log.read_text()

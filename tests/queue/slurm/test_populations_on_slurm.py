@@ -1,5 +1,8 @@
 """A population as one job of a real SLURM, with a toy for a model: whole, and after its time."""
 
+from contextlib import suppress
+
+import psutil
 import pytest
 
 from lfads_nb.queue.slurm.settings import Slurm
@@ -37,7 +40,8 @@ def rig(slurm, tmp_path, home):
     rig = SubmittedRig.make(tmp_path, home)
     yield rig
     for process in rig.processes():
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def test_a_population_is_one_job_that_goes_on_after_its_time_and_after_it_was_cancelled(
@@ -54,7 +58,7 @@ def test_a_population_is_one_job_that_goes_on_after_its_time_and_after_it_was_ca
     rig.let_go(1)
     start_now(slurm, rig.job)
     rig.wait_for_the_middle(2)
-    assert "generation 3 of 4, " in rig.log
+    wait_for(lambda: "generation 3 of 4, " in rig.log, timeout=rig.patience_s)
     assert "queued again" in rig.log
 
     # whoever cancels it ends its members too, and what they had made stays
