@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def recent_collections() -> list[Path]:
     if not isinstance(content, list):
         return []
     paths = [Path(item) for item in content if isinstance(item, str)]
-    return [path for path in paths if CollectionFolder(path).json.exists()]
+    # A damaged list may hold what no file system takes as a name: `Path.exists` would raise.
+    return [path for path in paths if os.path.exists(CollectionFolder(path).json)]
 
 
 def remember(path: Path) -> None:

@@ -1,6 +1,7 @@
 """What tests on a real SLURM do again and again."""
 
 import json
+import time
 
 from lfads_nb.queue.api import Queue
 from lfads_nb.queue.slurm.settings import Slurm
@@ -41,5 +42,12 @@ def jobs_of(real, job):
 
 
 def start_now(real, job):
-    """Spare a job that is queued again the two minutes that SLURM would let pass."""
-    real.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+    """Spare a job that is queued again the two minutes that SLURM would let pass.
+
+    A job that is only just on its way back into the queue takes no new time yet.
+    """
+    for _ in range(20):
+        real.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+        time.sleep(1.0)
+        if jobs_of(real, job) != ["PENDING"]:
+            return

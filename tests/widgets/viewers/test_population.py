@@ -85,7 +85,7 @@ def test_the_verdict_on_the_winner_stands_above_the_picture(folder, monkeypatch)
     shown = ShownVerdict(Verdict((finding,), figures={"bits_per_spike": 0.01}))
     monkeypatch.setattr("lfads_nb.widgets.viewers.population.winner_verdict", lambda _: shown)
     viewer.read_again()
-    assert "<summary>✗ The winner: " in viewer.verdict.value
+    assert ">✗ The winner: " in viewer.verdict.value
     assert "The rates &lt;hardly&gt; differ." in viewer.verdict.value
     assert "0.01" in viewer.verdict.value
 
