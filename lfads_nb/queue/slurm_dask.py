@@ -38,6 +38,7 @@ def own_slurm_cluster() -> type:
         dask_jobqueue is not installed, which everything else does without.
     """
     from dask_jobqueue import SLURMCluster
+    from distributed import Status
 
     class OwnSlurmCluster(SLURMCluster):
         """What `lfads_nb.slurm_cluster` makes.
@@ -88,6 +89,12 @@ def own_slurm_cluster() -> type:
             address = self.scheduler_address
             try:
                 await super()._close()
+            except RuntimeError as error:
+                # dask takes this for the end of its loop and says nothing: the scheduler went on.
+                log.warning("the cluster did not close in good order: %s", error)
+                if self.scheduler is not None:
+                    await self.scheduler.close()
+                self.status = Status.closed
             finally:
                 self.folder.close()
                 with suppress(LfadsError, OSError):
