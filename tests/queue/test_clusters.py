@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -14,17 +13,14 @@ import psutil
 import pytest
 from distributed import Client, Security
 
-from lfads_nb.cores import usable_cores
 from lfads_nb.errors import QueueError
-from lfads_nb.queue import task as task_module
 from lfads_nb.queue.api import Queue
 from lfads_nb.queue.clusters import describe_cluster, probe_folders, recall
 from lfads_nb.queue.following import MAX_RESUMES
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.status import RunState, move_status, read_status
-from lfads_nb.queue.task import BEGUN_BEFORE, RunTask, execute_task
-from lfads_nb.queue.tickets import Ticket, UnsharedFolderError, answer_probe
-from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.queue.task import RunTask, execute_task
+from lfads_nb.queue.tickets import answer_probe
 from tests.queue.tiny_runs import leave_outputs, make_run_folder, wait_for
 
 pytestmark = pytest.mark.processes
@@ -434,52 +430,3 @@ def test_a_retry_goes_to_the_cluster_where_it_was_and_never_here_unasked(
     queue.retry(runner=RUNNER, here=True)
     assert ended(queue) == ["done"]
     assert queue.states()[0].cluster == ""
-
-
-def test_a_ticket_is_taken_once_and_not_after_it_was_withdrawn(tmp_path):
-    folder = make_run_folder(tmp_path / "runs")
-    first, second = Ticket(folder, "a"), Ticket(folder, "b")
-    first.issue()
-    assert not first.is_taken
-    assert first.take("tls://one")
-    assert first.is_taken
-    assert not Ticket(folder, "a").take("tls://another")
-    assert not first.withdraw()
-    second.issue()
-    assert second.withdraw()
-    assert not second.take("tls://one")
-    second.remove()
-    assert not list(folder.path.glob(".lfads-ticket*"))
-    with pytest.raises(UnsharedFolderError, match=r"tls://one .*is another folder there"):
-        Ticket(folder, "c").take("tls://one")
-    gone = RunFolder(tmp_path / "nowhere")
-    with pytest.raises(UnsharedFolderError, match="No such file"):
-        Ticket(gone, "c").take("tls://one")
-
-
-def test_an_unshared_folder_is_told_across_machines():
-    error = pickle.loads(pickle.dumps(UnsharedFolderError("tls://n1:1", "No such file (/x)")))
-    assert (error.worker, error.problem) == ("tls://n1:1", "No such file (/x)")
-    assert "the worker tls://n1:1 of the cluster" in str(error)
-
-
-def test_a_run_that_dask_gives_to_a_second_worker_is_not_started_again(tmp_path, monkeypatch):
-    folder = make_run_folder(tmp_path / "runs")
-    ticket = Ticket(folder, "a")
-    ticket.issue()
-    ticket.take("tls://first")
-    monkeypatch.setattr(task_module, "_own_address", lambda: "tls://second")
-    task = RunTask(
-        str(folder.path), "", 1, "all", None, sys.executable, RUNNER, {}, attempt="a",
-        has_ticket=True,
-    )  # fmt: skip
-    assert execute_task(task) == BEGUN_BEFORE
-    assert not (folder.path / "starts.txt").exists()
-
-
-def test_a_slurm_job_uses_the_cores_that_it_was_given(monkeypatch):
-    there = usable_cores()
-    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
-    assert usable_cores() == 1
-    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1000")
-    assert usable_cores() == there
