@@ -178,6 +178,7 @@ def test_a_run_whose_worker_dies_goes_on_with_another(cluster, make_queue):
     process = next(worker for worker in cluster.workers if worker.pid == victim)
     process.wait()
     cluster.workers.remove(process)
+    cluster.add_worker("--resources", "GPU=1")  # others need as many as there were
 
 
 def test_runs_of_a_cluster_that_dies_are_told_and_go_on_elsewhere(make_queue, tmp_path, cluster):
