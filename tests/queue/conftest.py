@@ -1,5 +1,7 @@
 import pytest
 
+from lfads_nb.queue.api import Queue
+from lfads_nb.queue.home import QueueHome
 from tests.queue.tiny_runs import make_run_folder, write_template
 
 
@@ -11,3 +13,12 @@ def template(tmp_path):
 @pytest.fixture
 def folder(tmp_path):
     return make_run_folder(tmp_path / "runs")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A queue of the test file's own, whose server is gone at its end."""
+    home = QueueHome.find({"LFADS_NB_HOME": str(tmp_path_factory.mktemp("home"))})
+    yield home
+    Queue([], home=home).stop_server()
+    assert home.server_process() is None

@@ -28,13 +28,6 @@ RUNNER = "tests.queue.quick_runner"
 N_WORKERS = 3
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    home = QueueHome.find({"LFADS_NB_HOME": str(tmp_path_factory.mktemp("home"))})
-    yield home
-    Queue([], home=home).stop_server()
-
-
 def start_dask(program, *arguments, cwd, log, before=()):
     with log.open("w") as file:
         return subprocess.Popen(

@@ -17,7 +17,6 @@ import psutil
 import pytest
 
 from lfads_nb.queue.api import Queue
-from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.run_lock import read_holder
 from lfads_nb.queue.status import RunState
 from tests.queue.tiny_runs import make_run_folder, marked_processes, wait_for
@@ -25,13 +24,6 @@ from tests.queue.tiny_runs import make_run_folder, marked_processes, wait_for
 pytestmark = pytest.mark.processes
 RUNNER = "tests.queue.quick_runner"
 INTERRUPTED = [RunState.INTERRUPTED] * 2
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    home = QueueHome.find({"LFADS_NB_HOME": str(tmp_path_factory.mktemp("home"))})
-    yield home
-    Queue([], home=home).stop_server()
 
 
 class Rig:

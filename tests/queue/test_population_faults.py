@@ -13,7 +13,6 @@ from contextlib import suppress
 import pytest
 
 from lfads_nb.queue.api import Queue
-from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.run_lock import read_holder
 from lfads_nb.queue.status import RunState, read_status
 from tests.queue.populations import make_population, tables_of
@@ -23,13 +22,6 @@ from tests.queue.tiny_runs import marked_processes, wait_for, write_template
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 RUNNER = "tests.queue.toy_turns"
 MEMBERS, GENERATIONS = 4, 4
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    home = QueueHome.find({"LFADS_NB_HOME": str(tmp_path_factory.mktemp("home"))})
-    yield home
-    Queue([], home=home).stop_server()
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,6 @@ import pytest
 from lfads_nb import DatasetCollection, RunCollection, RunParams, RunSpec
 from lfads_nb.datasets import Counts, write_counts
 from lfads_nb.queue.api import Queue
-from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.run_lock import read_holder
 from lfads_nb.queue.status import RunState, read_status
 from lfads_nb.sweep import Population, Searched, SearchSpace
@@ -28,13 +27,6 @@ pytestmark = [pytest.mark.processes, pytest.mark.training, pytest.mark.timeout(1
 
 MEMBERS, EPOCHS, GENERATIONS, RAMP = 3, 4, 3, 2
 LONG = 900.0
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    home = QueueHome.find({"LFADS_NB_HOME": str(tmp_path_factory.mktemp("home"))})
-    yield home
-    Queue([], home=home).stop_server()
 
 
 class Rig:

@@ -15,7 +15,6 @@ import psutil
 import pytest
 
 from lfads_nb.queue.api import Queue
-from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.run_lock import read_holder
 from lfads_nb.queue.status import RunState, read_status
 from tests.queue.tiny_runs import (
@@ -40,13 +39,6 @@ def train(run, params, datasets, on_progress):
         time.sleep(0.05)
 run_stage(run_dir, 'training', train)
 """
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    home = QueueHome.find({"LFADS_NB_HOME": str(tmp_path_factory.mktemp("home"))})
-    yield home
-    Queue([], home=home).stop_server()
 
 
 def kernel_of(folder):

@@ -14,21 +14,13 @@ import pytest
 from lfads_nb.errors import QueueError
 from lfads_nb.queue.api import Queue
 from lfads_nb.queue.batches import Batch, LaunchOptions, passed_on
-from lfads_nb.queue.home import QueueHome, read_json_file
+from lfads_nb.queue.home import read_json_file
 from lfads_nb.queue.processes import ProcessId, this_host
 from lfads_nb.queue.status import RunState, move_status, read_status, write_status
 from tests.queue.tiny_runs import make_run_folder, wait_for
 
 pytestmark = pytest.mark.processes
 RUNNER = "tests.queue.quick_runner"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    home = QueueHome.find({"LFADS_NB_HOME": str(tmp_path_factory.mktemp("home"))})
-    yield home
-    Queue([], home=home).stop_server()
-    assert home.server_process() is None
 
 
 @pytest.fixture
