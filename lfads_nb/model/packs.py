@@ -26,14 +26,8 @@ from lfads_nb.model.devices import chosen_device, on_device
 from lfads_nb.model.epoch_end import callbacks_of
 from lfads_nb.model.inputs import describe, read_sessions
 from lfads_nb.model.lfads import Lfads
-from lfads_nb.model.pack_models import (
-    CompiledPacks,
-    MemberModel,
-    PackMember,
-    check_pack,
-    fit_together,
-    set_up_pack,
-)
+from lfads_nb.model.pack_members import PackMember, fit_together
+from lfads_nb.model.pack_models import CompiledPacks, MemberModel, check_pack, set_up_pack
 from lfads_nb.model.pack_sampling import PackSampler
 from lfads_nb.model.preview_writer import PreviewWriter
 from lfads_nb.model.stages import Begun, begin, summary

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lfads_nb.errors import ParamsError
 from lfads_nb.model.devices import on_device
-from lfads_nb.model.inputs import describe, read_sessions
-from lfads_nb.model.pack_models import (
-    CompiledPacks,
-    PackMember,
-    check_pack,
-    fit_together,
-    set_up_pack,
-)
+from lfads_nb.model.inputs import read_sessions
+from lfads_nb.model.pack_members import PackMember, fit_together
+from lfads_nb.model.pack_models import CompiledPacks, check_pack, set_up_pack
 from lfads_nb.model.training import Progress, Training
-from lfads_nb.model.turns import Turn
+from lfads_nb.model.turns import Turn, described
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.stored_params import check_own_code
@@ -80,8 +75,7 @@ def _take(turns: Sequence[PackTurn], packs: CompiledPacks, started: float) -> li
     folders = [RunFolder(turn.request.folder) for turn in turns]
     records = [RunRecord.load(folder) for folder in folders]
     check_pack([(f, record.datasets) for f, record in zip(folders, records, strict=True)])
-    first = turns[0].request
-    described = []
+    first, shapes = turns[0].request, []
     params = first.params(records[0].params)
     sessions = read_sessions(folders[0], params, records[0].datasets)
     for turn, folder, record in zip(turns, folders, records, strict=True):
@@ -94,11 +88,10 @@ def _take(turns: Sequence[PackTurn], packs: CompiledPacks, started: float) -> li
                 "generation train as one program"
             )
         check_own_code(record.params)
-        own = describe(turn.request.params(record.params), sessions)
-        searched = frozenset(turn.request.settings)
-        described.append((folder, replace(own, searched=searched)))
+        own = turn.request.params(record.params)
+        shapes.append((folder, described(turn.request, own, sessions)))
     with on_device(params):
-        trainings = set_up_pack(described, sessions, packs, will_load=first.first_epoch > 0)
+        trainings = set_up_pack(shapes, sessions, packs, will_load=first.first_epoch > 0)
         members = []
         for training, pack_turn in zip(trainings, turns, strict=True):
             training.on_progress = pack_turn.on_progress

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -19,6 +19,7 @@ import keras
 import numpy as np
 
 from lfads_nb.errors import RunFolderError
+from lfads_nb.model.architecture import Architecture
 from lfads_nb.model.callbacks import (
     SECONDS_BETWEEN_CHECKPOINTS,
     EpochEnd,
@@ -32,12 +33,13 @@ from lfads_nb.model.checkpoints import IN_TURN, ROLLING, Checkpoints
 from lfads_nb.model.compiled_models import CompiledModels
 from lfads_nb.model.devices import on_device
 from lfads_nb.model.fit_log import EpochFigures, cut_after
-from lfads_nb.model.inputs import describe, read_sessions
+from lfads_nb.model.inputs import Session, describe, read_sessions
 from lfads_nb.model.preview_writer import TurnPreview
 from lfads_nb.model.training import Progress, Training
 from lfads_nb.model.training_setup import set_up
 from lfads_nb.model.training_state import TrainingState, TurnState
 from lfads_nb.sweep.folders import RunFolder
+from lfads_nb.sweep.params import RunParams
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.stored_params import check_own_code
 from lfads_nb.sweep.turns import TurnRequest, TurnResult, smoothed_score
@@ -82,12 +84,17 @@ def take_turn(
     params = request.params(record.params)
     sessions = read_sessions(run, params, record.datasets)
     with on_device(params):
-        architecture = replace(describe(params, sessions), searched=frozenset(request.settings))
+        architecture = described(request, params, sessions)
         training = set_up(run, architecture, sessions, models, will_load=request.first_epoch > 0)
         training.on_progress = on_progress
         result = Turn(request, training).take(started)
     result.save(request)
     return result
+
+
+def described(request: TurnRequest, params: RunParams, sessions: Sequence[Session]) -> Architecture:
+    """Describe what a turn trains: what is searched is part of it, whatever its value."""
+    return replace(describe(params, sessions), searched=frozenset(request.settings))
 
 
 class Turn:
