@@ -15,7 +15,7 @@ from lfads_nb.datasets import Counts, DatasetCollection, write_counts
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.status import RunState, move_status, read_status
 from lfads_nb.shipped_files import copy_notebooks, shipped_folder
-from lfads_nb.sweep import RunCollection, RunParams, RunSpec
+from lfads_nb.sweep import Population, RunCollection, RunParams, RunSpec
 from tests.queue.tiny_runs import marked_processes, wait_for
 from tests.widgets.conftest import small_counts
 
@@ -88,6 +88,17 @@ def test_status_of_a_prepared_collection(collection):
     result = call("status", collection.path)
     assert result.exit_code == 0
     assert result.output.count("prepared") == 2
+
+
+def test_status_lists_populations_too(collection):
+    population = Population(collection.params[0], members=3)
+    collection.clear_params()
+    collection.add_population(population)
+    collection.save()
+    result = call("status", collection.path)
+    assert result.exit_code == 0
+    assert population.population_name in result.output
+    assert "new" in result.output
 
 
 def test_status_for_programs(collection):

@@ -134,6 +134,17 @@ def status(
             number_text(row["total_valid"], "{:.1f}"),
             minutes_text(row["eta_s"]),
         )
+    for population in collection.population_runs:
+        row = frame.loc[population.name]
+        table.add_row(
+            escape(population.spec.name),
+            population.population.population_name,
+            escape(" ".join(filter(None, (row["state"], bracketed(row["reason"]))))),
+            "",
+            number_text(row["epoch"], "{:.0f}"),
+            number_text(row["total_valid"], "{:.1f}"),
+            minutes_text(row["eta_s"]),
+        )
     console.print(table)
     for run in collection:
         text = frame.loc[run.name]["verdict"]

@@ -159,6 +159,7 @@ def summary(training: Training, begun: Begun) -> TrainSummary:
         n_parameters=_n_parameters(training.model),
         nan_restarts=state.nan_restarts,
         resumed_from_step=begun.resumed_from_step,
+        full_weights=training.ramps_done,
     )
 
 

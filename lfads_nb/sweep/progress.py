@@ -90,7 +90,8 @@ class TrainSummary:
     """How a training ended.
 
     `stop_reason` says which rule ended it, in words. `nan_restarts` counts returns to a checkpoint
-    after a cost that was not a number.
+    after a cost that was not a number. `full_weights` says whether the penalties had their full
+    weights at the end: no epoch is best all the same where turns of a population were trained.
     """
 
     epochs: int
@@ -102,6 +103,7 @@ class TrainSummary:
     n_parameters: int
     nan_restarts: int = 0
     resumed_from_step: int | None = None
+    full_weights: bool = False
 
     @property
     def in_words(self) -> str:
@@ -109,6 +111,8 @@ class TrainSummary:
 
         It was if the lowest cost is among the last twentieth of the epochs.
         """
+        if self.best_epoch is None and self.full_weights:
+            return self.stop_reason
         if self.best_epoch is None:
             course = "before the penalties had their full weights, so that no epoch counts as best"
         elif self.best_epoch >= self.epochs - max(self.epochs / 20, 1) - 1:

@@ -61,8 +61,6 @@ class LivePreviewBox(w.VBox):
                          has_tools=False)  # fmt: skip
             trials.layout.flex, trials.layout.width = "3 1 360px", "auto"
             plane.layout.flex, plane.layout.width = "1 1 180px", "auto"
-            row = w.HBox([trials, plane], layout={"flex_flow": "row wrap", "width": "100%"})
-            self.children = [self._words, row]
             self._plots = (trials, plane)
         return self._plots
 
@@ -75,6 +73,11 @@ class LivePreviewBox(w.VBox):
         trials, plane = self.plots
         self._draw_trials(trials, shown)
         _draw_plane(plane, shown)
+        if len(self.children) == 1:
+            # Once drawn, not before: an axis that is put on screen while its rows get their names
+            # shows numbers in their place ever after.
+            row = w.HBox([trials, plane], layout={"flex_flow": "row wrap", "width": "100%"})
+            self.children = [self._words, row]
 
     def _draw_trials(self, plot: Plot, shown: LivePreview) -> None:
         from lfads_nb.widgets.viewers.heat_map import heat_image

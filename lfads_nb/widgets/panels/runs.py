@@ -177,6 +177,8 @@ class RunsPanel(Panel):
         self.delete.disabled = busy or not any(_has_outputs(statuses[run.name]) for run in runs)
 
     def _sentence(self, runs: list[Run], statuses: list[RunStatus]) -> str:
+        if not runs:
+            return "No runs yet"
         n_specs = len({run.spec.name for run in runs})
         n_settings = len({run.params.param_hash for run in runs})
         selected = self.specs.table.selected or self.settings.table.selected

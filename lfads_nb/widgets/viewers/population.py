@@ -144,8 +144,8 @@ class PopulationViewer(LinkedView):
         whole = len(found.best)
         parts = [
             f"{p.members} members",
-            f"generation {whole} of at most {p.generations}",
-            f"{int(found.last_epochs[-1]) if len(found.last_epochs) else 0} epochs each",
+            f"generation {found.n_generations} of at most {p.generations}",
+            f"{int(found.last_epochs[-1]) if found.n_generations else 0} epochs each at its end",
         ]
         if whole:
             parts.append(f"best {found.measure.name} {found.best[-1]:.5g} {found.measure.unit}")

@@ -47,6 +47,13 @@ def test_the_matrix_shows_where_every_run_is(panel, collection):
     assert "2 settings × 2 run specs = 4 runs (1 done, 3 to do)" in panel._count.value
 
 
+def test_run_specs_without_settings_are_no_zero_run_specs(panel, collection):
+    collection.clear_params()
+    panel.bench.changed()
+    panel.refresh()
+    assert "No runs yet" in panel._count.value
+
+
 def test_a_run_whose_outputs_were_deleted_says_so_and_is_launched_again(
     panel, collection, launched
 ):

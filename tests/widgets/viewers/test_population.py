@@ -60,6 +60,12 @@ def test_every_member_and_the_leaders_weights_are_drawn(folder):
     assert "2 times weights were copied" in viewer.plot._note.value
 
 
+def test_the_first_generation_is_counted_while_it_trains_as_in_the_table(folder):
+    write_generations(folder, 1, whole=False)
+    head = PopulationViewer(folder)._head.value
+    assert "generation 1 of at most 4, 5 epochs each at its end" in head
+
+
 def test_the_leaders_trials_are_shown_and_drawn_anew(folder):
     write_generations(folder, 1, whole=False)
     viewer = PopulationViewer(folder)
