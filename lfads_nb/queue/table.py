@@ -82,6 +82,10 @@ def elapsed_s(status: RunStatus, *, now: datetime) -> float | None:
     """Return how long a run has been or was executed, in seconds."""
     try:
         began = datetime.fromisoformat(status.times["started"])
+        if status.state is RunState.QUEUED and "queued" in status.times:
+            # What it did before it was queued again is over.
+            if began <= datetime.fromisoformat(status.times["queued"]):
+                return None
         ended = now
         if status.state.is_ended and "ended" in status.times:
             ended = datetime.fromisoformat(status.times["ended"])

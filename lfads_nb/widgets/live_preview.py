@@ -70,10 +70,11 @@ class LivePreviewBox(w.VBox):
             f"{', '.join(str(i) for i in shown.trials)} of {escape(shown.session)}, from left to "
             "right; neurons from top to bottom. Redrawn about once a minute."
         )
+        is_first = self._plots is None
         trials, plane = self.plots
         self._draw_trials(trials, shown)
         _draw_plane(plane, shown)
-        if len(self.children) == 1:
+        if is_first:
             # Once drawn, not before: an axis that is put on screen while its rows get their names
             # shows numbers in their place ever after.
             row = w.HBox([trials, plane], layout={"flex_flow": "row wrap", "width": "100%"})

@@ -63,6 +63,11 @@ def test_time_counts_from_the_start_to_the_end_or_to_now():
     assert elapsed_s(replace(TRAINING, state=RunState.FAILED, times=no_end), now=NOW) == 300.0
 
 
+def test_a_run_that_is_queued_again_does_not_count_the_time_since_its_first_start():
+    again = {"started": ago(minutes=5), "ended": ago(minutes=4), "queued": ago(minutes=1)}
+    assert elapsed_s(replace(TRAINING, state=RunState.QUEUED, times=again), now=NOW) is None
+
+
 @pytest.mark.parametrize("times", [{}, {"started": "yesterday"}, {"started": 3}])
 def test_a_start_that_is_not_known_is_no_time(times):
     assert elapsed_s(replace(TRAINING, times=times), now=NOW) is None
