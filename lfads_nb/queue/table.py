@@ -82,10 +82,9 @@ def elapsed_s(status: RunStatus, *, now: datetime) -> float | None:
     """Return how long a run has been or was executed, in seconds."""
     try:
         began = datetime.fromisoformat(status.times["started"])
-        if status.state is RunState.QUEUED and "queued" in status.times:
-            # What it did before it was queued again is over.
-            if began <= datetime.fromisoformat(status.times["queued"]):
-                return None
+        queued = status.times.get("queued") if status.state is RunState.QUEUED else None
+        if queued is not None and began <= datetime.fromisoformat(queued):
+            return None  # what it did before it was queued again is over
         ended = now
         if status.state.is_ended and "ended" in status.times:
             ended = datetime.fromisoformat(status.times["ended"])
