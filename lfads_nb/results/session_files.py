@@ -20,6 +20,7 @@ from lfads_nb.datasets.behavior import Signal, read_signals, signal_names
 from lfads_nb.errors import CollectionError, RunFolderError
 from lfads_nb.results.trial_arrays import check_numbers, open_hdf5
 from lfads_nb.sweep.folders import PosteriorKind, RunFolder, Split, input_file_name, input_info_name
+from lfads_nb.sweep.halving import why_stopped
 from lfads_nb.sweep.input_files import BEHAVIOR, InputInfo, read_input_info
 
 log = logging.getLogger(__name__)
@@ -253,6 +254,11 @@ class SessionFiles:
             return (
                 "The run has not been trained: launch it, and see how far it is with "
                 f"`lfads-nb status {collection}`."
+            )
+        if not self.run.done.is_file() and (stopped := why_stopped(self.run)):
+            return (
+                f"The run was {stopped}. It is sampled once it has trained to its own end: "
+                f"`lfads-nb go-on {collection}`, or Go on in Queue, does that."
             )
         if not self.run.done.is_file():
             return (

@@ -7,6 +7,7 @@ import pytest
 from lfads_nb.errors import CollectionError, DataError, RunFolderError
 from lfads_nb.results.posterior_means import PosteriorMeans, concatenate_over_trials
 from lfads_nb.results.trial_arrays import SplitRows
+from lfads_nb.sweep.halving import Halving, HalvingOrder, Rung, add_rung
 from lfads_nb.sweep.params import RunParams
 
 
@@ -136,6 +137,14 @@ def test_a_run_that_has_not_ended_says_what_to_do(make_run):
         _open(run)
     run.folder.done.touch()
     with pytest.raises(RunFolderError, match="lfads-nb sample"):
+        _open(run)
+
+
+def test_a_run_that_was_stopped_early_says_so_and_how_it_goes_on(make_run):
+    run = make_run(kinds=())
+    HalvingOrder(Halving(3, 10), ()).save(run.folder)
+    add_rung(run.folder, Rung(10, 5.0, 2, 2, goes_on=False))
+    with pytest.raises(RunFolderError, match=r"was stopped early after 10 epochs.*lfads-nb go-on"):
         _open(run)
 
 
