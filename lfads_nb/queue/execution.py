@@ -209,6 +209,7 @@ def with_advice(error: BaseException) -> str:
 
 
 _LESS_MEMORY = "run fewer at once, or make the model or the batches smaller"
+_FEW_FILES = 256  # TensorFlow's libraries and a kernel's sockets take about a hundred
 _MORE_FILES = (
     "this account may open too few files at once: end the queue, and start it from a shell after "
     "`ulimit -n 4096`, or have the limit raised"
@@ -221,7 +222,17 @@ def _advice(kind: str, text: str) -> str:
         return f"the memory of this machine, or of this account, ran out: {_LESS_MEMORY}"
     if kind == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in text:
         return f"the device's memory ran out: {_LESS_MEMORY}"
-    return _MORE_FILES if "Too many open files" in text else ""
+    # A kernel that may not even open its own libraries dies before it can say so.
+    too_few = "Kernel died" in text and _may_open_few_files()
+    return _MORE_FILES if too_few or "Too many open files" in text else ""
+
+
+def _may_open_few_files() -> bool:
+    if sys.platform == "win32":
+        return False
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] < _FEW_FILES
 
 
 def _death_in_words(exit_code: int | None) -> str:

@@ -125,4 +125,8 @@ def test_nothing_that_was_typed_is_lost_to_late_answers(lab, page, home, data):
     finally:
         lab.kernel_answers("setattr(get_ipython().kernel.session, 'is_late', False)")
     lab.errors[:] = unexplained(lab)
+    # A choice that acts at once, and then goes back to where it was.
+    lost = {
+        name: [e for e in each if not e.startswith("Start from:")] for name, each in lost.items()
+    }
     assert not any(lost.values()), json.dumps(lost, indent=1)

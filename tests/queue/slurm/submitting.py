@@ -1,7 +1,10 @@
 """What tests on a real SLURM do again and again."""
 
 import json
+import os
+import subprocess
 import time
+from pathlib import Path
 
 from lfads_nb.queue.api import Queue
 from lfads_nb.queue.slurm.settings import Slurm
@@ -21,7 +24,17 @@ def make_queue(root, home, n, **behaviour):
 
 def wait_for(condition, timeout=120.0):
     # SLURM looks at its queue every few seconds, and a busy machine takes its time.
-    return wait_some_time_for(condition, timeout=timeout)
+    try:
+        return wait_some_time_for(condition, timeout=timeout)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{_what_slurm_says()}") from None
+
+
+def _what_slurm_says():
+    asked = (("scontrol", "-o", "show", "job"), ("sinfo", "-N", "-o", "%N %T %E"))
+    said = [subprocess.run(a, capture_output=True, text=True, timeout=60).stdout for a in asked]
+    log = Path(os.environ["SLURM_CONF"]).with_name("slurmctld.log")
+    return "\n".join([*said, *log.read_text().splitlines()[-60:]])
 
 
 def starts(folder):
@@ -41,13 +54,15 @@ def jobs_of(real, job):
     return real.ask("squeue", "-h", "-r", "-j", job, "-o", "%T").split()
 
 
-def start_now(real, job):
+def start_now(real, job, *, minutes=60):
     """Spare a job that is queued again the two minutes that SLURM would let pass.
 
-    A job that is only just on its way back into the queue takes no new time yet.
+    SLURM takes no change while a job is still on its way back into the queue, and then the job also
+    keeps the limit of time that ended it: so it is told again until the job runs.
     """
-    for _ in range(20):
-        real.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+    deadline = time.monotonic() + 150
+    while time.monotonic() < deadline:
+        real.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}", "StartTime=now")
         time.sleep(1.0)
-        if jobs_of(real, job) != ["PENDING"]:
+        if set(jobs_of(real, job)) <= {"RUNNING"}:
             return

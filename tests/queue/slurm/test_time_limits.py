@@ -94,7 +94,6 @@ def test_a_run_that_is_out_of_time_goes_on_and_trains_no_epoch_twice(slurm, run,
     assert 0 <= trained - saved < 2 * per_epoch
     assert saved % per_epoch == 0
     (folder.path / "go").touch()
-    slurm.ask("scontrol", "update", f"JobId={job}_0", "TimeLimit=60")
     start_now(slurm, f"{job}_0")
     wait_for(lambda: states(queue) == [RunState.DONE], timeout=600)
     assert steps(folder) - trained == EPOCHS * per_epoch - saved
