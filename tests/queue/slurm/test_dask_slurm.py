@@ -1,5 +1,6 @@
 """dask on a real SLURM: jobs that come late, die and are replaced, and who may speak to them."""
 
+import asyncio
 import json
 import os
 import re
@@ -148,6 +149,14 @@ def test_runs_come_to_jobs_and_jobs_and_keys_go(slurm, home, make_cluster, tmp_p
     assert not list(tmp_path.rglob("slurm-*.out"))
 
 
+async def knock(address, security):
+    client = Client(address, security=security, timeout=3, set_as_default=False, asynchronous=True)
+    try:
+        await client
+    finally:
+        await client.close()
+
+
 def test_nobody_without_the_key_is_let_in_and_nothing_listens_in_the_clear(
     slurm, home, make_cluster, tmp_path
 ):
@@ -157,9 +166,9 @@ def test_nobody_without_the_key_is_let_in_and_nothing_listens_in_the_clear(
     stranger = Security.temporary()
     for security in (None, stranger, Security(require_encryption=True)):
         with pytest.raises((OSError, TimeoutError, ValueError, TypeError, RuntimeError)):
-            Client(address, security=security, timeout=3, set_as_default=False)
+            asyncio.run(knock(address, security))
     with pytest.raises((OSError, TimeoutError)):
-        Client(address.replace("tls://", "tcp://"), timeout=3, set_as_default=False)
+        asyncio.run(knock(address.replace("tls://", "tcp://"), None))
     queue = make_queue(tmp_path, home, 1, wait=True)
     queue.launch(cluster=cluster, runner=RUNNER)
     status = begun(queue)
