@@ -21,6 +21,7 @@ from lfads_nb.queue.slurm.settings import Slurm
 log = logging.getLogger(__name__)
 
 _LOOK_AFTER_S = 20.0
+_CLOSES = 10
 # Lines of dask_jobqueue's that ours take the place of.
 _SKIPPED = (
     "#SBATCH -p ", "#SBATCH -A ", "#SBATCH -t ", "#SBATCH -e ", "#SBATCH --mem=",
@@ -88,13 +89,19 @@ def own_slurm_cluster() -> type:
                 self._looking.cancel()
             address = self.scheduler_address
             try:
-                await super()._close()
-            except RuntimeError as error:
-                # dask takes this for the end of its loop and says nothing: the scheduler went on.
-                log.warning("the cluster did not close in good order: %s", error)
-                if self.scheduler is not None:
-                    await self.scheduler.close()
-                self.status = Status.closed
+                for left in reversed(range(_CLOSES)):
+                    try:
+                        await super()._close()
+                        break
+                    except RuntimeError:
+                        # A connection that the pool of dask's scheduler gives up twice at once
+                        # (its worker ends, and so does the pool) is an error there; the caller
+                        # of this takes it for the end of the loop and says nothing, and scheduler
+                        # and cluster stay half closed. The connection is gone a moment later.
+                        if not left or self.scheduler is None:
+                            raise
+                        await asyncio.sleep(0.2)
+                        self.scheduler.status = self.status = Status.running
             finally:
                 self.folder.close()
                 with suppress(LfadsError, OSError):

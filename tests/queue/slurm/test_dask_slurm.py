@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from distributed import Client, LocalCluster, Security
+from distributed import Client, LocalCluster, Security, Status
 
 import lfads_nb
 from lfads_nb.errors import QueueError
@@ -180,6 +180,26 @@ def test_nobody_without_the_key_is_let_in_and_nothing_listens_in_the_clear(
     assert len([c for c in worker.net_connections("tcp") if c.status == "LISTEN"]) == 1
     let_go(queue)
     wait_for(lambda: states(queue) == [RunState.DONE])
+
+
+def test_a_cluster_whose_scheduler_stumbles_at_its_end_is_closed_all_the_same(
+    slurm, make_cluster, monkeypatch
+):
+    cluster = make_cluster(jobs=1)
+    pool, closes = cluster.scheduler.rpc, []
+    close = pool.close
+
+    async def stumble():
+        closes.append(len(closes))
+        if len(closes) < 3:
+            raise RuntimeError("Cannot change state of expiring Timeout")
+        await close()
+
+    monkeypatch.setattr(pool, "close", stumble)
+    cluster.close()
+    assert len(closes) >= 3
+    assert cluster.status == cluster.scheduler.status == Status.closed
+    assert not list(cluster.folder.path.glob("*.pem"))
 
 
 def test_a_plain_scheduler_is_refused_by_launch(home, tmp_path):
