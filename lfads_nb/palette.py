@@ -142,6 +142,11 @@ def sequential(fractions: np.ndarray) -> list[str]:
     return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in np.rint(np.stack(channels, -1)).astype(int)]
 
 
+def graded(fractions: np.ndarray) -> list[str]:
+    """Return colours of the same kind for thin lines and dots, seen on white and on near black."""
+    return sequential(0.25 + 0.53 * np.clip(fractions, 0, 1))
+
+
 def diverging(fractions: np.ndarray) -> list[str]:
     """Return the colours of positions in 0..1 from blue (low) over grey to orange (high)."""
     signed = 2 * np.clip(np.asarray(fractions, dtype=float), 0, 1) - 1

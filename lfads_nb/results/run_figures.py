@@ -28,6 +28,7 @@ from lfads_nb.results.variability import (
     within_condition_share,
 )
 from lfads_nb.sweep.advice import ramp_end
+from lfads_nb.sweep.folders import is_winner
 from lfads_nb.sweep.more_epochs import MoreEpochs
 from lfads_nb.sweep.progress import ended_at_limit
 
@@ -47,6 +48,7 @@ class RunFigures:
     ----------
     n_train, n_valid, n_neurons, n_silent : trials, neurons, and neurons without a training spike.
     batch_size, steps_per_epoch, epochs, steps, max_epochs : of the training; 0 epochs is no limit.
+    is_winner : 1 if it is a population's, whose search decided how long it trained, else 0.
     ended_at_limit : 1 if a number of epochs ended it, 0 if another rule did.
     ramp_end : step at which all penalties in use have their full weight, by the setting.
     ramps_ended : 1 if they had it in the last epoch, else 0.
@@ -78,6 +80,7 @@ class RunFigures:
     epochs: float = _NAN
     steps: float = _NAN
     max_epochs: float = _NAN
+    is_winner: float = _NAN
     ended_at_limit: float = _NAN
     ramp_end: float = _NAN
     ramps_ended: float = _NAN
@@ -136,15 +139,18 @@ class RunFigures:
 
 def _of_setting(view: RunView) -> dict[str, float]:
     params, n_sessions, end = view.params, len(view.datasets), view.training_end()
-    more = MoreEpochs.read(view.folder.output)
+    more, won = MoreEpochs.read(view.folder.output), is_winner(view.folder)
+    epochs = params.max_epochs if more is None else more.end
     found = {
         "batch_size": params.batch_size,
-        "max_epochs": params.max_epochs if more is None else more.end,
+        "is_winner": float(won),
+        # The epochs of its last turn are no limit that anybody has set.
+        "max_epochs": 0.0 if won else epochs,
         "ramp_end": ramp_end(params, n_sessions),
         "has_inputs": float(params.co_dim > 0),
         "learning_rate_init": params.learning_rate_init,
     }
-    if end:
+    if end and not won:
         found["ended_at_limit"] = float(bool(ended_at_limit(end)))
     rate = view.progress().get("learning_rate")
     return found | ({"learning_rate": float(rate)} if isinstance(rate, int | float) else {})

@@ -91,6 +91,14 @@ def batch_of(n_train: int) -> int:
     return int(min(max(round(n_train / 6), 8), 256))
 
 
+def units_for_few(n_train: int) -> int:
+    """Return units for a generator that is not to learn the noise of few training trials.
+
+    Three for every seven trials in steps of 8, and 16 to 128.
+    """
+    return max(min(128, n_train * 3 // 7 // 8 * 8), 16)
+
+
 def advise(params: RunParams, sizes: RunSizes) -> list[Advice]:
     """Return what to think of before a setting is trained on data of such sizes."""
     batch = _one_step_an_epoch(params, sizes)
@@ -152,7 +160,7 @@ def _model_size(params: RunParams, sizes: RunSizes) -> Advice | None:
     n = sum(sizes.n_train)
     if params.gen_dim <= max(n, 16):
         return None
-    size = max(min(128, n * 3 // 7 // 8 * 8), 16)
+    size = units_for_few(n)
     return Advice(
         "gen_dim",
         f"A generator of {params.gen_dim} units is much for {n} training trials: it will learn "

@@ -267,8 +267,17 @@ class PopulationFolder(RunFolder):
 
 def is_member(run: RunFolder) -> bool:
     """Whether a run is a member of a population; its winner is a run of its own."""
-    population = PopulationFolder(run.path.absolute().parent)
-    return run.path.name != population.best.path.name and population.population_json.exists()
+    return _is_of_population(run) and not is_winner(run)
+
+
+def is_winner(run: RunFolder) -> bool:
+    """Whether a run is the winner of a population."""
+    best = PopulationFolder(run.path.absolute().parent).best
+    return _is_of_population(run) and run.path.name == best.path.name
+
+
+def _is_of_population(run: RunFolder) -> bool:
+    return PopulationFolder(run.path.absolute().parent).population_json.exists()
 
 
 def input_file_name(dataset: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from lfads_nb.datasets.info import DatasetInfo
 from lfads_nb.errors import ParamsError
+from lfads_nb.sweep.advice import units_for_few
 from lfads_nb.sweep.params import RunParams
 
 STEPS_PER_EPOCH = 5
@@ -70,7 +71,7 @@ def starting_point(
     steps = sum(math.ceil(n / batch) for n in n_train)
     channels = min(info.n_channels for info in infos)
     factors = min(max(round(channels / _CHANNELS_PER_FACTOR), _FEWEST_FACTORS), _MOST_FACTORS)
-    units = 64 if sum(n_train) < _FEW_TRIALS else 100
+    units = _units_for(sum(n_train))
     bins = max(int(infos[0].n_bins * infos[0].bin_ms / spike_bin_ms), 1)
     elements = bins * sum(info.n_channels for info in infos) / len(infos)
     # Ramps are counted in steps of one session; the program multiplies by their number.
@@ -100,6 +101,12 @@ def starting_point(
         "coordinated_dropout_rate": 0.5,
     }
     return StartingPoint(RunParams(**{**values, **changes}), reasons)
+
+
+def _units_for(n_train: int) -> int:
+    """Return how many units a generator is to have: AutoLFADS' own unless trials are fewer."""
+    units = 64 if n_train < _FEW_TRIALS else 100
+    return units if units <= n_train else units_for_few(n_train)
 
 
 def _bin_width(bin_ms: float) -> float:

@@ -151,6 +151,23 @@ def test_ramps_that_did_not_end_say_how_many_epochs_they_need():
     assert "Set max_epochs to 200 or more" in verdict_of(figures).text
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ramps_ended": 0.0, "ramp_end": 900, "steps": 500},
+        {"ramps_ended": 1.0, "ramp_end": 480, "steps": 500},
+        {"learning_rate": 0.01, "learning_rate_init": 0.01, "best_epoch": 10, "epochs": 100},
+    ],
+)
+def test_a_populations_winner_is_not_told_to_set_epochs_that_its_search_decides(changes):
+    run = verdict_of(replace(HEALTHY, **changes))
+    winner = verdict_of(replace(HEALTHY, **changes, is_winner=1.0))
+    assert "epochs" in run.text
+    assert not {"max_epochs", "more_epochs", "more epochs"} & set(winner.text.split())
+    assert "Set max_epochs" not in winner.text
+    assert ("more generations" in winner.text) == ("ramp_end" in changes)
+
+
 def test_the_gravest_finding_stands_first():
     figures = replace(HEALTHY, variability_share=0.1, rate_spread=0.0005, n_silent=1)
     verdict = verdict_of(replace(figures, jitter_bits=0.4))

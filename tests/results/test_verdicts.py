@@ -12,6 +12,7 @@ import pytest
 from lfads_nb.queue.notebook import templates_folder
 from lfads_nb.results import population_report
 from lfads_nb.results.report import run_verdict
+from lfads_nb.results.run_figures import RunFigures
 from lfads_nb.results.verdicts import judge
 from lfads_nb.sweep.folders import PopulationFolder
 from lfads_nb.sweep.verdict import Finding, Level, Verdict, read_verdict
@@ -106,6 +107,7 @@ def test_the_report_of_a_population_opens_with_the_verdict_on_its_winner(populat
     folder = population(is_sampled=True)
     shown = population_report.winner_verdict(folder.path)
     assert shown.verdict == read_verdict(folder.best)
+    assert RunFigures.gather(folder.best).is_winner == 1
     assert "bits" in repr(shown)
     assert repr(population_report.winner_verdict(folder)) == repr(shown)
     cells = nbformat.read(templates_folder() / "population.ipynb", as_version=4).cells

@@ -5,6 +5,7 @@ import pytest
 from lfads_nb.datasets.info import DatasetInfo
 from lfads_nb.errors import ParamsError
 from lfads_nb.sweep import check_params
+from lfads_nb.sweep.advice import RunSizes, advise
 from lfads_nb.sweep.population import ramp_epochs
 from lfads_nb.sweep.starting_points import STEPS_PER_EPOCH, starting_point
 
@@ -49,3 +50,14 @@ def test_too_few_trials_are_said():
         starting_point([info(12)])
     with pytest.raises(ParamsError, match="at least one dataset"):
         starting_point([])
+
+
+@pytest.mark.parametrize("n_trials", [24, 48, 70, 145, 600, 5_000])
+@pytest.mark.parametrize("n_sessions", [1, 3])
+@pytest.mark.parametrize("co_dim", [0, 2])
+def test_no_advice_contradicts_a_starting_point(n_trials, n_sessions, co_dim):
+    infos = [info(n_trials, 30)] * n_sessions
+    params, reasons = starting_point(infos, co_dim=co_dim)
+    advice = {each.about for each in advise(params, RunSizes.of(params, infos))}
+    assert not advice & set(reasons)
+    assert params.gen_dim <= max(n_trials * n_sessions * 4 // 5, 16)

@@ -8,6 +8,11 @@ from lfads_nb.results.run_figures import RunFigures
 from lfads_nb.sweep.advice import batch_of, epochs_after_ramps
 from lfads_nb.sweep.verdict import Finding, Level
 
+_MORE_GENERATIONS = (
+    "Let the population search for more generations, or shorten the ramps (kl_increase_steps, "
+    "l2_increase_steps) of the setting that it starts from."
+)
+
 
 def ramps_not_ended(f: RunFigures) -> Finding | None:
     """The KL and L2 penalties never reached their full weight.
@@ -17,16 +22,23 @@ def ramps_not_ended(f: RunFigures) -> Finding | None:
     """
     if f.ramps_ended != 0:
         return None
-    epochs = epochs_after_ramps(f.ramp_end, f.steps_per_epoch)
-    shorter = max(int(f.steps * 0.5) // 10 * 10, 1)
-    more = max(epochs - int(f.epochs), 10) if math.isfinite(f.epochs) else epochs
+    what_to_do = _MORE_GENERATIONS if f.is_winner == 1 else _longer_or_shorter_ramps(f)
     return Finding(
         "ramps_not_ended", Level.BAD, "ramps not ended",
         f"The penalties never reached full weight: their ramps take {f.ramp_end:,.0f} steps, "
         f"training made {f.steps:,.0f} ({f.steps_per_epoch:,.0f} an epoch).",
-        f"Set max_epochs to {epochs:,} or more, or the ramps (kl_increase_steps, "
-        f"l2_increase_steps) to {shorter:,}; or go on from here with more_epochs={more}.",
+        what_to_do,
     )  # fmt: skip
+
+
+def _longer_or_shorter_ramps(f: RunFigures) -> str:
+    epochs = epochs_after_ramps(f.ramp_end, f.steps_per_epoch)
+    shorter = max(int(f.steps * 0.5) // 10 * 10, 1)
+    more = max(epochs - int(f.epochs), 10) if math.isfinite(f.epochs) else epochs
+    return (
+        f"Set max_epochs to {epochs:,} or more, or the ramps (kl_increase_steps, "
+        f"l2_increase_steps) to {shorter:,}; or go on from here with more_epochs={more}."
+    )
 
 
 def little_after_ramps(f: RunFigures) -> Finding | None:
@@ -39,9 +51,12 @@ def little_after_ramps(f: RunFigures) -> Finding | None:
         return None
     return Finding(
         "little_after_ramps", Level.WARNING, "ramps too long",
-        f"The ramps took {f.ramp_end:,.0f} of {f.steps:,.0f} steps: the best epoch is one of the "
-        f"last {max(left / f.steps_per_epoch, 1):.0f}.",
-        f"Set max_epochs to {epochs_after_ramps(f.ramp_end, f.steps_per_epoch):,} or more.",
+        f"The ramps took {f.ramp_end:,.0f} of {f.steps:,.0f} steps: "
+        f"{'only the' if f.is_winner == 1 else 'the best epoch is one of the'} last "
+        f"{max(left / f.steps_per_epoch, 1):.0f}{' had full penalties' * (f.is_winner == 1)}.",
+        _MORE_GENERATIONS
+        if f.is_winner == 1
+        else f"Set max_epochs to {epochs_after_ramps(f.ramp_end, f.steps_per_epoch):,} or more.",
     )  # fmt: skip
 
 
@@ -127,7 +142,8 @@ def rate_never_fell(f: RunFigures) -> Finding | None:
     """
     if not f.learning_rate >= f.learning_rate_init or still_improving(f) is not None:
         return None
-    if not f.epochs >= 20:
+    # A population varies the rates of its members as it goes: they are not meant to fall.
+    if not f.epochs >= 20 or f.is_winner == 1:
         return None
     return Finding(
         "rate_never_fell", Level.NOTE, "learning rate never fell",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import ipywidgets as w
@@ -21,7 +21,10 @@ _MOST_SHOWN = 6
 
 
 def advise_all(
-    settings: Sequence[RunParams], runs: Sequence[Sequence[tuple[str, DatasetInfo]]]
+    settings: Sequence[RunParams],
+    runs: Sequence[Sequence[tuple[str, DatasetInfo]]],
+    *,
+    but_on: Collection[str] = (),
 ) -> list[Advice]:
     """Return advice on settings for every model that would be trained, each piece once.
 
@@ -29,13 +32,15 @@ def advise_all(
     ----------
     settings : what would be trained.
     runs : the (name, info) of the datasets of each model.
+    but_on : parameters that somebody else decides on, such as a population.
     """
     found: dict[str, Advice] = {}
     for params in settings[:MOST_SETTINGS]:
         for datasets in runs:
             for advice in advise(params, RunSizes.of(params, [info for _, info in datasets])):
                 # Of alike advice the first stands for all: one field has one value.
-                found.setdefault(advice.about, advice)
+                if advice.about not in but_on:
+                    found.setdefault(advice.about, advice)
     return list(found.values())
 
 

@@ -148,6 +148,11 @@ class AutolfadsForm(w.VBox):
             made.measure.check_data([info for _, info in sessions])
         return made
 
+    @property
+    def decides_on(self) -> set[str]:
+        """The parameters that the search decides on, however the form sets them."""
+        return {"max_epochs", *self.search.names}
+
     def _changed(self) -> None:
         try:
             population = self.population()
@@ -224,5 +229,5 @@ class AutolfadsForm(w.VBox):
 def _whole(text: str, value: int, low: int, high: int, tip: str) -> w.BoundedIntText:
     return w.BoundedIntText(
         value, low, high, description=text, tooltip=tip, style={"description_width": "initial"},
-        layout=w.Layout(width="210px"),
+        layout=w.Layout(width=f"{7 * len(text) + 75}px"),
     )  # fmt: skip

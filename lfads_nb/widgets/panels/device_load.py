@@ -24,26 +24,29 @@ class DeviceLoad(w.HTML):
         super().__init__()
         self._asked = 0.0
 
-    def update(self, statuses: Iterable[RunStatus]) -> None:
-        """Show memory, load and runs of each device."""
+    def update(self, statuses: Iterable[RunStatus], populations: Iterable[RunStatus] = ()) -> None:
+        """Show memory, load, and the runs and populations of each device."""
         if time.monotonic() - self._asked < _ASK_EVERY_S:
             return
         self._asked = time.monotonic()
         devices = list_devices()
         runs = Counter(s.device for s in statuses if s.state.is_running)
+        searches = sum(s.state.is_running for s in populations)
         if all(device.kind == "cpu" for device in devices):
-            parts = [_processor(devices, sum(runs.values()))]
+            parts = [_processor(devices, sum(runs.values()), searches)]
         else:
             parts = [_gpu(d, runs[d.label] + runs[d.key]) for d in devices if d.kind == "gpu"]
         self.value = f'<div class="lfads-devices">{"".join(parts)}</div>'
 
 
-def _processor(devices: list[Device], n_runs: int) -> str:
+def _processor(devices: list[Device], n_runs: int, n_populations: int) -> str:
     load = psutil.cpu_percent(interval=None)
     memory = psutil.virtual_memory()
     used, total = (memory.total - memory.available) / 2**30, memory.total / 2**30
+    at_work = [plural(n_populations, "population")] if n_populations else []
+    at_work += [plural(n_runs, "run")] if n_runs or not at_work else []
     text = (
-        f"{plural(n_runs, 'run')} on {plural(len(devices), 'place')}; load {load:.0f} %; "
+        f"{' and '.join(at_work)} on {plural(len(devices), 'place')}; load {load:.0f} %; "
         f"{used:.1f} of {total:.0f} GB used"
     )
     return _part("Processor", load / 100, "load", text)

@@ -21,10 +21,10 @@ class LaunchOptions(w.VBox):
 
     def __init__(self) -> None:
         self.gpu_list = text_box("GPUs", width="200px", hint="all; or 0, 2")
-        self.at_once = text_box("Runs at once", width="190px", hint="as many as fit")
-        self.memory = text_box("GPU memory per run (MB)", width="260px", hint="estimated")
+        self.at_once = text_box("Runs at once", width="230px", hint="as many as fit")
+        self.memory = text_box("GPU memory per run (MB)", width="280px", hint="estimated")
         self.shared = _tick("several runs on one GPU, as memory allows")
-        self.pack = text_box("Runs in one program (JAX)", width="260px", hint="auto; or no, 8")
+        self.pack = text_box("Runs in one program (JAX)", width="300px", hint="auto; or no, 8")
         self.rerun = _tick("train afresh what is done")
         self.more_epochs = w.BoundedIntText(
             0, 0, 10**6, description="More epochs for what is done",
@@ -40,7 +40,7 @@ class LaunchOptions(w.VBox):
             3, 2, 100, description="One goes on of", layout=w.Layout(width="180px"),
             style={"description_width": "initial"},
         )  # fmt: skip
-        self.first_rung = text_box("First look after epochs", width="260px", hint="ramps and 25")
+        self.first_rung = text_box("First look after epochs", width="270px", hint="ramps and 25")
         self.score = w.Dropdown(
             options=[(words, name) for name, words in SCORES.items()], description="by",
             layout=w.Layout(width="230px"), style={"description_width": "initial"},

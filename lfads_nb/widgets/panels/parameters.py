@@ -210,7 +210,9 @@ class ParametersPanel(Panel):
                 name: _few_problems(listed) for name, listed in result.problems.items()
             }
             self._show_result(result, about)
-            self.advice.show([] if result.errors else advise_all(result.settings, runs))
+            but_on = self.autolfads.decides_on if self.mode.value == SEARCH else ()
+            advice = advise_all(result.settings, runs, but_on=but_on)
+            self.advice.show([] if result.errors else advice)
             if self.mode.value == SEARCH:
                 one = result.settings[0] if len(result.settings) == 1 else None
                 why = result.errors or (

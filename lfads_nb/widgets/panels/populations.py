@@ -117,6 +117,11 @@ class Populations(w.VBox):
         self._enable()
 
     @property
+    def statuses(self) -> list[RunStatus]:
+        """Where they were when last looked at."""
+        return list(self._statuses.values())
+
+    @property
     def is_active(self) -> bool:
         """Whether any of them was under way when last looked at."""
         return any(status.state.is_active for status in self._statuses.values())

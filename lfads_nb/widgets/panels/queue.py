@@ -168,7 +168,7 @@ class QueuePanel(Panel):
         """Look again, if anybody sees it; return whether anything is going on."""
         if self.table.seconds_unseen < UNSEEN_S:
             self.refresh()
-            self.devices.update(self._statuses.values())
+            self.devices.update(self._statuses.values(), self.populations.statuses)
         active = [status.state.is_active for status in self._statuses.values()]
         return any(active) or self.populations.is_active
 
@@ -202,11 +202,13 @@ class QueuePanel(Panel):
 
     def _show_counts(self) -> None:
         states = [status.state for status in self._statuses.values()]
-        words = (
-            f"{plural(len(states), 'run')}: {counts_text(self._statuses.values())}"
-            if states
-            else "No runs yet"
-        )
+        listed = {"run": list(self._statuses.values()), "population": self.populations.statuses}
+        counted = [
+            f"{plural(len(found), what)}: {counts_text(found)}"
+            for what, found in listed.items()
+            if found
+        ]
+        words = "; ".join(counted) or "No runs yet"
         self._count.value = f'<div class="lfads-count" role="status">{words}</div>'
         badly = self._ended_badly()
         self.retry_all.disabled = not badly

@@ -73,6 +73,11 @@ class SearchForm(w.VBox):
             return None
         return SearchSpace({name: item for name, item in chosen.items() if item is not None})
 
+    @property
+    def names(self) -> set[str]:
+        """What is searched, whether or not its ranges make sense yet."""
+        return {name for name, row in self._rows.items() if row.is_on}
+
     def reset(self) -> None:
         """Back to the usual ranges."""
         self._rows = {}

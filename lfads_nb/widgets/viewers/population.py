@@ -14,7 +14,7 @@ import ipywidgets as w
 import numpy as np
 from bqplot import Lines
 
-from lfads_nb.palette import sequential
+from lfads_nb.palette import graded
 from lfads_nb.results.population import PopulationResults
 from lfads_nb.results.verdict_report import winner_verdict
 from lfads_nb.sweep.population_history import Known
@@ -160,6 +160,9 @@ class PopulationViewer(LinkedView):
         y = x.copy()
         for row, curve in enumerate(curves):
             x[row, : len(curve.epochs)], y[row, : len(curve.values)] = curve.epochs, curve.values
+        if not np.isfinite(y).any():
+            self.show_only("The first generation is under way: scores follow at its end.")
+            return
         self._show(x, y, self._colours(), [_name(c.member) for c in curves])
         with self.leader.hold_sync():
             self.leader.x, self.leader.y = lineage if len(lineage[0]) else ([0.0], [0.0])
@@ -206,7 +209,7 @@ class PopulationViewer(LinkedView):
         for_axis = [_padded(x), _padded(scores)]
         self.plot.set_home(*for_axis)
         self.plot.x_axis.label = _label(name, item)
-        self.plot.y_axis.label = f"{found.measure.name}, smoothed ({found.measure.unit})"
+        self.plot.y_axis.label = f"score, smoothed ({found.measure.unit})"
         self._explain(f"Generation {whole[-1].number + 1}", "One dot for each member.")
 
     def _show(
@@ -228,7 +231,7 @@ class PopulationViewer(LinkedView):
         ranks = np.array([found.measure.rank(score) for score in whole[-1].scores])
         known = np.isfinite(ranks)
         order = np.argsort(np.argsort(np.where(known, ranks, -np.inf))) / max(len(ranks) - 1, 1)
-        named = sequential(order)
+        named = graded(order)
         return [name if is_known else _UNKNOWN for name, is_known in zip(named, known, strict=True)]
 
     def _explain(self, what: str, note: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from bqplot import Label
 
-from lfads_nb.palette import TEXT, sequential
+from lfads_nb.palette import TEXT, graded
 from lfads_nb.results import compare
 from lfads_nb.vocabulary import FIGURES
 from lfads_nb.widgets.viewers.brush import Box, set_brush
@@ -179,7 +179,7 @@ class SweepViewer(LinkedView):
     def _colours(self) -> list[str]:
         fractions = self.axes[self.colour.value].fractions()
         known = np.isfinite(fractions)
-        named = sequential(np.where(known, fractions, 0))
+        named = graded(np.where(known, fractions, 0))
         return [name if is_known else _UNKNOWN for name, is_known in zip(named, known, strict=True)]
 
     def _label_scatter(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 from lfads_nb.datasets import DatasetCollection, write_counts
 from lfads_nb.sweep import RunCollection, RunParams
 from lfads_nb.sweep.search_space import autolfads_space
-from lfads_nb.widgets.panels.parameters import SEARCH, ParametersPanel
+from lfads_nb.widgets.panels.parameters import SEARCH, SETTINGS, ParametersPanel
 from tests.widgets.conftest import small_counts
 
 
@@ -94,3 +94,15 @@ def test_a_score_that_the_setting_does_not_log_says_what_it_needs(panel):
     assert "needs heldout_channels" in panel.autolfads._line.value
     panel.load(RunParams(spike_bin_ms=5, heldout_channels=4))
     assert not panel.autolfads.add.disabled
+
+
+def test_no_advice_on_what_the_search_decides(panel):
+    panel.load(RunParams(spike_bin_ms=5, max_epochs=3, gen_dim=200))
+    about = "\n".join(panel.advice._shown)
+    assert "generator of 200" in about
+    assert "max_epochs" not in about
+    assert "kl_ic_weight" not in about
+    panel.mode.value = SETTINGS
+    about = "\n".join(panel.advice._shown)
+    assert "max_epochs" in about
+    assert "kl_ic_weight" in about

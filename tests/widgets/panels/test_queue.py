@@ -8,9 +8,10 @@ import pytest
 from lfads_nb.queue import Queue
 from lfads_nb.queue.home import QueueHome, put_json
 from lfads_nb.queue.status import RunState, RunStatus, local_now, write_status
-from lfads_nb.sweep import RunCollection
+from lfads_nb.sweep import Population, RunCollection
 from lfads_nb.sweep.run_notes import RunNotes
 from lfads_nb.sweep.verdict import Verdict
+from lfads_nb.widgets.live_table import LiveTable
 from lfads_nb.widgets.panels import queue as queue_panel
 from lfads_nb.widgets.panels.loss_history import LossHistory, spark, thin
 from lfads_nb.widgets.panels.queue import QueuePanel
@@ -360,3 +361,17 @@ def test_done_runs_are_sampled_again_with_a_click(panel, collection, asked):
     panel.sample.click()
     panel.task.join(20)
     assert asked == [("launch", [done.name], {"mode": "posterior_mean_only"})]
+
+
+def test_a_population_alone_is_counted_and_at_work(bench, collection, monkeypatch):
+    population = Population(collection.params[0], members=3)
+    collection.clear_params()
+    collection.add_population(population)
+    made, _ = collection.population_runs
+    mark(made, RunState.TRAINING, heartbeat=time.time(), pid=1, host="another machine")
+    panel = QueuePanel(bench)
+    assert "2 populations: 1 training, 1 new" in panel._count.value
+    assert "No runs yet" not in panel._count.value
+    monkeypatch.setattr(LiveTable, "seconds_unseen", 0.0)
+    assert panel.tick()
+    assert "1 population on" in panel.devices.value

@@ -62,8 +62,12 @@ def test_every_member_and_the_leaders_weights_are_drawn(folder):
 
 def test_the_first_generation_is_counted_while_it_trains_as_in_the_table(folder):
     write_generations(folder, 1, whole=False)
-    head = PopulationViewer(folder)._head.value
-    assert "generation 1 of at most 4, 5 epochs each at its end" in head
+    viewer = PopulationViewer(folder)
+    assert "generation 1 of at most 4, 5 epochs each at its end" in viewer._head.value
+    assert "The first generation is under way" in viewer.plot.emptiness
+    write_generations(folder, 1)
+    viewer.read_again()
+    assert not viewer.plot.emptiness
 
 
 def test_the_leaders_trials_are_shown_and_drawn_anew(folder):
