@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -113,3 +114,10 @@ def test_a_run_starts_without_the_second_that_checks_of_addresses_take_to_import
         "assert not {'nbformat', 'jsonschema', 'pandas', 'sklearn'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_files_of_tests_stay_together_where_they_run_side_by_side(request):
+    """Newer versions of pytest and pytest-xdist may lose the groups that `conftest.py` gives."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("only where tests run side by side")
+    assert request.node.nodeid.endswith("@tests/test_rooms.py")

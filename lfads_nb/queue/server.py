@@ -223,7 +223,10 @@ class QueueServer:
 
     def _tell_news(self) -> None:
         """Write down what no run folder tells, when it has changed."""
-        if self._clock() - self._news_at < NEWS_EVERY_S:
+        on_clusters = self._dispatcher.clusters.runs
+        # Views tell by these whether a run whose job has ended waits for another: at once.
+        is_soon = on_clusters == self._news.get("on_clusters")
+        if is_soon and self._clock() - self._news_at < NEWS_EVERY_S:
             return
         news = {
             "paused": self.paused,
@@ -231,7 +234,7 @@ class QueueServer:
             "waits": self._waits(),
             "waiting": self.ledger.n_waiting,
             "running": len(self.ledger.running()),
-            "on_clusters": self._dispatcher.clusters.runs,
+            "on_clusters": on_clusters,
         }
         if news != self._news:
             put_json(self.home.news_json, news)

@@ -1,6 +1,8 @@
 """One real SLURM for all tests of a session."""
 
+import os
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -9,6 +11,19 @@ import pytest
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.slurm import scheduler
 from tests.queue.slurm.real_slurm import RealSlurm, skip_without_slurm
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Add to a failure what SLURM says of its jobs, while they are still there."""
+    report = yield
+    if call.when == "call" and report.failed and "SLURM_CONF" in os.environ:
+        asked = (("scontrol", "-o", "show", "job"), ("sinfo", "-N", "-o", "%N %T %E"))
+        said = [subprocess.run(a, capture_output=True, text=True, timeout=60).stdout for a in asked]
+        log = Path(os.environ["SLURM_CONF"]).with_name("slurmctld.log")
+        said += log.read_text().splitlines()[-60:]
+        report.sections.append(("what SLURM says", "\n".join(said)))
+    return report
 
 
 @pytest.fixture(scope="session")
