@@ -79,6 +79,35 @@ LOST = """() => window.lateChanges.filter(({e, is, made}) => !e.isConnected || i
     + (e.isConnected ? `${made} became ${is()}` : 'gone'))"""
 
 
+# Tick every row that can be ticked, and type into every filter.
+MARK = """() => {
+  const named = (e) => e?.getAttribute('aria-label');
+  const find = (table, label) => [...document.querySelectorAll('.lfads-root input')].find(
+    (e) => named(e) === label && named(e.closest('table')) === table);
+  window.lateMarks = [];
+  const note = (what, is) => window.lateMarks.push({what, is, made: is()});
+  const shown = (which) => [...document.querySelectorAll(`.lfads-root ${which}`)].filter(
+    (e) => e.offsetParent);
+  for (const e of shown('tr[data-id] .lf-check input')) {
+    const table = named(e.closest('table')), label = named(e);
+    e.click();
+    note(`${table}: ${label}`, () => find(table, label)?.checked);
+  }
+  for (const e of shown('input[type=search], input[aria-label="Find a parameter"]')) {
+    e.focus();
+    for (const text of ['e', 'e_', 'e']) {
+      e.value = text;
+      e.dispatchEvent(new Event('input', {bubbles: true}));
+    }
+    note(named(e), () => e.isConnected ? e.value : 'gone');
+  }
+  return window.lateMarks.length;
+}"""
+
+UNMARKED = """() => window.lateMarks.filter(({is, made}) => is() !== made)
+  .map(({what, is, made}) => `${what}: ${made} became ${is()}`)"""
+
+
 def wait_for_answers(lab):
     """Wait until a second has passed in which no late answer was under way."""
     quiet = 0
@@ -129,4 +158,24 @@ def test_nothing_that_was_typed_is_lost_to_late_answers(lab, page, home, data):
     lost = {
         name: [e for e in each if not e.startswith("Start from:")] for name, each in lost.items()
     }
+    assert not any(lost.values()), json.dumps(lost, indent=1)
+
+
+def test_ticked_rows_and_filters_stay_while_answers_are_late(lab, page, home, data):
+    show(lab, home, f"a = lfads_nb.app({str(make_collection(data, 'ticked').path)!r}); a")
+    lost = {}
+    try:
+        for name, least in (("Datasets", 4), ("Parameters", 1), ("Runs", 3), ("Queue", 2)):
+            tab(page, name)
+            shown = ".lf-field:visible" if name == "Parameters" else "tr[data-id]:visible"
+            expect(page.locator(shown).first).to_be_visible()
+            page.wait_for_timeout(500)
+            lab.kernel_answers(f"exec({LATE!r})")
+            assert page.evaluate(MARK) >= least, name
+            wait_for_answers(lab)
+            lost[name] = page.evaluate(UNMARKED)
+            lab.kernel_answers("setattr(session, 'is_late', False)")
+    finally:
+        lab.kernel_answers("setattr(get_ipython().kernel.session, 'is_late', False)")
+    lab.errors[:] = unexplained(lab)
     assert not any(lost.values()), json.dumps(lost, indent=1)

@@ -27,6 +27,12 @@ pm = RunView.of({folder!r}).posterior_means()
 """
 PLOT = ".lfads-viewers :is(.lfads-stage, .lfads-space canvas):visible"
 
+ABOVE = """(plot) => {
+  const [above] = document.querySelectorAll('.lfads-head');
+  const below = [...document.querySelectorAll(plot)].find((e) => e.offsetParent);
+  return below ? below.getBoundingClientRect().top - above.getBoundingClientRect().top : null;
+}"""
+
 
 @pytest.fixture
 def run(make_run):  # noqa: F811
@@ -234,14 +240,14 @@ def test_tabs_of_all_viewers(lab, run, make_run):  # noqa: F811
             continue
         lab.kernel_answers(f"v.show({title!r}) is None")
         lab.page.locator(PLOT).first.wait_for()
-        lab.page.wait_for_function(
-            """(plot) => {
-              const [above] = document.querySelectorAll('.lfads-head');
-              const below = [...document.querySelectorAll(plot)].find((e) => e.offsetParent);
-              return below.getBoundingClientRect().top - above.getBoundingClientRect().top <= 120;
-            }""",
-            arg=PLOT.replace(":visible", ""),
-        )
+        for _ in range(600):
+            above = lab.page.evaluate(ABOVE, PLOT.replace(":visible", ""))
+            if above is not None and above <= 120:
+                break
+            lab.page.wait_for_timeout(200)
+        else:
+            lab.screenshot("too_much_above")
+            raise AssertionError(f"{title}: {above} px above its plot")
     lab.kernel_answers("v.show('Rates') is None")
     for title in ("Factors", "Initial conditions", "Inputs", "Sweep", "Weights"):
         tab = lab.page.locator(".lm-TabBar-tabLabel", has_text=title).last
