@@ -37,8 +37,9 @@ def type_number(page, label, value):
 
 @pytest.mark.training
 @pytest.mark.timeout(600)
-def test_four_members_find_a_setting_and_the_winner_is_a_run_like_any_other(lab, home, collection):
-    page = lab.page
+def test_four_members_find_a_setting_and_the_winner_is_a_run_like_any_other(
+    lab, page, home, collection
+):
     page.set_viewport_size(WIDTH)
     page.set_default_timeout(60_000)
     lab.show(

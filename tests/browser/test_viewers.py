@@ -230,7 +230,7 @@ def test_the_loss_curves_of_a_run(lab, run):
     )
 
 
-def test_tabs_of_all_viewers(lab, run, make_run):  # noqa: F811
+def test_tabs_of_all_viewers(lab, page, run, make_run):  # noqa: F811
     other = make_run(PARAMS.copy(factors_dim=3), n_trials=80)
     folders = [str(each.folder.path) for each in (run, other)]
     show(lab, run, f"v = Viewers({folders!r}); v")
@@ -240,7 +240,7 @@ def test_tabs_of_all_viewers(lab, run, make_run):  # noqa: F811
             continue
         lab.kernel_answers(f"v.show({title!r}) is None")
         lab.page.locator(PLOT).first.wait_for()
-        for _ in range(600):
+        for _ in range(75):
             above = lab.page.evaluate(ABOVE, PLOT.replace(":visible", ""))
             if above is not None and above <= 120:
                 break

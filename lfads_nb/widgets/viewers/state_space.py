@@ -72,8 +72,11 @@ class StateSpaceViewer(Viewer):
         self.field = w.Dropdown(description="show", options=fields, **_NARROW)
         self.basis = w.Dropdown(
             description="in", style=_NARROW["style"],
-            options=[_COMPONENTS, _ROTATIONS, *(_READOUT + name for name in pm.behavior), _SINGLE],
-            layout={"width": "auto", "max_width": "220px"},
+            options=[
+                ("PCA", _COMPONENTS),
+                *((n, n) for n in (_ROTATIONS, *(_READOUT + n for n in pm.behavior), _SINGLE)),
+            ],
+            layout={"width": "auto", "max_width": "140px"},
         )  # fmt: skip
         self.dims = [w.Dropdown(description=name, **_NARROW) for name in ("x", "y", "z")]
         self._shuffled: tuple[Any, np.ndarray] | None = None
@@ -81,7 +84,7 @@ class StateSpaceViewer(Viewer):
         sessions = [_SESSIONS] if len(self.viewed.sources) > 1 else []
         self.over = w.Dropdown(
             description="lay over", options=[_NOTHING, *sessions, *self._runs],
-            layout={"width": "auto", "max_width": "280px"},
+            layout={"width": "auto", "max_width": "145px"},
             style={"description_width": "initial"},
         )  # fmt: skip
         self.over.observe(self.redraw, "value")

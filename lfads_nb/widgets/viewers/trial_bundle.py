@@ -71,12 +71,16 @@ class TrialBundle:
             "single trial": toggle("single trials", value=True),
             "average": toggle("averages", value=True),
             "± s.e.m.": toggle("± s.e.m.", value=False),
-            **{name: toggle(name, value=on) for name, on in (overlays or {}).items()},
+            # At 1280 px all of this fits one line: a second one is the plot's.
+            **{
+                name: toggle(name.removesuffix(" data"), value=on)
+                for name, on in (overlays or {}).items()
+            },
         }
         if has_spread:
             self.toggles["± s.d. of samples"] = toggle(
-                "± s.d. of samples", value=True,
-                tooltip="the spread of the posterior, of the trials that are picked",
+                "± samples", value=True,
+                tooltip="s.d. of the posterior's samples, of the trials that are picked",
             )  # fmt: skip
         self.arrangement = w.Dropdown(
             description="conditions", options=_LAYOUTS, layout={"width": "auto"},
