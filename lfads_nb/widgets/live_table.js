@@ -95,10 +95,23 @@ function render({ model, el: root }) {
   const columns = () => model.get("columns");
   const mode = () => model.get("selectable");
   const selection = () => new Set(model.get("selected"));
+  let mine = []; // what was chosen here of late, newest last
   const choose = (ids) => {
     const order = new Set(ids);
-    model.set("selected", model.get("rows").map((r) => r.id).filter((id) => order.has(id)));
+    const chosen = model.get("rows").map((r) => r.id).filter((id) => order.has(id));
+    mine.push({ said: key(chosen), chosen, at: performance.now() });
+    model.set("selected", chosen);
     model.save_changes();
+    showSelection();
+  };
+  // The kernel repeats every choice; late, it repeats one that others have followed here since.
+  const onSelected = () => {
+    mine = mine.filter((m) => performance.now() - m.at < 5000);
+    const said = key(model.get("selected")), latest = mine[mine.length - 1];
+    if (latest && said !== latest.said && mine.some((m) => m.said === said)) {
+      model.set("selected", latest.chosen);
+      model.save_changes();
+    }
     showSelection();
   };
 
@@ -374,7 +387,7 @@ function render({ model, el: root }) {
   const onColumns = () => { if (columns() !== built) build(); };
   model.on("change:columns", onColumns);
   model.on("change:empty", order);
-  model.on("change:selected", showSelection);
+  model.on("change:selected", onSelected);
   model.on("msg:custom", onPatch);
   return () => {
     clearInterval(beat);
@@ -382,7 +395,7 @@ function render({ model, el: root }) {
     model.off("change:rows", syncRows);
     model.off("change:columns", onColumns);
     model.off("change:empty", order);
-    model.off("change:selected", showSelection);
+    model.off("change:selected", onSelected);
     model.off("msg:custom", onPatch);
   };
 }

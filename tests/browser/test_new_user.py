@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from tests.browser.lab import running_server
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+log = logging.getLogger(__name__)
 expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = [pytest.mark.browser, pytest.mark.training, pytest.mark.timeout(900)]
 
@@ -110,7 +112,7 @@ def queue_is_done(way, n):
     way.note("done")
 
 
-def test_from_the_tile_to_the_turning_butterfly_in_at_most_eight_clicks(way, record_property):
+def test_from_the_tile_to_the_turning_butterfly_in_at_most_eight_clicks(way):
     way.click("button", "Quick example")
     way.bench.get_by_text("Ready: look at the tabs").wait_for(timeout=120_000)
     way.click("tab", "Runs", exact=True)
@@ -120,10 +122,10 @@ def test_from_the_tile_to_the_turning_butterfly_in_at_most_eight_clicks(way, rec
     queue_is_done(way, 1)
     clicks = way.to_the_turning_picture()
     assert clicks <= 8
-    record_property("way", f"{clicks} clicks, s: {way.passed}")
+    log.info("%d clicks; seconds: %s", clicks, way.passed)
 
 
-def test_from_the_tile_to_ones_own_recording_in_at_most_fifteen_clicks(way, record_property):
+def test_from_the_tile_to_ones_own_recording_in_at_most_fifteen_clicks(way):
     """A MATLAB file of trials x time x neurons in the folder of datasets."""
     rng = np.random.default_rng(0)
     turn = 2 * np.pi * (np.arange(100) / 100 + rng.random((60, 1)))
@@ -147,4 +149,4 @@ def test_from_the_tile_to_ones_own_recording_in_at_most_fifteen_clicks(way, reco
     (saved,) = (way.folder / "runs").iterdir()
     (run,) = RunCollection.load(saved).runs
     assert run.posterior_means().rates.shape[::2] == (60, 12)
-    record_property("way", f"{clicks} clicks, s: {way.passed}")
+    log.info("%d clicks; seconds: %s", clicks, way.passed)
