@@ -129,13 +129,14 @@ def test_from_the_tile_to_the_turning_butterfly_in_at_most_eight_clicks(way):
 
 
 def test_from_the_tile_to_ones_own_recording_in_at_most_fifteen_clicks(way):
-    """A MATLAB file of trials x time x neurons in the folder of datasets."""
+    """A MATLAB file of trials x neurons x time, as the run manager's, in the datasets' folder."""
     rng = np.random.default_rng(0)
     turn = 2 * np.pi * (np.arange(100) / 100 + rng.random((60, 1)))
     gains = rng.normal(size=(2, 12))
     rates = 0.2 * np.exp(np.stack([np.cos(turn), np.sin(turn)], -1) @ gains * 0.8)
     (way.folder / "datasets").mkdir(parents=True)
-    savemat(way.folder / "datasets" / "mine.mat", {"spikes": rng.poisson(rates), "bin_ms": 5.0})
+    spikes = rng.poisson(rates).transpose(0, 2, 1)
+    savemat(way.folder / "datasets" / "mine.mat", {"spikes": spikes, "bin_ms": 5.0})
     way.click("button", "Make collection")
     way.click("tab", "Datasets", exact=True)
     way.bench.get_by_label("Select mine.mat").check()
