@@ -15,7 +15,8 @@ from lfads_nb.cli.terminal import ClusterAddress, Here, Insecure, RunNames, cons
 from lfads_nb.errors import QueueError, RunFolderError
 
 if TYPE_CHECKING:
-    from lfads_nb.sweep import RunCollection
+    from lfads_nb.sweep import Run, RunCollection
+    from lfads_nb.sweep.population_run import PopulationRun
 
 
 def cancel(
@@ -123,28 +124,27 @@ def status(
         for run in collection
     }
     best = best_runs(figures, {run.name: run.spec.name for run in collection})
+
+    def add(each: Run | PopulationRun, setting: str, *, star: str = "", verdict: str = "") -> None:
+        row = frame.loc[each.name]
+        table.add_row(
+            escape(f"{star}{each.spec.name}"),
+            setting,
+            escape(" ".join(filter(None, (row["state"], bracketed(row["reason"]))))),
+            verdict,
+            number_text(row["epoch"], "{:.0f}"),
+            number_text(row["total_valid"], "{:.1f}"),
+            minutes_text(row["eta_s"]),
+        )
+
     for run in collection:
-        row, verdict = frame.loc[run.name], verdicts.get(run.name)
-        table.add_row(
-            escape(f"{'★ ' * (run.name in best)}{run.spec.name}"),
-            run.params.param_name,
-            escape(" ".join(filter(None, (row["state"], bracketed(row["reason"]))))),
-            verdict.title if verdict else "",
-            number_text(row["epoch"], "{:.0f}"),
-            number_text(row["total_valid"], "{:.1f}"),
-            minutes_text(row["eta_s"]),
-        )
+        found = verdicts.get(run.name)
+        add(
+            run, run.params.param_name, star="★ " * (run.name in best),
+            verdict=found.title if found else "",
+        )  # fmt: skip
     for population in collection.population_runs:
-        row = frame.loc[population.name]
-        table.add_row(
-            escape(population.spec.name),
-            population.population.population_name,
-            escape(" ".join(filter(None, (row["state"], bracketed(row["reason"]))))),
-            "",
-            number_text(row["epoch"], "{:.0f}"),
-            number_text(row["total_valid"], "{:.1f}"),
-            minutes_text(row["eta_s"]),
-        )
+        add(population, population.population.population_name)
     console.print(table)
     for run in collection:
         text = frame.loc[run.name]["verdict"]

@@ -225,8 +225,8 @@ class QueueServer:
         """Write down what no run folder tells, when it has changed."""
         on_clusters = self._dispatcher.clusters.runs
         # Views tell by these whether a run whose job has ended waits for another: at once.
-        is_soon = on_clusters == self._news.get("on_clusters")
-        if is_soon and self._clock() - self._news_at < NEWS_EVERY_S:
+        is_told = on_clusters == self._news.get("on_clusters")
+        if is_told and self._clock() - self._news_at < NEWS_EVERY_S:
             return
         news = {
             "paused": self.paused,

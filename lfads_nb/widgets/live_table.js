@@ -109,7 +109,8 @@ function render({ model, el: root }) {
     mine = mine.filter((m) => performance.now() - m.at < 5000);
     const said = key(model.get("selected")), latest = mine[mine.length - 1];
     if (latest && said !== latest.said && mine.some((m) => m.said === said)) {
-      model.set("selected", latest.chosen);
+      const there = new Set(model.get("rows").map((r) => r.id));
+      model.set("selected", latest.chosen.filter((id) => there.has(id)));
       model.save_changes();
     }
     showSelection();

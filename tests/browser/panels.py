@@ -47,6 +47,16 @@ def count(page):
     return page.locator(".lfads-count:visible").first
 
 
+def drag(page, locator, dx, dy):
+    """Drag something by its middle, by so many pixels."""
+    box = locator.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx, y + dy, steps=8)
+    page.mouse.up()
+
+
 def restart_kernel(lab):
     lab.page.evaluate(
         """async () => {

@@ -38,6 +38,8 @@ if not hasattr(session, "at_once"):
 session.is_late = True
 """
 
+IN_TIME = "setattr(get_ipython().kernel.session, 'is_late', False)"
+
 # Change everything that can be changed, each by what a user does to it; then compare.
 CHANGE = """(leave) => {
   const shown = [...document.querySelectorAll('.lfads-root :is(input, select, textarea)')].filter(
@@ -133,27 +135,34 @@ def unexplained(lab):
     ]  # fmt: skip
 
 
-def test_nothing_that_was_typed_is_lost_to_late_answers(lab, page, home, data):
-    show(lab, home, f"a = lfads_nb.app({str(make_collection(data, 'slow').path)!r}); a")
-    lost = {}
+def panels_while_late(lab, page):
+    """Go through the panels; the kernel's answers are late while each is at hand."""
     try:
-        for name, least in (("Datasets", 1), ("Parameters", 12), ("Runs", 1), ("Queue", 1)):
+        for name in ("Datasets", "Parameters", "Runs", "Queue"):
             tab(page, name)
             shown = ".lf-field:visible" if name == "Parameters" else "tr[data-id]:visible"
             expect(page.locator(shown).first).to_be_visible()
             page.wait_for_timeout(500)
             lab.kernel_answers(f"exec({LATE!r})")
-            # Filters hide what is to be changed, so they come by themselves in other tests.
-            changed = page.evaluate(CHANGE, ["Find a parameter", "changed only"])
-            assert changed >= least, name
-            wait_for_answers(lab)
-            lost[name] = page.evaluate(LOST)
-            lab.kernel_answers("setattr(session, 'is_late', False)")
-            page.wait_for_timeout(500)
-            lost[f"{name}, later"] = page.evaluate(LOST)
+            yield name
+            lab.kernel_answers(IN_TIME)
     finally:
-        lab.kernel_answers("setattr(get_ipython().kernel.session, 'is_late', False)")
+        lab.kernel_answers(IN_TIME)
     lab.errors[:] = unexplained(lab)
+
+
+def test_nothing_that_was_typed_is_lost_to_late_answers(lab, page, home, data):
+    show(lab, home, f"a = lfads_nb.app({str(make_collection(data, 'slow').path)!r}); a")
+    lost = {}
+    for name in panels_while_late(lab, page):
+        # Filters hide what is to be changed, so they come by themselves in other tests.
+        changed = page.evaluate(CHANGE, ["Find a parameter", "changed only"])
+        assert changed >= (12 if name == "Parameters" else 1), name
+        wait_for_answers(lab)
+        lost[name] = page.evaluate(LOST)
+        lab.kernel_answers(IN_TIME)
+        page.wait_for_timeout(500)
+        lost[f"{name}, later"] = page.evaluate(LOST)
     # A choice that acts at once, and then goes back to where it was.
     lost = {
         name: [e for e in each if not e.startswith("Start from:")] for name, each in lost.items()
@@ -163,19 +172,9 @@ def test_nothing_that_was_typed_is_lost_to_late_answers(lab, page, home, data):
 
 def test_ticked_rows_and_filters_stay_while_answers_are_late(lab, page, home, data):
     show(lab, home, f"a = lfads_nb.app({str(make_collection(data, 'ticked').path)!r}); a")
-    lost = {}
-    try:
-        for name, least in (("Datasets", 4), ("Parameters", 1), ("Runs", 3), ("Queue", 2)):
-            tab(page, name)
-            shown = ".lf-field:visible" if name == "Parameters" else "tr[data-id]:visible"
-            expect(page.locator(shown).first).to_be_visible()
-            page.wait_for_timeout(500)
-            lab.kernel_answers(f"exec({LATE!r})")
-            assert page.evaluate(MARK) >= least, name
-            wait_for_answers(lab)
-            lost[name] = page.evaluate(UNMARKED)
-            lab.kernel_answers("setattr(session, 'is_late', False)")
-    finally:
-        lab.kernel_answers("setattr(get_ipython().kernel.session, 'is_late', False)")
-    lab.errors[:] = unexplained(lab)
+    least, lost = {"Datasets": 4, "Parameters": 1, "Runs": 3, "Queue": 2}, {}
+    for name in panels_while_late(lab, page):
+        assert page.evaluate(MARK) >= least[name], name
+        wait_for_answers(lab)
+        lost[name] = page.evaluate(UNMARKED)
     assert not any(lost.values()), json.dumps(lost, indent=1)

@@ -16,6 +16,7 @@ from scipy.io import savemat
 from lfads_nb.queue import Queue
 from lfads_nb.sweep import RunCollection
 from tests.browser.lab import running_server
+from tests.browser.panels import drag
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -68,12 +69,7 @@ class Way:
         expect(space).to_have_attribute("data-draws", re.compile(r"[1-9]"), timeout=60_000)
         self.note("picture")
         clicks, before = self.counted(), space.screenshot()
-        box = space.bounding_box()
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        self.bench.mouse.move(x, y)
-        self.bench.mouse.down()
-        self.bench.mouse.move(x + 80, y + 15, steps=8)
-        self.bench.mouse.up()
+        drag(self.bench, space, 80, 15)
         expect(space).to_have_attribute("data-moving", "false")
         assert space.screenshot() != before
         assert int(space.get_attribute("data-points")) > 100

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browser.panels import drag
 from tests.results.conftest import make_run  # noqa: F401
 from tests.widgets.viewers.conftest import PARAMS, write_weights
 
@@ -314,11 +315,7 @@ def test_a_space_turns_under_the_mouse_plays_and_is_saved(lab, run):
     assert int(space.get_attribute("data-points")) > 1000
     before = space.screenshot()
     box = space.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    lab.page.mouse.move(x, y)
-    lab.page.mouse.down()
-    lab.page.mouse.move(x + 60, y + 10, steps=6)
-    lab.page.mouse.up()
+    drag(lab.page, space, 60, 10)
     lab.wait_until("abs(viewer.space.yaw - 0.3) < 0.05")
     lab.page.wait_for_function(f"() => ({drawn})(document.querySelector('.lfads-space canvas'), 1)")
     assert space.screenshot() != before

@@ -162,9 +162,9 @@ def test_ramps_that_did_not_end_say_how_many_epochs_they_need():
 def test_a_populations_winner_is_not_told_to_set_epochs_that_its_search_decides(changes):
     run = verdict_of(replace(HEALTHY, **changes))
     winner = verdict_of(replace(HEALTHY, **changes, is_winner=1.0))
-    assert "epochs" in run.text
-    assert not {"max_epochs", "more_epochs", "more epochs"} & set(winner.text.split())
-    assert "Set max_epochs" not in winner.text
+    advised = ("max_epochs", "more_epochs", "more epochs")
+    assert any(words in run.text for words in advised)
+    assert not any(words in winner.text for words in advised)
     assert ("more generations" in winner.text) == ("ramp_end" in changes)
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,12 @@ def pytest_runtest_makereport(item, call):
     report = yield
     if call.when == "call" and report.failed and "SLURM_CONF" in os.environ:
         asked = (("scontrol", "-o", "show", "job"), ("sinfo", "-N", "-o", "%N %T %E"))
-        said = [subprocess.run(a, capture_output=True, text=True, timeout=60).stdout for a in asked]
-        log = Path(os.environ["SLURM_CONF"]).with_name("slurmctld.log")
-        said += log.read_text().splitlines()[-60:]
+        log, said = Path(os.environ["SLURM_CONF"]).with_name("slurmctld.log"), []
+        # What explains a failure must not itself be one.
+        with suppress(OSError, subprocess.TimeoutExpired):
+            for ask in asked:
+                said.append(subprocess.run(ask, capture_output=True, text=True, timeout=60).stdout)
+            said += log.read_text().splitlines()[-60:]
         report.sections.append(("what SLURM says", "\n".join(said)))
     return report
 
