@@ -114,6 +114,7 @@ def status(
         sys.stdout.write(frame.reset_index().to_json(orient="records") + "\n")
         return
     table = Table("run", "setting", "state", "verdict", "epoch", "validation cost", "time left")
+    table.columns[0].overflow = "fold"
     table.columns[1].no_wrap = True
     verdicts = {run.name: read_verdict(run.folder) for run in collection if run.is_done}
     figures = {
