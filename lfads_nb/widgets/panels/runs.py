@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from html import escape
 from typing import Any
 
 import ipywidgets as w
 
-from lfads_nb.datasets import DatasetInfo
-from lfads_nb.errors import CollectionError, LfadsError
-from lfads_nb.queue.estimates import bytes_text, memory_mb, run_size, seconds_per_run
-from lfads_nb.queue.live import duration_text
+from lfads_nb.errors import CollectionError
 from lfads_nb.queue.outputs import is_lost
-from lfads_nb.queue.plan import gigabytes
 from lfads_nb.queue.slurm.remembered import remember
 from lfads_nb.queue.status import RunState, RunStatus
-from lfads_nb.sweep import Run, RunCollection, RunParams, check_params
+from lfads_nb.sweep import Run, RunCollection, RunParams
 from lfads_nb.sweep.advice import Advice
 from lfads_nb.sweep.population_run import PopulationRun
 from lfads_nb.widgets.background import Progress, TaskBar
 from lfads_nb.widgets.bench import Source
 from lfads_nb.widgets.guard import Notice
 from lfads_nb.widgets.panel import Panel
-from lfads_nb.widgets.panels.advice_box import AdviceBox, advise_all
+from lfads_nb.widgets.panels.advice_box import AdviceBox
 from lfads_nb.widgets.panels.launch_options import LaunchOptions
+from lfads_nb.widgets.panels.launch_outlook import advice_on, cost_text, data_problems
 from lfads_nb.widgets.panels.populations import Populations
 from lfads_nb.widgets.panels.settings_table import SettingsTable
 from lfads_nb.widgets.panels.spec_maker import SpecMaker
@@ -159,7 +154,9 @@ class RunsPanel(Panel):
         self._count.value = (
             f'<div class="lfads-count" role="status">{escape(self._sentence(runs, chosen))}</div>'
         )
-        self._costs.value = f'<span class="lfads-dim">{escape(self._cost_text(to_launch))}</span>'
+        self._costs.value = (
+            f'<span class="lfads-dim">{escape(cost_text(to_launch, statuses.values()))}</span>'
+        )
         if blockers:
             self._blockers.say(
                 "info" if not to_launch else "warning", "Launch is off because:",
@@ -167,7 +164,7 @@ class RunsPanel(Panel):
             )  # fmt: skip
         else:
             self._blockers.clear()
-        self.advice.show(self._advice(to_launch))
+        self.advice.show(advice_on(to_launch))
         busy = self.bench.busy
         self.launch.disabled = busy or bool(blockers)
         self.launch.description = (
@@ -199,37 +196,6 @@ class RunsPanel(Panel):
             if not (status := statuses[run.name]).state.is_active
             and (takes.get(status.state, True) or is_lost(status))
         ]
-
-    def _cost_text(self, runs: list[Run]) -> str:
-        if not runs:
-            return ""
-        infos = _infos(runs)
-        known = [run for run in runs if infos.get(run.spec.name)]
-        sizes = [(run, run_size(run.params, infos[run.spec.name])) for run in known]
-        inputs = {str(run.data_folder): s.inputs for run, s in sizes if not run.is_prepared}
-        disk = sum(size.outputs for _, size in sizes) + sum(inputs.values())
-        memory = [memory_mb(run.params, infos[run.spec.name], "gpu") for run in known]
-        parts = [f"about {bytes_text(disk)} of disk"]
-        if memory:
-            parts.append(f"up to {gigabytes(max(memory))} of memory for a run")
-        per_run = seconds_per_run(self.statuses().values())
-        parts.append(
-            "time not known until a first run has ended"
-            if per_run is None
-            else f"about {duration_text(per_run * len(runs))} of one device's time"
-        )
-        return "; ".join(parts)
-
-    def _advice(self, runs: list[Run]) -> list[Advice]:
-        """Return advice on what would be launched."""
-        infos = _infos(runs)
-        groups = [
-            list(zip(run.spec.dataset_names, infos[run.spec.name], strict=True))
-            for run in {run.spec.name: run for run in runs}.values()
-            if run.spec.name in infos
-        ]
-        settings = {run.params.param_hash: run.params for run in runs}
-        return advise_all(list(settings.values()), groups)
 
     def _take_advice(self, advice: Advice) -> None:
         """Add the settings of what would be launched, changed as advised, beside them."""
@@ -274,7 +240,7 @@ class RunsPanel(Panel):
                 f"nothing is left to do: of {plural(len(runs), 'run')}, all are done, stopped "
                 "early or under way (launch options: train afresh, more epochs, or go on)"
             )
-        return found + _data_problems(to_launch)
+        return found + data_problems(to_launch)
 
     # --------------------------------------------------------------------------------- doing
 
@@ -407,26 +373,3 @@ def _prepare(runs: list[Run], progress: Progress) -> int:
 
 def _prepared_text(n: int) -> str:
     return f"{plural(n, 'run')} ready to launch."
-
-
-def _infos(runs: Sequence[Run]) -> dict[str, list[DatasetInfo]]:
-    """Describe the datasets of each run spec, by name, without those that cannot be read."""
-    found: dict[str, list[DatasetInfo]] = {}
-    for spec in {run.spec.name: run.spec for run in runs}.values():
-        with suppress(LfadsError):
-            found[spec.name] = [dataset.info for dataset in spec.datasets]
-    return found
-
-
-def _data_problems(runs: Sequence[Run]) -> list[str]:
-    """Say what of the runs would crash, once for each kind of problem."""
-    infos, found = _infos(runs), Counter[str]()
-    for run in runs:
-        if run.spec.name not in infos:
-            found[f"a dataset of {run.spec.name} cannot be read, see Datasets"] += 1
-            continue
-        named = list(zip(run.spec.dataset_names, infos[run.spec.name], strict=True))
-        for problem in check_params(run.params, named):
-            if problem.severity == "error":
-                found[f"{problem.field}: {problem.message}"] += 1
-    return [text + (f" (in {n} runs)" if n > 1 else "") for text, n in found.items()]
