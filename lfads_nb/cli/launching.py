@@ -60,7 +60,7 @@ def run(
     """Execute one run here and now, and wait for its end (for schedulers of your own)."""
     from lfads_nb.queue import current_status, run_here
     from lfads_nb.queue.run_lock import RunIsTakenError
-    from lfads_nb.queue.runner import EXIT_TAKEN
+    from lfads_nb.queue.runner_process import EXIT_TAKEN
     from lfads_nb.sweep.folders import RunFolder
 
     try:

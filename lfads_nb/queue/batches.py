@@ -22,7 +22,8 @@ from lfads_nb.python_commands import import_variable
 from lfads_nb.queue.home import QueueHome, new_id, put_json, read_json_file
 from lfads_nb.queue.packing import RUNNER as PACK_RUNNER
 from lfads_nb.queue.packing import Pack, checked_pack
-from lfads_nb.queue.runner import MODES, MODULE
+from lfads_nb.queue.runner import MODULE
+from lfads_nb.queue.runner_process import MODES
 from lfads_nb.state_home import HOME_VARIABLE, state_home
 from lfads_nb.sweep.halving import Halving
 

@@ -20,7 +20,7 @@ from lfads_nb.queue.memory import MemoryBook
 from lfads_nb.queue.packing import read_pack_memory
 from lfads_nb.queue.processes import this_host
 from lfads_nb.queue.run_lock import is_worked_on, read_holder
-from lfads_nb.queue.runner import EXIT_TAKEN
+from lfads_nb.queue.runner_process import EXIT_TAKEN
 from lfads_nb.queue.status import RunState, RunStatus, how_far, move_status, read_status
 from lfads_nb.queue.task import BEGUN_BEFORE
 from lfads_nb.queue.tickets import UnsharedFolderError

@@ -18,7 +18,7 @@ from lfads_nb.queue.processes import new_attempt, run_marks
 from lfads_nb.queue.progress_view import show_progress
 from lfads_nb.queue.reading import current_status
 from lfads_nb.queue.run_lock import RunIsTakenError, read_holder
-from lfads_nb.queue.runner import EXIT_TAKEN
+from lfads_nb.queue.runner_process import EXIT_TAKEN
 from lfads_nb.queue.stopping import forget_stop
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run_record import RunRecord

@@ -31,10 +31,10 @@ from lfads_nb.queue.output_limits import MAX_SERVICE_LOG, shorten_log
 from lfads_nb.queue.packing import RUNNER, keep_pack_memory, read_pack_folder
 from lfads_nb.queue.processes import own_attempt
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
-from lfads_nb.queue.runner import (
+from lfads_nb.queue.runner import begin_run
+from lfads_nb.queue.runner_process import (
     EXIT_CODES,
     RunnerOptions,
-    begin_run,
     parse_arguments,
     prepare_process,
     start_marked,

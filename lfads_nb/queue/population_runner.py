@@ -27,13 +27,13 @@ from lfads_nb.queue.population_launch import DRIVER
 from lfads_nb.queue.processes import ProcessId, own_attempt
 from lfads_nb.queue.queued_turns import QueuedTurns
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
-from lfads_nb.queue.runner import (
+from lfads_nb.queue.runner import save_notebook
+from lfads_nb.queue.runner_process import (
     EXIT_CODES,
     Terminal,
     parse_arguments,
     prepare_process,
     record_failure,
-    save_notebook,
     start_marked,
 )
 from lfads_nb.queue.slurm.scheduler import own_job

@@ -7,22 +7,17 @@ either way the notebook is saved as far as it came and nothing stays behind.
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
 import traceback
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from lfads_nb.atomic_files import write_text
-from lfads_nb.cores import usable_cores
 from lfads_nb.desks import HANGUP
 from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.plain_text import plain_text
-from lfads_nb.python_commands import module_command
-from lfads_nb.queue.devices import default_label, find_device, run_environment
 from lfads_nb.queue.execution import (
     Failure,
     NotebookExecution,
@@ -33,14 +28,7 @@ from lfads_nb.queue.execution import (
 from lfads_nb.queue.kernel import RunKernel
 from lfads_nb.queue.notebook import default_template, optional_parts, render, set_banner
 from lfads_nb.queue.outputs import finished_stages, is_trained, unusable_outputs
-from lfads_nb.queue.processes import (
-    ATTEMPT_MARK,
-    RUN_MARK,
-    ProcessId,
-    new_attempt,
-    own_attempt,
-    run_marks,
-)
+from lfads_nb.queue.processes import ProcessId, own_attempt
 from lfads_nb.queue.provenance import gather_provenance
 from lfads_nb.queue.ready import wait_for_turn
 from lfads_nb.queue.retraining import (
@@ -56,6 +44,15 @@ from lfads_nb.queue.retraining import (
     withdraw,
 )
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock, lock_path
+from lfads_nb.queue.runner_process import (
+    EXIT_CODES,
+    RunnerOptions,
+    Terminal,
+    parse_arguments,
+    prepare_process,
+    record_failure,
+    start_marked,
+)
 from lfads_nb.queue.slurm.scheduler import own_job
 from lfads_nb.queue.status import (
     STAGES,
@@ -71,37 +68,14 @@ from lfads_nb.queue.status import (
 )
 from lfads_nb.queue.stopping import forget_stop
 from lfads_nb.queue.watching import RunWatch, end_own_processes
-from lfads_nb.regular_files import open_regular, read_tail
+from lfads_nb.regular_files import read_tail
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.halving import why_stopped
 from lfads_nb.sweep.provenance import write_provenance
 from lfads_nb.sweep.run_record import RunRecord
 from lfads_nb.sweep.stored_params import check_own_code
 
-EXIT_CODES = {
-    RunState.DONE: 0, RunState.STOPPED_EARLY: 0, RunState.FAILED: 1, RunState.CANCELLED: 3,
-    RunState.INTERRUPTED: 4,
-}  # fmt: skip
-EXIT_TAKEN = 75
-"""Nothing was started: another process works on the run. The sentence is on standard error."""
-
 MODULE = "lfads_nb.queue.runner"
-
-MODES = ("all", "posterior_mean_only")
-
-
-@dataclass(frozen=True)
-class RunnerOptions:
-    """How to execute a run; see the command line's help."""
-
-    device: str = ""
-    threads: int = 0
-    mode: str = "all"
-    rerun: bool = False
-    more_epochs: int = 0
-    template: Path | None = None
-    parent: int | None = None
-    ahead: bool = False
 
 
 def execute_run(
@@ -333,70 +307,6 @@ def save_notebook(folder: RunFolder, execution: NotebookExecution) -> None:
     write_text(folder.notebook, nbformat.writes(notebook))
 
 
-class Terminal:
-    """Where this process was started; what it prints goes to the run's log later on."""
-
-    def __init__(self) -> None:
-        self._handle = os.dup(2)
-
-    def refuse(self, error: Exception) -> int:
-        """Say in one line why nothing was started; return the exit code."""
-        with suppress(OSError):
-            os.write(self._handle, f"{plain_text(str(error))}\n".encode())
-        return EXIT_TAKEN
-
-
-def prepare_process(folder: RunFolder, options: RunnerOptions) -> str:
-    """Send what is printed to the log, and set the environment that the kernel inherits.
-
-    Returns
-    -------
-    The device's name for people.
-    """
-    # Whoever can write to the folder could have put a link there: to another file of the owner's.
-    with open_regular(folder.log, follow_links=False, append=True) as log:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.dup2(log.fileno(), 1)
-        os.dup2(log.fileno(), 2)
-    device = find_device(options.device)
-    os.environ.update(run_environment(device, threads=options.threads or usable_cores()))
-    return device.label if device else default_label()
-
-
-def start_marked(folder: RunFolder, module: str, arguments: list[str]) -> None:
-    """Begin this process anew unless it was started with the marks of an attempt at the run.
-
-    A process' own changes to its environment are not seen by others.
-    """
-    marks = run_marks(folder.path, own_attempt() or new_attempt())
-    if os.environ.get(RUN_MARK) != marks[RUN_MARK] or not os.environ.get(ATTEMPT_MARK):
-        command = [*module_command(module), *arguments]
-        os.execve(sys.executable, command, {**os.environ, **marks})
-
-
-def parse_arguments(arguments: list[str]) -> tuple[RunFolder, RunnerOptions]:
-    parser = argparse.ArgumentParser(prog="lfads_nb.queue.runner", description=__doc__)
-    parser.add_argument("run_dir", type=Path)
-    parser.add_argument("--device", default="", help="'cpu', or a GPU's number or UUID")
-    parser.add_argument("--threads", type=int, default=0, help="threads of the numeric libraries")
-    parser.add_argument("--mode", choices=MODES, default="all")
-    parser.add_argument("--rerun", action="store_true", help="train a run that is done afresh")
-    parser.add_argument(
-        "--more-epochs",
-        type=int,
-        default=0,
-        help="go on for so many epochs with a run that is done",
-    )
-    parser.add_argument("--template", type=Path, help="another notebook to render")
-    parser.add_argument(
-        "--ahead", action="store_true", help="get ready, and begin when standard input says so"
-    )
-    parser.add_argument("--parent", type=int, help="stop when this process is no longer parent")
-    known = vars(parser.parse_args(arguments))
-    return RunFolder(known.pop("run_dir").resolve()), RunnerOptions(**known)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Execute one run; the exit code tells how it ended."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -436,21 +346,6 @@ def _execute_ahead(folder: RunFolder, options: RunnerOptions) -> int:
     finally:
         if turn.kernel is not None:
             turn.kernel.close()
-
-
-def record_failure(folder: RunFolder, reason: str) -> None:
-    """Write down that a run could not even start, if that can be written."""
-    try:
-        status = read_status(folder)
-        if status.state is RunState.DONE and folder.done.exists():
-            # What it has made is as good as before.
-            write_status(folder, replace(status, reason=f"it is done; {reason}"))
-            return
-        if not status.state.is_active:
-            status = replace(status, state=RunState.QUEUED)
-        write_status(folder, status.moved(RunState.FAILED, now=local_now(), reason=reason))
-    except (LfadsError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from lfads_nb.queue import pack_runner
 from lfads_nb.queue.pack_runner import PackMember, TrainMembers, queued, use_jax
 from lfads_nb.queue.packing import TURN_PACK_RUNNER
-from lfads_nb.queue.runner import RunnerOptions
+from lfads_nb.queue.runner_process import RunnerOptions
 from lfads_nb.queue.status import RunState, RunStatus, local_now, read_status
 from lfads_nb.queue.turn_runner import begin_turn, tell_progress
 from lfads_nb.sweep.progress import TrainProgress

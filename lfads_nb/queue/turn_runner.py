@@ -17,7 +17,7 @@ from lfads_nb.errors import LfadsError, RunFolderError
 from lfads_nb.queue.execution import with_advice
 from lfads_nb.queue.processes import ProcessId, own_attempt
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
-from lfads_nb.queue.runner import (
+from lfads_nb.queue.runner_process import (
     EXIT_CODES,
     EXIT_TAKEN,
     parse_arguments,

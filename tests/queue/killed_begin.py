@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 from lfads_nb.queue.retraining import put_back
-from lfads_nb.queue.runner import begin_run, parse_arguments
+from lfads_nb.queue.runner import begin_run
+from lfads_nb.queue.runner_process import parse_arguments
 from lfads_nb.sweep.run_record import RunRecord
 
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree", "shutil.copyfile"}

@@ -12,7 +12,7 @@ import time
 from lfads_nb.queue.processes import ProcessId, own_attempt
 from lfads_nb.queue.retraining import forget_earlier
 from lfads_nb.queue.run_lock import RunIsTakenError, RunLock
-from lfads_nb.queue.runner import EXIT_CODES, EXIT_TAKEN, parse_arguments
+from lfads_nb.queue.runner_process import EXIT_CODES, EXIT_TAKEN, parse_arguments
 from lfads_nb.queue.slurm.scheduler import own_job
 from lfads_nb.queue.status import RunState, move_status, read_status
 from lfads_nb.queue.stopping import forget_stop

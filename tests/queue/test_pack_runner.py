@@ -11,7 +11,7 @@ from lfads_nb.queue.output_limits import MAX_SERVICE_LOG
 from lfads_nb.queue.pack_runner import EXIT_ALONE, STOPPED, execute_pack
 from lfads_nb.queue.processes import ATTEMPT_MARK
 from lfads_nb.queue.run_lock import RunLock, read_holder
-from lfads_nb.queue.runner import RunnerOptions
+from lfads_nb.queue.runner_process import RunnerOptions
 from lfads_nb.queue.status import RunState, read_status, reserve_path, write_status
 from lfads_nb.queue.stopping import ask_to_stop
 from lfads_nb.sweep.progress import TrainSummary

@@ -15,7 +15,7 @@ from lfads_nb.queue.batches import LaunchOptions
 from lfads_nb.queue.ends import record_end
 from lfads_nb.queue.home import QueueHome
 from lfads_nb.queue.retraining import ask_to_retrain, bring_back, read_retraining
-from lfads_nb.queue.runner import EXIT_CODES
+from lfads_nb.queue.runner_process import EXIT_CODES
 from lfads_nb.queue.status import RunState, RunStatus, move_status, read_status, write_status
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.more_epochs import MoreEpochs

@@ -5,7 +5,7 @@ import signal
 import nbformat
 import pytest
 
-from lfads_nb.queue.runner import EXIT_TAKEN
+from lfads_nb.queue.runner_process import EXIT_TAKEN
 from lfads_nb.queue.status import RunState, read_status
 from tests.queue.tiny_runs import (
     make_run_folder,

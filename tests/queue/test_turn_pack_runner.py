@@ -14,7 +14,7 @@ from lfads_nb.queue.pack_runner import EXIT_ALONE, execute_pack
 from lfads_nb.queue.packing import TURN_PACK_RUNNER, make_pack_folder, read_pack_memory
 from lfads_nb.queue.processes import ATTEMPT_MARK, run_marks
 from lfads_nb.queue.run_lock import read_holder
-from lfads_nb.queue.runner import RunnerOptions
+from lfads_nb.queue.runner_process import RunnerOptions
 from lfads_nb.queue.status import RunState, read_status, write_status
 from lfads_nb.queue.stopping import ask_to_stop
 from lfads_nb.queue.turn_pack_runner import TurnMember

@@ -15,7 +15,7 @@ from typing import Any
 from lfads_nb.atomic_files import write_json, write_text
 from lfads_nb.errors import QueueError
 from lfads_nb.python_commands import module_command
-from lfads_nb.queue.runner import MODES
+from lfads_nb.queue.runner_process import MODES
 from lfads_nb.queue.slurm.settings import Slurm
 from lfads_nb.queue.status import RunStatus
 from lfads_nb.regular_files import read_json
