@@ -120,8 +120,8 @@ def _size_problems(params: RunParams, name: str, info: DatasetInfo) -> list[Para
         problems.append(
             ParamProblem(
                 "batch_size",
-                f"{name} has about {n_valid} validation trials: one batch, smaller than asked for "
-                "(the original program refuses it)",
+                f"{name} has about {n_valid} validation trials, no more than a batch of "
+                f"{params.batch_size} (the original program refuses that)",
                 "warning",
             )
         )

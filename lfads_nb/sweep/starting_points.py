@@ -90,6 +90,7 @@ def starting_point(
         "batch_size": batch,
         "factors_dim": factors,
         "gen_dim": units,
+        "controller_input_lag": min(RunParams().controller_input_lag, bins // 10),
         "ic_enc_dim": units,
         "ic_dim": units,
         "ci_enc_dim": units,

@@ -94,25 +94,22 @@ function render({ model, el: root }) {
 
   const columns = () => model.get("columns");
   const mode = () => model.get("selectable");
-  const selection = () => new Set(model.get("selected"));
-  let mine = []; // what was chosen here of late, newest last
+  // What is selected here: page and kernel both may choose, and what comes late is older by its
+  // numbers: `n` counts the page's choices, `rev` the kernel's answers to them and its own.
+  let latest = model.get("_shown");
+  const selection = () => new Set(latest.ids);
   const choose = (ids) => {
     const order = new Set(ids);
     const chosen = model.get("rows").map((r) => r.id).filter((id) => order.has(id));
-    mine.push({ said: key(chosen), chosen, at: performance.now() });
-    model.set("selected", chosen);
-    model.save_changes();
+    latest = { n: latest.n + 1, rev: -1, ids: chosen };
+    model.set("_shown", latest); // for other views of this table; never saved, so never echoed
+    model.send({ op: "pick", n: latest.n, ids: chosen });
     showSelection();
   };
-  // The kernel repeats every choice; late, it repeats one that others have followed here since.
-  const onSelected = () => {
-    mine = mine.filter((m) => performance.now() - m.at < 5000);
-    const said = key(model.get("selected")), latest = mine[mine.length - 1];
-    if (latest && said !== latest.said && mine.some((m) => m.said === said)) {
-      const there = new Set(model.get("rows").map((r) => r.id));
-      model.set("selected", latest.chosen.filter((id) => there.has(id)));
-      model.save_changes();
-    }
+  const onShown = () => {
+    const told = model.get("_shown");
+    if (told.n > latest.n || (told.n === latest.n && told.rev >= latest.rev)) latest = told;
+    else model.set("_shown", latest);
     showSelection();
   };
 
@@ -388,7 +385,7 @@ function render({ model, el: root }) {
   const onColumns = () => { if (columns() !== built) build(); };
   model.on("change:columns", onColumns);
   model.on("change:empty", order);
-  model.on("change:selected", onSelected);
+  model.on("change:_shown", onShown);
   model.on("msg:custom", onPatch);
   return () => {
     clearInterval(beat);
@@ -396,7 +393,7 @@ function render({ model, el: root }) {
     model.off("change:rows", syncRows);
     model.off("change:columns", onColumns);
     model.off("change:empty", order);
-    model.off("change:selected", onSelected);
+    model.off("change:_shown", onShown);
     model.off("msg:custom", onPatch);
   };
 }

@@ -93,7 +93,8 @@ class LiveTable(anywidget.AnyWidget):
     _css = CSS
     columns = t.List(t.Dict()).tag(sync=True)
     rows = t.List(t.Dict()).tag(sync=True)
-    selected = t.List(t.Unicode()).tag(sync=True)
+    selected = t.List(t.Unicode())
+    _shown = t.Dict(default_value={"n": 0, "rev": 0, "ids": []}).tag(sync=True)
     selectable = t.Enum(["none", "one", "many"], "none").tag(sync=True)
     filterable = t.Bool(False).tag(sync=True)
     facets = t.List(t.Unicode()).tag(sync=True)
@@ -106,7 +107,10 @@ class LiveTable(anywidget.AnyWidget):
         self._lock = threading.RLock()
         self._patching = False
         self._seen_at = time.monotonic()
+        self._picks = self._told = 0
         self.on_msg(self._on_message)
+        self.observe(self._show_selected, "selected")
+        self._show_selected()
 
     def update_rows(self, rows: Sequence[Row]) -> None:
         """Show these rows, sending as little as possible; selected rows that went are dropped."""
@@ -138,8 +142,29 @@ class LiveTable(anywidget.AnyWidget):
         super().notify_change(change)
 
     def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        if isinstance(content, dict) and content.get("op") == "seen":
+        if not isinstance(content, dict):
+            return
+        if content.get("op") == "seen":
             self._seen_at = time.monotonic()
+        elif content.get("op") == "pick":
+            self._take_pick(content)
+
+    def _take_pick(self, content: dict[str, Any]) -> None:
+        """Select what the page chose, and tell it that its choice has come."""
+        with self._lock:
+            self._picks = max(int(content["n"]), self._picks)
+            picked = set(content["ids"])
+            chosen = [row["id"] for row in self.rows if row["id"] in picked]
+        if chosen == self.selected:
+            self._show_selected()
+        else:
+            self.selected = chosen
+
+    def _show_selected(self, _change: Any = None) -> None:
+        """Tell the page, with numbers by which it knows what is older than its own last choice."""
+        with self._lock:
+            self._told += 1
+            self._shown = {"n": self._picks, "rev": self._told, "ids": list(self.selected)}
 
     @property
     def seconds_unseen(self) -> float:

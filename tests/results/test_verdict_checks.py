@@ -157,12 +157,14 @@ def test_ramps_that_did_not_end_say_how_many_epochs_they_need():
         {"ramps_ended": 0.0, "ramp_end": 900, "steps": 500},
         {"ramps_ended": 1.0, "ramp_end": 480, "steps": 500},
         {"learning_rate": 0.01, "learning_rate_init": 0.01, "best_epoch": 10, "epochs": 100},
+        {"jitter_bits": 0.4},
+        {"climb_bits": 0.6},
     ],
 )
 def test_a_populations_winner_is_not_told_to_set_epochs_that_its_search_decides(changes):
     run = verdict_of(replace(HEALTHY, **changes))
     winner = verdict_of(replace(HEALTHY, **changes, is_winner=1.0))
-    advised = ("max_epochs", "more_epochs", "more epochs")
+    advised = ("max_epochs", "more_epochs", "more epochs", "Lower learning_rate_init")
     assert any(words in run.text for words in advised)
     assert not any(words in winner.text for words in advised)
     assert ("more generations" in winner.text) == ("ramp_end" in changes)

@@ -45,6 +45,23 @@ def test_rows_that_are_gone_are_selected_no_more(table):
     assert [row["id"] for row in table.rows] == ["y"]
 
 
+def pick(table, n, *ids):
+    table._on_message(table, {"op": "pick", "n": n, "ids": list(ids)}, [])
+
+
+def test_what_the_kernel_selects_says_which_of_the_pages_choices_it_has_seen(table):
+    table.update_rows(rows(("x", 1), ("y", 2)))
+    pick(table, 3, "y", "gone")
+    assert table.selected == ["y"]
+    first = table._shown
+    assert (first["n"], first["ids"]) == (3, ["y"])
+    pick(table, 4, "y")
+    assert (table._shown["n"], table._shown["ids"]) == (4, ["y"])
+    table.selected = []
+    assert (table._shown["n"], table._shown["ids"]) == (4, [])
+    assert table._shown["rev"] > first["rev"]
+
+
 def test_numbers_stand_at_the_right():
     assert column("n", "N", kind="number")["align"] == "right"
     assert column("n", "N")["align"] == "left"

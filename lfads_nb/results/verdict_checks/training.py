@@ -49,14 +49,17 @@ def little_after_ramps(f: RunFigures) -> Finding | None:
     left = f.steps - f.ramp_end
     if f.ramps_ended != 1 or not 0 <= left < 0.1 * f.steps:
         return None
+    n = max(round(left / f.steps_per_epoch), 1)
+    if f.is_winner == 1:
+        so = f"full penalties held for {n} epoch{'s' * (n > 1)} alone"
+        what_to_do = _MORE_GENERATIONS
+    else:
+        so = f"the best epoch is one of the last {n}"
+        enough = epochs_after_ramps(f.ramp_end, f.steps_per_epoch)
+        what_to_do = f"Set max_epochs to {enough:,} or more."
     return Finding(
         "little_after_ramps", Level.WARNING, "ramps too long",
-        f"The ramps took {f.ramp_end:,.0f} of {f.steps:,.0f} steps: "
-        f"{'only the' if f.is_winner == 1 else 'the best epoch is one of the'} last "
-        f"{max(left / f.steps_per_epoch, 1):.0f}{' had full penalties' * (f.is_winner == 1)}.",
-        _MORE_GENERATIONS
-        if f.is_winner == 1
-        else f"Set max_epochs to {epochs_after_ramps(f.ramp_end, f.steps_per_epoch):,} or more.",
+        f"The ramps took {f.ramp_end:,.0f} of {f.steps:,.0f} steps: {so}.", what_to_do,
     )  # fmt: skip
 
 
@@ -76,6 +79,10 @@ def one_step_an_epoch(f: RunFigures) -> Finding | None:
     )  # fmt: skip
 
 
+def _lower_rate(f: RunFigures) -> str:
+    return "Search learning_rate_init lower" if f.is_winner == 1 else "Lower learning_rate_init"
+
+
 def diverged(f: RunFigures) -> Finding | None:
     """The cost of the training trials ended far above its lowest, or as no number.
 
@@ -91,7 +98,7 @@ def diverged(f: RunFigures) -> Finding | None:
     return Finding(
         "diverged", Level.BAD, "diverged",
         f"Training diverged: the likelihood of the training trials {ended}.",
-        "Lower learning_rate_init, or allow returns to a checkpoint (nan_restarts).",
+        f"{_lower_rate(f)}, or allow returns to a checkpoint (nan_restarts).",
     )  # fmt: skip
 
 
@@ -105,7 +112,7 @@ def oscillates(f: RunFigures) -> Finding | None:
     return Finding(
         "oscillates", Level.WARNING, "cost oscillates",
         f"The training cost still jumps from epoch to epoch by {f.jitter_bits:.2f} bits/spike.",
-        "Lower learning_rate_init.",
+        f"{_lower_rate(f)}.",
     )  # fmt: skip
 
 

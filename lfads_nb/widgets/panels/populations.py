@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -221,12 +222,17 @@ def _generation(progress: dict[str, Any]) -> Any:
     return cell(f"{now + 1} of {most}", sort=now, sub=members)
 
 
+def _known(value: Any) -> float | None:
+    """Return a number of a status file if it is one that a table can show."""
+    return value if isinstance(value, int | float) and math.isfinite(value) else None
+
+
 def _row(run: PopulationRun, status: RunStatus, wait: str, verdict: Verdict | None) -> Row:
     progress = status.progress
     note = wait if status.state is RunState.QUEUED else status.reason
-    fraction = 1.0 if status.state is RunState.DONE else progress.get("fraction")
-    eta = progress.get("eta_s")
-    best = progress.get("best_score", progress.get("score"))
+    fraction = 1.0 if status.state is RunState.DONE else _known(progress.get("fraction"))
+    eta = _known(progress.get("eta_s"))
+    best = _known(progress.get("best_score", progress.get("score")))
     return {
         "id": run.name,
         "label": run.name,
@@ -236,13 +242,13 @@ def _row(run: PopulationRun, status: RunStatus, wait: str, verdict: Verdict | No
             "state": state_cell(status.state, title=note or None, sub=note),
             "generation": _generation(progress),
             "progress": cell(f"{fraction:.0%}", fraction=fraction, sort=fraction)
-            if isinstance(fraction, int | float)
+            if fraction is not None
             else None,
-            "best": cell(f"{best:.5g}", sort=best) if isinstance(best, int | float) else None,
+            "best": cell(f"{best:.5g}", sort=best) if best is not None else None,
             "verdict": None
             if verdict is None
             else verdict_cell(verdict.title, verdict.level_name, verdict.text),
-            "eta": cell(duration_text(eta), sort=eta) if isinstance(eta, int | float) else None,
+            "eta": cell(duration_text(eta), sort=eta) if eta is not None else None,
             "what": cell(", ".join(run.population.space), title=run.population.describe()),
         },
     }

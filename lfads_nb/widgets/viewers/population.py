@@ -147,7 +147,7 @@ class PopulationViewer(LinkedView):
             f"generation {found.n_generations} of at most {p.generations}",
             f"{int(found.last_epochs[-1]) if found.n_generations else 0} epochs each at its end",
         ]
-        if whole:
+        if whole and np.isfinite(found.best[-1]):
             parts.append(f"best {found.measure.name} {found.best[-1]:.5g} {found.measure.unit}")
         return html.escape(", ".join(parts) + ".")
 
@@ -160,8 +160,13 @@ class PopulationViewer(LinkedView):
         y = x.copy()
         for row, curve in enumerate(curves):
             x[row, : len(curve.epochs)], y[row, : len(curve.values)] = curve.epochs, curve.values
+        whole = any(generation.is_whole for generation in found.history)
         if not np.isfinite(y).any():
-            self.show_only("The first generation is under way: scores follow at its end.")
+            self.show_only(
+                "No member has a score that is a number: all diverged."
+                if whole
+                else "The first generation is under way: scores follow at its end."
+            )
             return
         self._show(x, y, self._colours(), [_name(c.member) for c in curves])
         with self.leader.hold_sync():
@@ -173,9 +178,9 @@ class PopulationViewer(LinkedView):
         self.plot.x_axis.label = "epoch"
         self.plot.y_axis.label = f"{found.measure.name} ({found.measure.unit})"
         copies = sum(len(c.copied_at) for c in curves)
+        leader = "Red: the leader's weights. " if self.leader.visible else ""
         self._explain(
-            "Members",
-            f"Red: the leader's weights. {copies} times weights were copied from a better member.",
+            "Members", f"{leader}{copies} times weights were copied from a better member."
         )
 
     def _draw_paths(self) -> None:

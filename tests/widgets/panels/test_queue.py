@@ -368,8 +368,13 @@ def test_a_population_alone_is_counted_and_at_work(bench, collection, monkeypatc
     collection.clear_params()
     collection.add_population(population)
     made, _ = collection.population_runs
-    mark(made, RunState.TRAINING, heartbeat=time.time(), pid=1, host="another machine")
+    mark(
+        made, RunState.TRAINING, heartbeat=time.time(), pid=1, host="another machine",
+        progress={"best_score": float("nan"), "fraction": float("inf"), "eta_s": float("nan")},
+    )  # fmt: skip
     panel = QueuePanel(bench)
+    cells = panel.populations.table.rows[0]["cells"]
+    assert (cells["best"], cells["progress"], cells["eta"]) == (None, None, None)
     assert "2 populations: 1 training, 1 new" in panel._count.value
     assert "No runs yet" not in panel._count.value
     monkeypatch.setattr(LiveTable, "seconds_unseen", 0.0)

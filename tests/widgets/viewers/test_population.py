@@ -70,6 +70,19 @@ def test_the_first_generation_is_counted_while_it_trains_as_in_the_table(folder)
     assert not viewer.plot.emptiness
 
 
+def test_a_population_whose_members_all_diverged_says_so(folder):
+    nan = float("nan")
+    settings = {"learning_rate_init": 0.1, "keep_prob": 0.9}
+    turns = tuple(
+        MemberTurn(settings, None, nan, (nan, nan), diverged=True) for _ in range(MEMBERS)
+    )
+    Generation(0, 0, 5, turns).save(folder)
+    viewer = PopulationViewer(folder)
+    assert "nan" not in viewer._head.value
+    assert "all diverged" in viewer.plot.emptiness
+    assert not viewer.leader.visible
+
+
 def test_the_leaders_trials_are_shown_and_drawn_anew(folder):
     write_generations(folder, 1, whole=False)
     viewer = PopulationViewer(folder)
