@@ -186,6 +186,8 @@ def test_a_sweep_that_is_killed_in_between_ends_as_one_that_went_through(tmp_pat
     for process in processes:
         process.kill()
     wait_for(lambda: not server.is_alive)
+    # A process that was killed is there for some moments: a launch leaves alone what it works on.
+    wait_for(lambda: queue.states()[2].state is RunState.INTERRUPTED)
     queue.launch(max_tasks_simultaneously=1, template=template)
     assert ended(queue) == ["done", "stopped early", "done"]
     found = [[(r.epoch, r.place, r.n, r.goes_on) for r in read_rungs(f)] for f in folders]

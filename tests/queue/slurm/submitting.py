@@ -45,13 +45,19 @@ def start_now(real, job, *, minutes=60):
     """Spare a job that is queued again the two minutes that SLURM would let pass.
 
     SLURM takes no change while a job is still on its way back into the queue, and then the job also
-    keeps the limit of time that ended it: so it is told again until the job runs.
+    keeps the limit of time that ended it: so it is told again until the job runs. A node refuses a
+    job that starts within the second in which it ended (`Job credential revoked`): those two
+    minutes are for that.
     """
-    deadline, gone = time.monotonic() + 150, 0
+    deadline, gone, was_queued = time.monotonic() + 150, 0, False
     while time.monotonic() < deadline and gone < 3:
-        real.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}", "StartTime=now")
-        time.sleep(1.0)
         found = jobs_of(real, job)
         gone = 0 if found else gone + 1  # over already, or not answered
-        if set(found) == {"RUNNING"}:
+        if was_queued and set(found) == {"RUNNING"}:
             return
+        if set(found) == {"PENDING"}:
+            if not was_queued:
+                time.sleep(2.0)
+            was_queued = True
+            real.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}", "StartTime=now")
+        time.sleep(1.0)
