@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 
 FAR_BEYOND = 2.0
 """Trials longer than this many times those of training are extrapolated; a warning says so."""
+FAR_BELOW = 0.5
+"""The encoders see less than this share of what they saw in training; a warning says so."""
 
 _KEPT = 8
 
@@ -101,6 +103,13 @@ class Inference:
             log.warning(
                 "The trials have %d bins, those of training had %d: what is inferred so far beyond "
                 "is an extrapolation. Cut them into windows (chop_recording) and merge.",
+                counts.shape[1], stored.n_bins,
+            )  # fmt: skip
+        elif counts.shape[1] < FAR_BELOW * stored.n_bins:
+            log.warning(
+                "The trials have %d bins, those of training had %d: so little of a trial tells the "
+                "model less of where it begins than what it was trained with. Infer longer trials, "
+                "or train with windows of this length (chop_recording).",
                 counts.shape[1], stored.n_bins,
             )  # fmt: skip
         if external_inputs is None:

@@ -170,6 +170,11 @@ class QueueHome:
         """Ask the server for something."""
         put_json(self.inbox / f"{new_id()}.json", {"verb": verb, **content})
 
+    def requests(self) -> list[Path]:
+        """Return the files of what was asked for and not taken yet, the oldest first."""
+        names = sorted(os.listdir(self.inbox)) if self.inbox.is_dir() else []
+        return [self.inbox / name for name in names if name.endswith(".json")]
+
 
 def _refuse_foreign_links(folder: Path) -> None:
     """See that no other user chose where a path leads to."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from lfads_nb.queue.live import duration_text
+from lfads_nb.queue.reading import is_told
 from lfads_nb.queue.status import RunState, RunStatus
 from lfads_nb.queue.steps import overall_fraction, step_in_words
 
@@ -43,7 +44,7 @@ def show_progress(names: Sequence[str]) -> ProgressView:
 
 def describe(status: RunStatus, wait: str) -> str:
     """Say where a run is in a few words."""
-    if status.state is RunState.QUEUED:
+    if status.state is RunState.QUEUED or is_told(status, wait):
         return wait
     if not status.state.is_running:
         return status.reason

@@ -10,7 +10,7 @@ from lfads_nb.queue.batches import Batch
 from lfads_nb.queue.ends import find_dead, record_dead
 from lfads_nb.queue.home import QueueHome, read_json_file
 from lfads_nb.queue.outputs import told_if_lost
-from lfads_nb.queue.processes import this_host
+from lfads_nb.queue.processes import ProcessId, this_host
 from lfads_nb.queue.slurm.scheduler import Jobs, shared_jobs
 from lfads_nb.queue.slurm.states import joined
 from lfads_nb.queue.status import RunState, RunStatus, local_now, read_status
@@ -24,6 +24,8 @@ TAKEN_BACK_WITHIN_S = 20.0
 """A queue elsewhere has said by then that a run whose job on a cluster ended waits again."""
 SAVED_WITHIN_S = 60.0
 """A launch is saved by then after its runs were marked as queued."""
+ANSWERS_WITHIN_S = 15.0
+"""A server has taken what it was asked for by then, on a busy machine too."""
 
 
 def current_status(folder: RunFolder, *, jobs: Jobs | None = None) -> RunStatus:
@@ -141,21 +143,43 @@ class StatusReader:
         return found
 
     def waits(self) -> list[str]:
-        """Return for every run why it waits; "" for one that does not, as far as was last read."""
+        """Return for every run why it waits; "" for one that does not, as far as was last read.
+
+        Of one that runs is told if the queue takes no notice of what it is asked to do with it.
+        """
         home = self._home
-        if not any(self._is_queued(status) for status in self._read):
+        if not any(status.state.is_active for status in self._read):
             return [self._wait_elsewhere(index) for index in range(len(self._read))]
-        news = read_json_file(home.news_json) if home else {}
-        has_server = home is not None and home.server_process() is not None
-        self._has_server = has_server
+        server = home.server_process() if home is not None else None
+        self._has_server = server is not None
+        silent = self._told_if_silent(server)
+        news = read_json_file(home.news_json) if home and not silent else {}
         return [
-            self._wait(folder, stamp, news, has_server=has_server)
+            silent
+            if silent and (self._is_queued(status) or self._is_running_here(status))
+            else self._wait(folder, stamp, news)
             if self._is_queued(status)
             else self._wait_elsewhere(index)
             for index, (folder, stamp, status) in enumerate(
                 zip(self.folders, self._stamps, self._read, strict=True)
             )
         ]
+
+    def _told_if_silent(self, server: ProcessId | None) -> str:
+        """Say it if the server lives, and takes nothing that it is asked for."""
+        if self._home is None or server is None:
+            return ""
+        asked_at = [stamp[0] for path in self._home.requests() if (stamp := _stamp(str(path)))]
+        if not asked_at or self._clock() - min(asked_at) / 1e9 < ANSWERS_WITHIN_S:
+            return ""
+        return (
+            f"the queue (process {server.pid}) does not answer: if it still does not in a minute, "
+            f"end it (kill -9 {server.pid}) and launch again; no run loses anything"
+        )
+
+    @staticmethod
+    def _is_running_here(status: RunStatus) -> bool:
+        return status.state.is_running and not status.submission and status.host == this_host()
 
     @staticmethod
     def _is_queued(status: RunStatus) -> bool:
@@ -183,8 +207,8 @@ class StatusReader:
             and self._clock() - max(queued_at) > STARTS_WITHIN_S
         )
 
-    def _wait(self, folder: RunFolder, stamp: _Stamp, news: dict, *, has_server: bool) -> str:
-        if not has_server:
+    def _wait(self, folder: RunFolder, stamp: _Stamp, news: dict) -> str:
+        if not self._has_server:
             if not self.is_stalled:
                 return "the queue is starting"
             return "the queue is not running: launch again to go on"
@@ -211,6 +235,11 @@ class StatusReader:
             self._launched = {run for batch in filter(None, batches) for run in batch.runs}
             self._launches_of = changed
         return str(folder.path) not in self._launched
+
+
+def is_told(status: RunStatus, wait: str) -> bool:
+    """Whether what is said of a run that works is more than which job of SLURM it is."""
+    return bool(wait) and status.state.is_running and not status.submission
 
 
 def _stamp(path: str) -> _Stamp:

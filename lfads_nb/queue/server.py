@@ -192,10 +192,7 @@ class QueueServer:
             found.remove(self.home)
 
     def _read_inbox(self) -> None:
-        for name in sorted(os.listdir(self.home.inbox)):
-            path = self.home.inbox / name
-            if path.suffix != ".json":
-                continue
+        for path in self.home.requests():
             request = read_json_file(path)
             path.unlink(missing_ok=True)
             act = VERBS.get(str(request.get("verb")))
@@ -208,7 +205,7 @@ class QueueServer:
                 act(self, request)
             except (TypeError, ValueError, AttributeError, OverflowError) as error:
                 # A damaged one is lost; those that follow are not.
-                log.warning("the request %s cannot be used: %s", name, error)
+                log.warning("the request %s cannot be used: %s", path.name, error)
             self._dispatcher.look_soon()
 
     def keep_held(self) -> None:

@@ -64,6 +64,14 @@ def test_far_beyond_the_trained_length_there_is_a_warning(inference, caplog):
     assert "extrapolation" in caplog.text
 
 
+def test_of_trials_far_shorter_than_the_trained_there_is_a_warning(inference, caplog):
+    with caplog.at_level(logging.WARNING, logger="lfads_nb"):
+        inference.infer(np.zeros((1, 4, 6), int), kind="posterior_push_mean")
+        assert not [record for record in caplog.records if record.name.startswith("lfads_nb")]
+        inference.infer(np.zeros((1, 3, 6), int), kind="posterior_push_mean")
+    assert "have 3 bins, those of training had 7" in caplog.text
+
+
 def test_a_length_is_compiled_once(inference):
     inference.infer(np.zeros((3, 9, 6), int), kind="posterior_push_mean")
     made = dict(inference._samplers)

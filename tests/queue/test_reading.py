@@ -13,7 +13,14 @@ from lfads_nb.queue import ends
 from lfads_nb.queue.batches import Batch, LaunchOptions
 from lfads_nb.queue.home import QueueHome, put_json
 from lfads_nb.queue.processes import ProcessId
-from lfads_nb.queue.reading import SAVED_WITHIN_S, STARTS_WITHIN_S, StatusReader, current_status
+from lfads_nb.queue.progress_view import describe
+from lfads_nb.queue.reading import (
+    ANSWERS_WITHIN_S,
+    SAVED_WITHIN_S,
+    STARTS_WITHIN_S,
+    StatusReader,
+    current_status,
+)
 from lfads_nb.queue.status import RunState, RunStatus, read_status, write_status
 from lfads_nb.results.compare import compare
 from lfads_nb.results.run_view import RunView
@@ -129,6 +136,27 @@ def test_a_queued_run_that_no_launch_names_does_not_wait_for_ever(folder, home, 
     waits = reader.waits()
     assert "launch it again" in waits[0]
     assert waits[1] == "waits for its turn"
+
+
+def test_a_queue_that_takes_no_notice_is_told_of_for_what_waits_and_for_what_runs(tmp_path, home):
+    waiting, running, done = (make_run_folder(tmp_path, name) for name in ("a", "b", "c"))
+    write_status(waiting, RunStatus(RunState.QUEUED))
+    write_running(running, ProcessId.own())
+    write_status(done, RunStatus(RunState.DONE))
+    put_json(home.server_json, asdict(ProcessId.own()))
+    later = [0.0]
+    reader = StatusReader([waiting, running, done], home, clock=lambda: time.time() + later[0])
+    home.post("cancel", runs=[str(running.path)])
+    reader.read()
+    assert reader.waits() == ["waits for its turn", "", ""]
+    later[0] = 2 * ANSWERS_WITHIN_S
+    said = reader.waits()
+    assert said[0] == said[1] != ""
+    assert said[2] == ""
+    assert f"kill -9 {ProcessId.own().pid}" in describe(reader.read()[1], said[1])
+    (request,) = home.requests()
+    request.unlink()
+    assert reader.waits() == ["waits for its turn", "", ""]
 
 
 def test_a_launch_on_a_full_disk_leaves_runs_as_they_were(small_disk, leave_free, tmp_path):

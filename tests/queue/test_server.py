@@ -260,3 +260,22 @@ def test_a_damaged_batch_is_set_aside_and_others_are_served(make_queue, home):
     assert [path.suffix for path in home.batches.glob("*bad*")] == [".damaged"]
     for path in home.batches.glob("*bad*"):
         path.unlink()
+
+
+def test_a_frozen_server_is_told_of_to_whoever_cancels_and_the_cancel_comes_when_it_wakes(
+    make_queue, monkeypatch
+):
+    monkeypatch.setattr("lfads_nb.queue.reading.ANSWERS_WITHIN_S", 1.0)
+    queue = make_queue(1, wait=True)
+    queue.launch(runner=RUNNER)
+    wait_for(lambda: starts(queue.folders[0]))
+    server = psutil.Process(queue.home.server_process().pid)
+    server.suspend()
+    try:
+        queue.cancel()
+        wait_for(lambda: "does not answer" in queue.status()["reason"].iloc[0])
+        assert states(queue) == {RunState.TRAINING}
+    finally:
+        server.resume()
+    wait_for(lambda: states(queue) == {RunState.CANCELLED})
+    assert queue.status()["reason"].iloc[0] == "it was cancelled"

@@ -229,7 +229,7 @@ def _known(value: Any) -> float | None:
 
 def _row(run: PopulationRun, status: RunStatus, wait: str, verdict: Verdict | None) -> Row:
     progress = status.progress
-    note = wait if status.state is RunState.QUEUED else status.reason
+    note = wait if status.state.is_active else status.reason
     fraction = 1.0 if status.state is RunState.DONE else _known(progress.get("fraction"))
     eta = _known(progress.get("eta_s"))
     best = _known(progress.get("best_score", progress.get("score")))

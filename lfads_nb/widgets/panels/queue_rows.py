@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from lfads_nb.queue.live import duration_text
+from lfads_nb.queue.reading import is_told
 from lfads_nb.queue.status import STOPPED, RunState, RunStatus
 from lfads_nb.queue.steps import overall_fraction, step_in_words
 from lfads_nb.queue.table import elapsed_s
@@ -212,7 +213,7 @@ def _finite(value: Any) -> float | None:
 
 def note_of(status: RunStatus, wait: str) -> str:
     """Say why a run waits, what it does at this moment, or how it ended."""
-    if status.state is RunState.QUEUED:
+    if status.state is RunState.QUEUED or is_told(status, wait):
         return wait
     if status.state in STOPPED:
         return status.reason
