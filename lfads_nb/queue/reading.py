@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from lfads_nb.queue.batches import Batch
 from lfads_nb.queue.ends import find_dead, record_dead
@@ -26,6 +27,10 @@ SAVED_WITHIN_S = 60.0
 """A launch is saved by then after its runs were marked as queued."""
 ANSWERS_WITHIN_S = 15.0
 """A server has taken what it was asked for by then, on a busy machine too."""
+
+_GONE = (
+    "its folder was renamed or deleted: give it its name back, or launch the run to train it anew"
+)
 
 
 def current_status(folder: RunFolder, *, jobs: Jobs | None = None) -> RunStatus:
@@ -66,6 +71,7 @@ class StatusReader:
         self._outputs = [str(folder.output) for folder in self.folders]
         self._looked_at: dict[int, tuple[_Stamp, RunStatus, RunStatus]] = {}
         self._job_waits: dict[int, str] = {}
+        self._seen: set[int] = set()
         self.n_files_read = 0
         self._has_server = True
         self._launches_of: _Stamp = None
@@ -83,10 +89,18 @@ class StatusReader:
         for index, path in enumerate(self._paths):
             stamp = _stamp(path)
             if stamp != self._stamps[index] or stamp is None:
+                if stamp is not None:
+                    self._seen.add(index)
                 self._stamps[index] = stamp
-                self._read[index] = read_status(self.folders[index])
+                self._read[index] = self._told_if_gone(index, read_status(self.folders[index]))
                 self.n_files_read += 1
         return [self._joined(index, status) for index, status in enumerate(self._read)]
+
+    def _told_if_gone(self, index: int, status: RunStatus) -> RunStatus:
+        """Say it if a run that was there has no folder any more."""
+        if index not in self._seen or self.folders[index].path.exists():
+            return status
+        return replace(status, reason=_GONE)
 
     def _joined(self, index: int, status: RunStatus) -> RunStatus:
         status = self._corrected(index) if status.state.is_running else status

@@ -26,6 +26,7 @@ from lfads_nb.results.compare import compare
 from lfads_nb.results.run_view import RunView
 from lfads_nb.sweep.folders import RunFolder
 from lfads_nb.sweep.run import Run
+from lfads_nb.widgets.panels.queue_rows import note_of
 from tests.queue.tiny_runs import make_run_folder
 
 NOBODY = ProcessId(2**22 - 3, 1.0, socket.gethostname())
@@ -157,6 +158,19 @@ def test_a_queue_that_takes_no_notice_is_told_of_for_what_waits_and_for_what_run
     (request,) = home.requests()
     request.unlink()
     assert reader.waits() == ["waits for its turn", "", ""]
+
+
+def test_a_run_whose_folder_was_renamed_says_so_until_it_is_back(tmp_path, home):
+    folders = [make_run_folder(tmp_path, "a"), RunFolder(tmp_path / "never made")]
+    write_status(folders[0], RunStatus(RunState.CANCELLED))
+    reader = StatusReader(folders, home)
+    reader.read()
+    folders[0].path.rename(tmp_path / "elsewhere")
+    gone, never = reader.read()
+    assert (gone.state, never) == (RunState.NEW, RunStatus(RunState.NEW))
+    assert "renamed or deleted" in note_of(gone, "")
+    (tmp_path / "elsewhere").rename(folders[0].path)
+    assert reader.read()[0] == RunStatus(RunState.CANCELLED)
 
 
 def test_a_launch_on_a_full_disk_leaves_runs_as_they_were(small_disk, leave_free, tmp_path):

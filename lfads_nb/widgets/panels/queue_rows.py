@@ -215,7 +215,7 @@ def note_of(status: RunStatus, wait: str) -> str:
     """Say why a run waits, what it does at this moment, or how it ended."""
     if status.state is RunState.QUEUED or is_told(status, wait):
         return wait
-    if status.state in STOPPED:
+    if status.state in STOPPED or status.state is RunState.NEW:
         return status.reason
     if status.state is RunState.STOPPED_EARLY:
         return status.reason.removeprefix(f"{status.state.value} ")
