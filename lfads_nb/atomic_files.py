@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,6 +100,12 @@ def check_text(path: Path) -> None:
 def no_text(error: UnicodeEncodeError) -> str:
     """Say what to do about a path whose bytes are no UTF-8, such as one of an old disk."""
     near = ascii(error.object[max(0, error.start - 30) : error.end + 10])
+    encoding = sys.getfilesystemencoding()
+    if encoding.lower().replace("-", "") != "utf8":
+        return (
+            f"Python reads names of files as {encoding} here, which one cannot be read as (near "
+            f"{near}): set PYTHONUTF8=1 or LC_ALL=C.UTF-8 in the environment, and start again"
+        )
     return (
         f"a file or folder has a name that is not UTF-8 text (near {near}): rename it, for example "
         "with the program convmv"

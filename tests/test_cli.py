@@ -162,6 +162,21 @@ def test_a_folder_whose_name_is_not_utf8_is_told_in_one_sentence(collection, tmp
     assert "convmv" in said[0]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text elsewhere")
+def test_where_the_locale_is_to_blame_the_advice_is_about_the_locale(tmp_path):
+    place = tmp_path / "Müller"
+    place.mkdir()
+    environment = {
+        **os.environ, "LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"
+    }  # fmt: skip
+    code = "from lfads_nb.cli import program; program()"
+    command = [sys.executable, "-c", code, "run", os.fsencode(place)]
+    ended = subprocess.run(command, env=environment, capture_output=True, timeout=60)
+    assert ended.returncode == 1
+    assert b"PYTHONUTF8=1" in ended.stderr
+    assert b"convmv" not in ended.stderr
+
+
 def test_runs_are_cancelled_and_paused_by_what_they_are_called(collection, monkeypatch, tmp_path):
     monkeypatch.setenv("LFADS_NB_HOME", str(tmp_path / "home"))
     for run in collection.runs:
