@@ -58,8 +58,6 @@ def pairs(ranks: Sequence[float], rng: np.random.Generator) -> Sources:
         source = sources[member]
         if math.isnan(rank) and able and (source is None or math.isnan(ranks[source])):
             sources[member] = able[int(rng.integers(len(able)))]
-        elif not math.isnan(rank) and source is not None and math.isnan(ranks[source]):
-            sources[member] = None
     return sources
 
 

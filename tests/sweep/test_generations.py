@@ -5,7 +5,14 @@ import pytest
 
 from lfads_nb.errors import ParamsError
 from lfads_nb.sweep import Searched, SearchSpace
-from lfads_nb.sweep.generations import has_settled, improvement, next_settings, one_way, pairs
+from lfads_nb.sweep.generations import (
+    first_settings,
+    has_settled,
+    improvement,
+    next_settings,
+    one_way,
+    pairs,
+)
 
 
 def test_one_way_never_replaces_the_best_always_the_worst_and_half_on_average():
@@ -52,6 +59,18 @@ def test_equal_members_do_not_replace_each_other_for_nothing(rule):
     assert sum(s is not None for s in sources) == (0 if rule is one_way else 3)
 
 
+def test_of_an_equal_pair_the_first_that_is_drawn_loses():
+    for seed in range(20):
+        first, second = np.random.default_rng(seed).permutation(2)
+        assert pairs([1.0, 1.0], np.random.default_rng(seed))[first] == second
+
+
+def test_a_best_score_that_never_moves_has_settled_even_if_it_is_zero():
+    for best in ([3.0] * 4, [0.0] * 4):
+        assert improvement(best, 4) == 0.0
+        assert has_settled(best, patience=4, least=0.0)
+
+
 def test_the_search_ends_when_the_best_score_stands_still():
     settled, rising = [-10, -9.999, -9.998, -9.9975], [-10, -9.99, -9.98, -9.97]
     assert improvement(settled, 4) == pytest.approx(2.5e-4, rel=1e-2)
@@ -89,3 +108,19 @@ def test_when_every_member_diverged_the_learning_rate_is_named():
     settings = SPACE.first(2, np.random.default_rng(0))
     with pytest.raises(ParamsError, match="learning rate"):
         next_settings(SPACE, settings, [math.nan] * 2, rule="pairs", seed=0, generation=1)
+
+
+def test_decisions_for_a_seed_are_those_of_earlier_versions():
+    """A population that was begun with one version goes on with the next."""
+    settings = first_settings(SPACE, 4, seed=7)
+    ranks = [1.0, 4.0, 2.0, 3.0]
+    sources, new = next_settings(SPACE, settings, ranks, rule="one_way", seed=7, generation=1)
+    drawn = [settings[member]["learning_rate_init"] for member in range(4)]
+    assert drawn == pytest.approx(
+        [3.1650594102156e-3, 1.26690123930944e-2, 1.5873223805066e-4, 1.04969038285163e-5]
+    )
+    assert sources == [3, None, None, None]
+    assert new[1:] == settings[1:]
+    assert new[0] == pytest.approx(
+        {"learning_rate_init": 8.632367370036e-6, "kl_ic_weight": 0.64288634086238}
+    )
