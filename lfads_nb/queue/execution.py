@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from lfads_nb.atomic_files import write_text
 from lfads_nb.queue.kernel import RunKernel
+from lfads_nb.queue.open_files import TOO_FEW, may_open_few
 from lfads_nb.queue.output_limits import shorten_text
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _SCHEME = "lfads-whole://"
+_STARTS_WITHIN_S = 300
+# A kernel and its runner that lack files for their sockets wait for each other for ever.
+_PATIENCE_FOR_FILES_S = 60
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,7 @@ class NotebookExecution:
                 progress_bar=False,
                 stdout_file=self._output,
                 stderr_file=self._output,
-                start_timeout=300,
+                start_timeout=_PATIENCE_FOR_FILES_S if may_open_few() else _STARTS_WITHIN_S,
                 autosave_cell_every=10,
                 kernel_name="python3",
                 language="python",
@@ -209,11 +213,6 @@ def with_advice(error: BaseException) -> str:
 
 
 _LESS_MEMORY = "run fewer at once, or make the model or the batches smaller"
-_FEW_FILES = 256  # TensorFlow's libraries and a kernel's sockets take about a hundred
-_MORE_FILES = (
-    "this account may open too few files at once: end the queue, and start it from a shell after "
-    "`ulimit -n 4096`, or have the limit raised"
-)
 
 
 def _advice(kind: str, text: str) -> str:
@@ -222,17 +221,9 @@ def _advice(kind: str, text: str) -> str:
         return f"the memory of this machine, or of this account, ran out: {_LESS_MEMORY}"
     if kind == "ResourceExhaustedError" or "RESOURCE_EXHAUSTED" in text:
         return f"the device's memory ran out: {_LESS_MEMORY}"
-    # A kernel that may not even open its own libraries dies before it can say so.
-    too_few = "Kernel died" in text and _may_open_few_files()
-    return _MORE_FILES if too_few or "Too many open files" in text else ""
-
-
-def _may_open_few_files() -> bool:
-    if sys.platform == "win32":
-        return False
-    import resource
-
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] < _FEW_FILES
+    # A kernel that may not even open its own libraries or sockets cannot say so.
+    is_dumb = "Kernel died" in text or "Kernel didn't respond" in text
+    return TOO_FEW if (is_dumb and may_open_few()) or "Too many open files" in text else ""
 
 
 def _death_in_words(exit_code: int | None) -> str:

@@ -17,6 +17,7 @@ from lfads_nb.errors import LfadsError
 from lfads_nb.plain_text import plain_text
 from lfads_nb.python_commands import module_command
 from lfads_nb.queue.devices import default_label, find_device, run_environment
+from lfads_nb.queue.open_files import allow_more
 from lfads_nb.queue.processes import ATTEMPT_MARK, RUN_MARK, new_attempt, own_attempt, run_marks
 from lfads_nb.queue.status import RunState, local_now, read_status, write_status
 from lfads_nb.regular_files import open_regular
@@ -65,6 +66,11 @@ def prepare_process(folder: RunFolder, options: RunnerOptions) -> str:
     Returns
     -------
     The device's name for people.
+
+    Raises
+    ------
+    QueueError
+        If this process may open too few files at once.
     """
     # Whoever can write to the folder could have put a link there: to another file of the owner's.
     with open_regular(folder.log, follow_links=False, append=True) as log:
@@ -72,6 +78,7 @@ def prepare_process(folder: RunFolder, options: RunnerOptions) -> str:
         sys.stderr.flush()
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+    allow_more()
     device = find_device(options.device)
     os.environ.update(run_environment(device, threads=options.threads or usable_cores()))
     return device.label if device else default_label()

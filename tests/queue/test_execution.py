@@ -2,6 +2,7 @@
 
 import pytest
 
+from lfads_nb.queue import execution
 from lfads_nb.queue.execution import _death_in_words, short_cause, with_advice
 
 
@@ -36,6 +37,15 @@ def test_what_could_not_start_says_what_to_do_about_it():
     error = OSError(24, "Too many open files")
     assert with_advice(error).startswith("[Errno 24] Too many open files; this account may open")
     assert with_advice(ValueError("no such thing")) == "no such thing"
+
+
+@pytest.mark.parametrize("text", ["Kernel died before replying", "Kernel didn't respond in 60 s"])
+@pytest.mark.parametrize("is_few", [True, False])
+def test_a_kernel_that_cannot_say_so_itself_lacks_files_where_there_are_few(
+    text, is_few, monkeypatch
+):
+    monkeypatch.setattr(execution, "may_open_few", lambda: is_few)
+    assert ("ulimit -n" in short_cause("RuntimeError", text)) == is_few
 
 
 def test_a_cause_of_a_million_characters_fits_a_status():

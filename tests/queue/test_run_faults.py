@@ -6,15 +6,16 @@ Each ends with all runs done and finished work not done again.
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 
 import h5py
 import nbformat
-import psutil
 import pytest
 
 from lfads_nb.queue.api import Queue
+from lfads_nb.queue.open_files import FEWEST
 from lfads_nb.queue.run_lock import read_holder
 from lfads_nb.queue.status import RunState, read_status
 from tests.queue.tiny_runs import (
@@ -169,13 +170,23 @@ def test_a_run_whose_memory_or_files_run_out_says_what_to_change_and_goes_on_lat
 
 @pytest.mark.parametrize("n_files", [24, 64])
 def test_a_runner_that_may_open_few_files_works_or_says_how_to_have_more(folder, template, n_files):
-    runner = start_runner(folder, template)
-    psutil.Process(runner.pid).rlimit(psutil.RLIMIT_NOFILE, (n_files, n_files))
-    code, status = runner.wait(timeout=300), read_status(folder)
+    few = (resource.RLIMIT_NOFILE, (n_files, n_files))
+    runner = start_runner(folder, template, begin=lambda: resource.setrlimit(*few))
+    code, status = runner.wait(timeout=200), read_status(folder)
     assert (code, status.state) in ((0, RunState.DONE), (1, RunState.FAILED))
+    if n_files < FEWEST:
+        assert status.reason.startswith(
+            f"the run could not start: this account may open only {n_files} files at once"
+        )
     if code:
         assert "ulimit -n" in status.reason, status.reason
     assert start_runner(folder, template).wait(timeout=300) == 0
+
+
+def test_a_runner_allows_itself_as_many_files_as_it_may(folder, template):
+    few = (resource.RLIMIT_NOFILE, (24, 4096))
+    runner = start_runner(folder, template, begin=lambda: resource.setrlimit(*few))
+    assert runner.wait(timeout=200) == 0
 
 
 FILLS_THE_DISK = """

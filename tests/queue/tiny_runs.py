@@ -84,7 +84,7 @@ def write_template(path, **stages):
     return path
 
 
-def start_runner(folder, template, *options, runner="lfads_nb.queue.runner"):
+def start_runner(folder, template, *options, runner="lfads_nb.queue.runner", begin=None):
     environment = {
         **os.environ,
         "PYTHONPATH": str(Path(__file__).parents[2]),
@@ -95,7 +95,7 @@ def start_runner(folder, template, *options, runner="lfads_nb.queue.runner"):
             sys.executable, "-m", runner, str(folder.path),
             "--template", str(template), "--device", "cpu", "--threads", "1", *options,
         ],
-        env=environment, start_new_session=True,
+        env=environment, start_new_session=True, preexec_fn=begin,
     )  # fmt: skip
 
 
