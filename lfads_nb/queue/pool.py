@@ -48,6 +48,8 @@ _CONFIG = {
 _HEARTBEAT_S = 10
 # SLURM leaves a job half a minute from its SIGTERM.
 _LEAVES_WITHIN_S = 20
+# Of dask's own tasks some end at no request, and its process waits for them.
+_CLOSED_LEAVES_WITHIN_S = 2
 MAX_DRIVERS = 16
 
 
@@ -89,10 +91,16 @@ class JobWorker(SilentWorker):
 
     async def close(self, *args: Any, **options: Any) -> Any:
         """End, and the process with it."""
-        last = threading.Timer(_LEAVES_WITHIN_S, os._exit, [0])
-        last.daemon = True
-        last.start()
-        return await super().close(*args, **options)
+        _exit_in(_LEAVES_WITHIN_S)
+        closed = await super().close(*args, **options)
+        _exit_in(_CLOSED_LEAVES_WITHIN_S)
+        return closed
+
+
+def _exit_in(seconds: float) -> None:
+    last = threading.Timer(seconds, os._exit, [0])
+    last.daemon = True
+    last.start()
 
 
 class LocalPool:
