@@ -85,6 +85,7 @@ function onKey(event, root) {
 function render({ model, el }) {
   el.style.display = "none";
   const stopNaming = keepNaming(); // viewers are made long after the frame
+  const stopSending = keepOrder(model.widget_manager);
   // JupyterLab looks at the attribute while it handles the same event, after this.
   const guard = (event) => {
     const root = el.closest(ROOTS);
@@ -126,6 +127,7 @@ function render({ model, el }) {
     model.off("comm_live_update", look);
     watch.disconnect();
     stopNaming();
+    stopSending();
   };
 }
 export default { render };
