@@ -18,6 +18,7 @@ from lfads_nb.errors import DataError
 
 _AXES = "trials x time x channels"
 _LARGEST_COUNT = 2**32 - 1
+_ABSURD = "is absurdly large ({value:g})"
 _ROUNDING = 1e-6  # what sums of rates times bins are off a whole number; single precision to 16
 
 
@@ -44,6 +45,7 @@ def check_counts(
     if continuous:
         return _check_continuous(array, dataset, allow_missing)
     if array.dtype.kind == "u":
+        _check_not_absurd(array, dataset)
         small = array if array.itemsize <= 2 else array.astype(smallest_unsigned(array.max()))
         return np.ascontiguousarray(small)
     return np.ascontiguousarray(_check_whole(array, dataset, allow_missing))
@@ -83,13 +85,17 @@ def _check_whole(array: np.ndarray, dataset: str | None, allow_missing: bool) ->
         check_finite(array, field="counts", dataset=dataset)
     if array.min() < -_ROUNDING:
         raise _at(array < -_ROUNDING, "counts", "is negative ({value:g})", dataset, array)
-    if array.max() > _LARGEST_COUNT:
-        raise _at(array > _LARGEST_COUNT, "counts", "is absurdly large ({value:g})", dataset, array)
+    _check_not_absurd(array, dataset)
     small = array.astype(smallest_unsigned(array.max()))
     if array.dtype.kind == "f" and not np.array_equal(small, array):
         _check_whole_floats(array, dataset)
         return np.rint(array).astype(smallest_unsigned(np.rint(array.max())))
     return small
+
+
+def _check_not_absurd(array: np.ndarray, dataset: str | None) -> None:
+    if array.max() > _LARGEST_COUNT:
+        raise _at(array > _LARGEST_COUNT, "counts", _ABSURD, dataset, array)
 
 
 def _check_whole_floats(array: np.ndarray, dataset: str | None) -> None:
@@ -98,6 +104,7 @@ def _check_whole_floats(array: np.ndarray, dataset: str | None) -> None:
     for bad, what in (
         (np.isinf(array), "is infinite"),
         (array < -_ROUNDING, "is negative ({value:g})"),
+        (array > _LARGEST_COUNT, _ABSURD),
         (off, "is not a whole number ({value:g})"),
     ):
         bad &= ~np.isnan(array)

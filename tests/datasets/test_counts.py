@@ -66,6 +66,17 @@ def test_bad_counts_are_refused_with_place_and_remedy(counts, message, trial):
     assert error.value.trial == trial
 
 
+@pytest.mark.parametrize("dtype", [np.uint64, np.int64, np.float32, "missing"])
+def test_absurd_counts_are_refused_whatever_their_type(dtype):
+    is_missing = dtype == "missing"
+    counts = spikes().astype(float if is_missing else dtype)
+    counts[1, 1, 1] = 2**62
+    if is_missing:
+        counts[0, 0, 0] = np.nan
+    with pytest.raises(DataError, match=r"trial 1.*absurdly large"):
+        Counts(counts, np.arange(10.0), name="day1", allow_missing=is_missing)
+
+
 def test_the_message_of_a_bad_value_says_what_to_do():
     with pytest.raises(DataError, match="allow_missing=True") as error:
         Counts.from_bins(broken((3, 4, 2), np.nan), 1.0, name="day1")
