@@ -26,7 +26,7 @@ BASE = RUN.copy(
     batch_size=32, learning_rate_init=0.01, kl_increase_steps=200, l2_increase_steps=200
 )
 SPACE = Population(BASE, members=6, epochs=15, generations=10, patience=10)
-WIDTH, HEIGHT = 1180, 1000
+WIDTH, HEIGHT = 1280, 1200
 
 
 def lorenz(
@@ -45,9 +45,9 @@ def lorenz(
 
 
 def open_bench(lab: Lab, collection: RunCollection) -> Locator:
-    """Show the bench on a collection; return its element."""
+    """Show the bench on a collection; return its tabs: the line above names a folder."""
     lab.show(f"import lfads_nb\nlfads_nb.app({str(collection.path)!r})")
-    return lab.page.locator(".lfads-root").first
+    return lab.page.locator(".lfads-root > .widget-tab").first
 
 
 def tab(page: Page, name: str) -> None:
@@ -65,7 +65,9 @@ def take_bench(lab: Lab, run: RunCollection, population: RunCollection, place: P
     page = lab.page
     bench = open_bench(lab, run)
     tab(page, "Parameters")
-    page.get_by_label("Sweep factors_dim").click()
+    sweep = page.get_by_role("button", name="Sweep factors_dim")
+    if sweep.get_attribute("aria-pressed") != "true":  # as it was left by an earlier call
+        sweep.click()
     page.get_by_label("Values of factors_dim").fill("2, 4, 6, 8")
     expect(page.get_by_role("button", name="Add 4 settings")).to_be_visible()
     take(page, bench, place / "parameters.png")
@@ -105,8 +107,8 @@ def main() -> None:
         place, "autolfads", SPACE,
         n_conditions=20, trials_per_condition=(20, 20), channels=(30, 30),
     )  # fmt: skip
-    run.launch()
-    population.launch().wait()
+    for queue in [run.launch(), population.launch()]:
+        queue.wait()
     with (
         tempfile.TemporaryDirectory() as served,
         running_lab(Path(served), width=WIDTH, height=HEIGHT) as lab,
